@@ -1,0 +1,58 @@
+/**
+ * The two faces of the line between a CPU node and its bus.
+ */
+import type { AccessSize, Vt } from './message.ts'
+
+/** What `CpuPort.read` gives where nothing answers. */
+export const BUS_ERROR = -1
+
+/** What a CPU node sees of the machine: everything that is not memory. */
+export interface CpuPort {
+  /**
+   * The CPU must stop before the instruction with this icount. It may come nearer while an access is under way; the CPU
+   * looks again after each.
+   */
+  readonly limit: number
+  /** Reads device space at a physical address: an unsigned value, or `BUS_ERROR`. `Cpu.icount` is exact meanwhile. */
+  read(address: number, size: AccessSize): number
+  /** Writes device space; false: bus error. */
+  write(address: number, size: AccessSize, value: number): boolean
+}
+
+/** Why `Cpu.run` came back. `idle`: the CPU waits for an interrupt. */
+export type RunResult = 'limit' | 'idle'
+
+/**
+ * A machine's CPU node, as its bus drives it. `backing` is all memory of the machine end to end (RAM, ROMs, frame
+ * buffers); the address map says where in physical space parts of it appear.
+ */
+export interface Cpu {
+  /** Instructions begun before the current one. */
+  readonly icount: number
+  /** Physical address space knows its backing memory from this. Page-aligned; `rom`: writes go to the port. */
+  mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void
+  /** Accesses to `[base, base + length)` go to the port from now on. */
+  unmapMemory(base: number, length: number): void
+  readBacking(offset: number, length: number): Uint8Array
+  /** Writes from outside the CPU (DMA, images): drops code made from these bytes and marks them dirty. */
+  writeBacking(offset: number, bytes: Uint8Array): void
+  /** Sets the CPU to its power-on state; memory stays. */
+  reset(): void
+  /** Runs until `port.limit` is reached or the CPU is idle. */
+  run(port: CpuPort): RunResult
+  /** Hardware interrupt input `wire` is at `level`. Safe to call from within an access. */
+  setLine(wire: number, level: 0 | 1): void
+  /** When the CPU's own timer will next interrupt, or `NEVER`; for an idle CPU only. */
+  readonly timerDue: Vt
+  /** A 32-bit hash of registers, TLB and pending state. */
+  hashRegisters(): number
+  /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
+  hashMemory(): { low: number; high: number }
+  /** Feeds registers, TLB and memory, canonically, to a strong hash. */
+  digest(update: (bytes: Uint8Array) => void): void
+  /** Registers and TLB, named; not memory. */
+  save(): Record<string, unknown>
+  restore(state: Record<string, unknown>): void
+  /** The program counter of the next instruction, for reports. */
+  readonly pc: number
+}

@@ -1,0 +1,5 @@
+export * from './board.ts'
+export * from './clock.ts'
+export * from './cpu.ts'
+export * from './device.ts'
+export * from './message.ts'
