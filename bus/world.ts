@@ -1,0 +1,42 @@
+/**
+ * The world as a machine's bus sees it: where inputs come from, and where outputs go.
+ *
+ * A console, an input script and the inputs of a journal are all a `WorldSource`. Inputs enter only at the points of the
+ * input grid (docs/bus.md). A source may do as it likes with host time; the bus only asks it.
+ */
+import type { NodeName, StopReason, Vt } from './message.ts'
+
+/** One input: the message `{src, dst, kind: 'input', bytes}`. */
+export interface WorldInput {
+  /** `WORLD`, or `SCRIPT` for the deterministic typist. */
+  src: NodeName
+  /** The device that gets the bytes. */
+  dst: NodeName
+  bytes: Uint8Array
+}
+
+/** Somewhere inputs come from. A bus asks its sources in a fixed order. */
+export interface WorldSource {
+  /**
+   * Whether the host may still bring inputs at any moment (a person, a network). An idle machine with nothing due waits
+   * for such a source; without one it sleeps for ever, which is an error.
+   */
+  readonly open: boolean
+  /**
+   * Asked while the CPU is idle: from when on something waits to be taken, or `NEVER`. The bus then jumps to the first
+   * grid point at or after that time and calls `take`. `vt` is now: what waits already waits since `vt`, to a script.
+   * `hostVt >= vt` is the time to which a paced guest has slept by the host's clock; a person's input waits since then.
+   * In an unpaced run the two are equal.
+   */
+  waiting(vt: Vt, hostVt: Vt): Vt
+  /** Asked at every grid point, busy or idle: the inputs that enter now, in order. They are gone from the source. */
+  take(vt: Vt, icount: number): readonly WorldInput[]
+  /** Asked after `take`: why the run should end at this grid point (a script's `quit`; `failed`: it gave up waiting). */
+  stop?(vt: Vt, icount: number): StopReason | undefined
+}
+
+/**
+ * Gets each `output` of a device when it is logged. `entryNumber` is the place of its entry in the log, from 0. Listeners
+ * run in the order they were added, sources that listen (scripts) included.
+ */
+export type OutputListener = (src: NodeName, bytes: Uint8Array, vt: Vt, entryNumber: number) => void
