@@ -1,0 +1,267 @@
+/**
+ * Runs one device: hands it messages, drives its sequences, and keeps what the bus must know about it between messages
+ * (the levels of its outputs and its timer's due time).
+ *
+ * A host does not know who calls it: the local bus, a `device` replay, or a process of its own that speaks to a bus
+ * elsewhere. A caller either gives a `HostSink` and calls `deliver`, or takes the handler one step at a time with
+ * `begin` and `resume`, sending each request away and coming back with its answer.
+ */
+import assert from 'node:assert/strict'
+import {
+  type Device,
+  type DeviceIo,
+  type DeviceModel,
+  type DeviceState,
+  type Region,
+  type Request,
+  type Sequence,
+  StateError,
+} from './device.ts'
+import {
+  type AccessSize,
+  type Data,
+  type MapMode,
+  type MapRegion,
+  NEVER,
+  type NodeName,
+  type Output,
+  type Payload,
+  type Timer,
+  type Vt,
+} from './message.ts'
+
+/** A device drove its output number `output` to `level`. The board's wires make `line` messages of it. */
+export interface OutputLine {
+  kind: 'line'
+  output: number
+  level: 0 | 1
+}
+
+/** Effects that take place when the outermost handler has returned. */
+export type QueuedEffect = OutputLine | Timer | MapRegion | Output
+
+/** What a handler asks for at once, answered with bytes (`dmaRead`), a value (an `access` that reads), or nothing. */
+export type Answer = Uint8Array | number | undefined
+
+/** Where the effects of a handler go while it runs. */
+export interface HostSink {
+  queued(host: DeviceHost, effect: QueuedEffect): void
+  request(host: DeviceHost, request: Request): Answer
+}
+
+/** How far a handler came: it wants an answer, or it is done; `data` answers a `read`. */
+export type Step = { state: 'asks'; request: Request } | { state: 'done'; data: Data | undefined }
+
+/** Told when a guest did what a model does not do. For people only: it never changes a run. */
+export type UnhandledListener = (device: NodeName, what: string, vt: Vt) => void
+
+/** What `DeviceHost.save` gives: the device's own state and what the bus keeps for it. */
+export interface HostState {
+  type: string
+  version: number
+  /** The outputs' levels, in the model's order. */
+  levels: (0 | 1)[]
+  due: Vt
+  state: DeviceState
+}
+
+/** One device and its place on the bus. Its state is named by the model's type and the model's state version. */
+export class DeviceHost {
+  readonly name: NodeName
+  readonly model: DeviceModel<never>
+  readonly regions: readonly Region[]
+  readonly #device: Device
+  readonly #levels: (0 | 1)[]
+  readonly #io: DeviceIo
+  readonly #outputs = new Map<string, number>()
+  readonly #onUnhandled: UnhandledListener | undefined
+  #due: Vt = NEVER
+  #now: Vt = 0
+  /** Effects of the handler under way, in order, for whoever drives it. */
+  #emit: ((effect: QueuedEffect) => void) | undefined
+  #running: Sequence<unknown> | undefined
+  /** The read under way, until it is answered. */
+  #reading: { size: AccessSize; validUntil: Vt } | undefined
+
+  constructor(name: NodeName, model: DeviceModel<never>, properties: unknown, onUnhandled?: UnhandledListener) {
+    this.name = name
+    this.model = model
+    this.#onUnhandled = onUnhandled
+    this.regions = model.regions(properties as never)
+    this.#device = model.create(properties as never)
+    this.#levels = model.outputs.map(() => 0)
+    model.outputs.forEach((output, number) => {
+      this.#outputs.set(output, number)
+    })
+    this.#io = this.#makeIo()
+  }
+
+  /** When the device's timer is due, as of its last call of `timer`. */
+  get due(): Vt {
+    return this.#due
+  }
+
+  /** Whether a handler waits for an answer. */
+  get suspended(): boolean {
+    return this.#emit !== undefined
+  }
+
+  level(output: number): 0 | 1 {
+    const level = this.#levels[output]
+    assert(level !== undefined, `${this.name} has no output ${output}`)
+    return level
+  }
+
+  /** Runs the handler of `payload` to its end. Returns the answer to a `read`. */
+  deliver(payload: Payload, vt: Vt, sink: HostSink): Data | undefined {
+    let step = this.begin(payload, vt, (effect) => sink.queued(this, effect))
+    while (step.state === 'asks') step = this.resume(sink.request(this, step.request))
+    return step.data
+  }
+
+  /** Starts the handler of `payload`; `emit` gets its queued effects as they happen, until it is done. */
+  begin(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): Step {
+    assert(!this.suspended, `${this.name} is sent ${payload.kind} while its own handler waits for an answer`)
+    this.#now = vt
+    this.#emit = emit
+    const result = this.#call(payload)
+    if (typeof result === 'object') {
+      this.#running = result
+      return this.#advance(result, undefined)
+    }
+    return this.#done(result)
+  }
+
+  /** Goes on with the handler that asked. */
+  resume(answer: Answer): Step {
+    assert(this.#running !== undefined, `${this.name} has asked for nothing`)
+    return this.#advance(this.#running, answer)
+  }
+
+  save(): HostState {
+    assert(!this.suspended, `${this.name} is saved only between messages`)
+    return {
+      type: this.model.type,
+      version: this.model.stateVersion,
+      levels: [...this.#levels],
+      due: this.#due,
+      state: this.#device.save(),
+    }
+  }
+
+  /** Throws a `StateError` when `saved` is of another type or version, or does not fit. */
+  restore(saved: HostState): void {
+    assert(!this.suspended, `${this.name} is restored only between messages`)
+    const { type, stateVersion } = this.model
+    if (saved.type !== type || saved.version !== stateVersion) {
+      throw new StateError(
+        `${this.name} is a ${type} with state version ${stateVersion}, the state is a ${saved.type}'s, version ${saved.version}`,
+      )
+    }
+    if (saved.levels.length !== this.#levels.length || !Number.isSafeInteger(saved.due)) {
+      throw new StateError(`the state of ${this.name} has ${saved.levels.length} outputs and a timer at ${saved.due}`)
+    }
+    this.#device.restore(saved.state)
+    saved.levels.forEach((level, output) => {
+      this.#levels[output] = level
+    })
+    this.#due = saved.due
+  }
+
+  #call(payload: Payload): number | undefined | Sequence<unknown> {
+    const device = this.#device
+    switch (payload.kind) {
+      case 'reset':
+        device.reset(this.#io)
+        return undefined
+      case 'read': {
+        this.#reading = { size: payload.size, validUntil: 0 }
+        return device.read(payload.region, payload.offset, payload.size, this.#io, payload.index)
+      }
+      case 'write': {
+        const { region, offset, size, value, index } = payload
+        return device.write(region, offset, size, value, this.#io, index) ?? undefined
+      }
+      case 'event':
+        assert(device.event !== undefined, `${this.name} has a timer and no event handler`)
+        this.#due = NEVER
+        return device.event(this.#io) ?? undefined
+      case 'line':
+        assert(device.line !== undefined, `${this.name} has inputs and no line handler`)
+        device.line(payload.wire, payload.level, this.#io)
+        return undefined
+      case 'input':
+        assert(device.input !== undefined, `${this.name} takes no input`)
+        return device.input(payload.bytes, this.#io) ?? undefined
+      default:
+        return assert.fail(`${this.name} cannot be sent ${payload.kind}`)
+    }
+  }
+
+  #advance(running: Sequence<unknown>, answer: Answer): Step {
+    const next = running.next(answer)
+    if (!next.done) return { state: 'asks', request: next.value }
+    return this.#done(next.value)
+  }
+
+  #done(value: unknown): Step {
+    const reading = this.#reading
+    this.#reading = undefined
+    this.#running = undefined
+    this.#emit = undefined
+    if (reading === undefined) return { state: 'done', data: undefined }
+    const { size, validUntil } = reading
+    assert(
+      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size),
+      `${this.name} answered a read of ${size} bytes with ${value}`,
+    )
+    return { state: 'done', data: { kind: 'data', value, validUntil } }
+  }
+
+  #queue(effect: QueuedEffect): void {
+    assert(this.#emit !== undefined, `${this.name} has an effect outside a handler`)
+    this.#emit(effect)
+  }
+
+  #makeIo(): DeviceIo {
+    const host = this
+    return {
+      get now(): Vt {
+        return host.#now
+      },
+      line(name: string, level: 0 | 1 | boolean): void {
+        const output = host.#outputs.get(name)
+        assert(output !== undefined, `${host.name} has no output ${name}`)
+        const driven = level ? 1 : 0
+        if (host.#levels[output] === driven) return
+        host.#levels[output] = driven
+        host.#queue({ kind: 'line', output, level: driven })
+      },
+      timer(due: Vt): void {
+        assert(Number.isSafeInteger(due) && due >= 0, `${host.name} sets its timer to ${due}`)
+        if (host.#due === due) return
+        host.#due = due
+        host.#queue({ kind: 'timer', due })
+      },
+      output(bytes: Uint8Array): void {
+        host.#queue({ kind: 'output', bytes: bytes.slice() })
+      },
+      map(region: number, space: string, base: number, mode: MapMode, length?: number, offset?: number): void {
+        const mapped = host.regions[region]
+        assert(mapped !== undefined, `${host.name} has no region ${region}`)
+        const from = offset ?? 0
+        const bytes = length ?? mapped.size - from
+        assert(Number.isSafeInteger(base) && base >= 0, `${host.name} maps ${mapped.name} at ${base}`)
+        assert(from >= 0 && bytes >= 0 && from + bytes <= mapped.size, `${host.name} maps more than ${mapped.name} has`)
+        host.#queue({ kind: 'map', region, space, base, length: bytes, offset: from, mode })
+      },
+      validUntil(vt: Vt): void {
+        assert(host.#reading !== undefined, `${host.name} promises a value outside a read`)
+        host.#reading.validUntil = vt
+      },
+      unhandled(what: string): void {
+        host.#onUnhandled?.(host.name, what, host.#now)
+      },
+    }
+  }
+}
