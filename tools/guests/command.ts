@@ -1,0 +1,78 @@
+/**
+ * Runs a program of the host and gathers what it says.
+ */
+import { spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+
+export interface CommandResult {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+export interface CommandOptions {
+  cwd?: string
+  /** Called with each line that the program writes to file descriptor 3. */
+  onStatusLine?: (line: string) => void
+}
+
+/** No such program on this host. */
+export class NoSuchProgram extends Error {
+  override readonly name = 'NoSuchProgram'
+}
+
+/** What a program says is kept up to this; more is dropped. */
+const MAX_OUTPUT_CHARACTERS = 1 << 20
+
+/**
+ * Runs `program` to its end, in English. It dies with this process.
+ * @throws NoSuchProgram if it is not installed.
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const child = spawn(program, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
+  const kill = () => child.kill('SIGTERM')
+  process.once('exit', kill)
+  try {
+    const ended = new Promise<number>((resolve, reject) => {
+      child.once('error', (cause: NodeJS.ErrnoException) => {
+        const missing = cause.code === 'ENOENT'
+        reject(missing ? new NoSuchProgram(`${program} is not installed`, { cause }) : cause)
+      })
+      child.once('close', (status, signal) => resolve(status ?? (signal === null ? 1 : 128)))
+    })
+    const stdout = gather(child.stdout as Readable)
+    const stderr = gather(child.stderr as Readable)
+    eachLine(child.stdio[3] as Readable, options.onStatusLine ?? (() => {}))
+    const status = await ended
+    return { status, stdout: stdout.text(), stderr: stderr.text() }
+  } finally {
+    process.removeListener('exit', kill)
+  }
+}
+
+function gather(stream: Readable): { text(): string } {
+  let text = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    if (text.length < MAX_OUTPUT_CHARACTERS) text += chunk
+  })
+  return { text: () => text }
+}
+
+function eachLine(stream: Readable, onLine: (line: string) => void): void {
+  let rest = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line)
+  })
+}
