@@ -1,0 +1,28 @@
+/**
+ * What a device author imports: the bus's device contract, and the few helpers that the devices here share.
+ */
+export type {
+  AccessRequest,
+  AccessSize,
+  Device,
+  DeviceIo,
+  DeviceModel,
+  DeviceState,
+  MapMode,
+  MemoryRegion,
+  NodeName,
+  Payload,
+  Region,
+  RegisterRegion,
+  Request,
+  Sequence,
+  Vt,
+  WindowRegion,
+} from '../../bus/mod.ts'
+export { NEVER, StateError, SYSTEM_MEMORY } from '../../bus/mod.ts'
+export * from './bits.ts'
+export * from './decoder.ts'
+export * from './rate.ts'
+export * from './registers.ts'
+export * from './sequence.ts'
+export * from './state.ts'
