@@ -1,5 +1,6 @@
 /**
- * Saved state with names and a version, checked field by field when it comes back.
+ * Saved state with names, checked field by field when it comes back. Its version is the model's `stateVersion`, which
+ * the device's host keeps and checks: raise it whenever a layout changes.
  */
 import { z } from 'zod'
 import { type DeviceState, StateError } from '../../bus/mod.ts'
@@ -7,39 +8,26 @@ import { type DeviceState, StateError } from '../../bus/mod.ts'
 /** The layout of one device's state: what `save` writes and `restore` accepts. */
 export class StateLayout<Shape extends z.ZodRawShape> {
   readonly #device: string
-  readonly #version: number
   readonly #schema: z.ZodObject<Shape, z.core.$strict>
 
-  /** `device`: the model's type, for error messages. `version` goes up whenever `shape` changes. */
-  constructor(device: string, version: number, shape: Shape) {
+  /** `device`: the model's type, for error messages. */
+  constructor(device: string, shape: Shape) {
     this.#device = device
-    this.#version = version
     this.#schema = z.strictObject(shape)
   }
 
-  get version(): number {
-    return this.#version
-  }
-
-  /** A copy of `fields` with the version, sharing nothing with them. */
+  /** A copy of `fields` that shares nothing with them. */
   save(fields: z.infer<z.ZodObject<Shape, z.core.$strict>>): DeviceState {
-    return { version: this.#version, ...(structuredClone(fields) as Record<string, unknown>) }
+    return structuredClone(fields) as DeviceState
   }
 
   /** A checked copy of the fields of a saved state. Throws a `StateError` that names the first bad field. */
   restore(state: DeviceState): z.infer<z.ZodObject<Shape, z.core.$strict>> {
-    const { version, ...fields } = state
-    if (version !== this.#version) {
-      throw new StateError(
-        `${this.#device}: state is of version ${String(version)}, this model reads version ${this.#version}; ` +
-          'restore it with the release that saved it',
-      )
-    }
-    const result = this.#schema.safeParse(structuredClone(fields))
+    const result = this.#schema.safeParse(structuredClone(state))
     if (result.success) return result.data
     const issue = result.error.issues[0]
-    const field = issue === undefined || issue.path.length === 0 ? 'state' : issue.path.join('.')
-    throw new StateError(`${this.#device}: ${field}: ${issue?.message ?? 'not valid'}; the saved state is damaged`, {
+    const name = issue === undefined || issue.path.length === 0 ? 'state' : issue.path.join('.')
+    throw new StateError(`${this.#device}: ${name}: ${issue?.message ?? 'not valid'}; the saved state is damaged`, {
       cause: result.error,
     })
   }
