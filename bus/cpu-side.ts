@@ -41,6 +41,8 @@ export type Exchange = (dst: NodeName, payload: Read | Write) => number
 /** The named state of a CPU side. */
 export interface CpuSideState {
   placements: SavedPlacement[]
+  /** The CPU's interrupt inputs that are at 1. */
+  lines: number[]
   /** Index registers that do not hold their initial value, by `device.region`. */
   indexes: Record<string, number>
   kept: { device: string; region: number; offset: number; size: number; index: number; value: number; until: Vt }[]
@@ -96,6 +98,8 @@ export class CpuSide implements CpuPort {
   readonly #exchange: Exchange
   readonly #bigEndian: boolean
   readonly #kept: Kept[]
+  /** The levels of the CPU's hardware interrupt inputs that were ever driven. */
+  readonly #levels = new Map<number, 0 | 1>()
   readonly #indexes = new Map<string, IndexRegister>()
   readonly #targets: (Target | undefined)[] = new Array(TARGET_SLOTS).fill(undefined)
   #generation = 0
@@ -152,9 +156,16 @@ export class CpuSide implements CpuPort {
     kept.until = data.validUntil
   }
 
-  /** Machine reset: the board's address map again. Index registers follow with each device's `reset`. */
+  /** Machine reset, after the CPU's: the board's map again, and the levels at the CPU's pins, which a reset leaves. */
   reset(): void {
     this.map.reset()
+    for (const [wire, level] of this.#levels) this.#cpu.setLine(wire, level)
+  }
+
+  /** Hardware interrupt input `wire` of the CPU is at `level`. */
+  setLine(wire: number, level: 0 | 1): void {
+    this.#levels.set(wire, level)
+    this.#cpu.setLine(wire, level)
   }
 
   mapRegion(device: number, effect: MapRegion): void {
@@ -195,7 +206,8 @@ export class CpuSide implements CpuPort {
       const device = this.#layout.devices[number]?.name
       return until === 0 || device === undefined ? [] : [{ device, ...answer, until }]
     })
-    return { placements: this.map.save(), indexes, kept }
+    const lines = [...this.#levels].filter(([, level]) => level === 1).map(([wire]) => wire)
+    return { placements: this.map.save(), lines: lines.sort((a, b) => a - b), indexes, kept }
   }
 
   /** Throws a `StateError` for what this board has not. */
@@ -204,6 +216,8 @@ export class CpuSide implements CpuPort {
       if (!this.#indexes.has(name)) throw new StateError(`this board has no index register ${name}`)
     }
     this.map.restore(state.placements)
+    this.#levels.clear()
+    for (const wire of state.lines) this.#levels.set(wire, 1)
     for (const register of this.#indexes.values()) register.value = state.indexes[register.name] ?? register.initial
     for (const kept of this.#kept) kept.until = 0
     for (const { device, ...answer } of state.kept) {
@@ -358,8 +372,10 @@ export class CpuSide implements CpuPort {
   }
 
   #memoryTarget(address: number, size: AccessSize, piece: Piece, offset: number): Target {
+    let bytes: number = size
+    while (piece.device >= 0 && piece.mode === 'rom' && offset % bytes !== 0) bytes /= 2
     return {
-      ...plainTarget(address, size, 'memory'),
+      ...plainTarget(address, bytes as AccessSize, 'memory'),
       device: piece.device,
       region: piece.region,
       offset,

@@ -1,0 +1,472 @@
+/**
+ * The inline placement: one machine's bus with every device called directly. docs/bus.md says what happens when.
+ *
+ * `runSlice` is synchronous and bounded, so that whoever calls it can serve its host between slices. Where slices end
+ * leaves no trace in the log.
+ */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import type { Board, LoadedBytes } from './board.ts'
+import type { CpuSideState } from './cpu-side.ts'
+import { type Request, StateError } from './device.ts'
+import {
+  type Answer,
+  DeviceHost,
+  type HostSink,
+  type HostState,
+  type QueuedEffect,
+  type UnhandledListener,
+} from './device-host.ts'
+import { CPU_END, type DeviceSlot } from './layout.ts'
+import { buildMachine, type CreateCpu, type Machine } from './machine.ts'
+import {
+  BUS,
+  CPU,
+  type Data,
+  INLINE_MEMORY_BYTES,
+  type Line,
+  type LogSink,
+  type Memory,
+  NEVER,
+  type NodeName,
+  type Output,
+  type Payload,
+  type Read,
+  type StopReason,
+  type Vt,
+  WORLD,
+  type Write,
+} from './message.ts'
+import type { OutputListener, WorldSource } from './world.ts'
+
+/** Entries after which a segment ends, at the next grid point with a register hash. */
+export const SEGMENT_ENTRIES = 4096
+
+/** The most messages that may be delivered at one position: more is a loop between devices. */
+export const CHAIN_LIMIT = 100_000
+
+/** Boundaries after which a slice ends even if the CPU runs no instruction. */
+const SLICE_BOUNDARIES = 4096
+
+/** The guest is idle, nothing is due, and no input can ever come. */
+export class GuestSleepsForEver extends Error {
+  override readonly name = 'GuestSleepsForEver'
+  constructor(vt: Vt, icount: number) {
+    super(
+      `the guest sleeps for ever: at ${vt} ns (instruction ${icount}) it waits for an interrupt, and nothing is due. ` +
+        'If it halted, end the script with `quit` before; if it waits for input, let the script `send` some.',
+    )
+  }
+}
+
+/**
+ * A place to stop at: the first boundary with at least this icount and vt, before what is due there. With `entries` the
+ * log must have that many entries too; the place may then be amid what is due.
+ */
+export interface Position {
+  icount: number
+  vt: Vt
+  entries?: number
+}
+
+export interface SliceOptions {
+  maxInstructions: number
+  /** Stop at the first of these. */
+  until?: readonly Position[]
+  /** Idle jumps go no further than this, the host's notion of guest time now. Default: any distance. */
+  hostVt?: Vt
+}
+
+/**
+ * Why a slice ended. `ran`: it is used up. `until`: a position asked for is reached. `sleep`: the CPU is idle until
+ * `until`, which lies after `hostVt` (`NEVER`: only an input can wake it). `stopped`: the log has its `stop` entry.
+ */
+export type SliceResult =
+  | { state: 'ran' }
+  | { state: 'until' }
+  | { state: 'sleep'; until: Vt }
+  | { state: 'stopped'; reason: StopReason }
+
+export interface LocalBusOptions {
+  board: Board
+  createCpu: CreateCpu
+  loads: readonly LoadedBytes[]
+  sink: LogSink
+  /** Asked in this order. */
+  sources: readonly WorldSource[]
+  onUnhandled?: UnhandledListener
+}
+
+/** A bus's state between slices, without the machine's memory. */
+export interface BusState {
+  idleNs: number
+  nextGrid: Vt
+  gridIcount: number
+  segmentEntries: number
+  entryCount: number
+  cpu: Record<string, unknown>
+  cpuSide: CpuSideState
+  devices: Record<NodeName, HostState>
+}
+
+export class LocalBus {
+  readonly machine: Machine
+  readonly hosts: readonly DeviceHost[]
+  readonly #sink: LogSink
+  readonly #hostSink: HostSink
+  readonly #sources: readonly WorldSource[]
+  readonly #listeners: OutputListener[] = []
+  /** Due time of each device's timer, in the board's order, as far as its effects have taken place. */
+  readonly #due: Vt[]
+  #nextDue: Vt = NEVER
+  #nextGrid: Vt
+  /** Where the CPU stood at the last grid entry. */
+  #gridIcount = 0
+  #segmentEntries = 0
+  #entryCount = 0
+  /** Effects that wait for the outermost handler to return. Bounded by what handlers of one chain do. */
+  readonly #queue: { device: number; effect: QueuedEffect }[] = []
+  #chainIcount = -1
+  #chainVt = -1
+  #chainLength = 0
+  #isOn = false
+  #resetAsked = false
+  #stopAsked: StopReason | undefined
+  #stopped: StopReason | undefined
+  /** What bounds the CPU besides timers and the grid: the slice's end and the positions to stop at. */
+  #runLimit = 0
+
+  constructor(options: LocalBusOptions) {
+    const { board, createCpu, loads, sink, sources, onUnhandled } = options
+    this.#sink = sink
+    this.#sources = sources
+    this.machine = buildMachine(board, createCpu, loads, (dst, payload) => this.#cpuAccess(dst, payload))
+    this.hosts = board.devices.map(
+      ({ name, model, properties }) => new DeviceHost(name, model, properties, onUnhandled),
+    )
+    this.#hostSink = {
+      queued: (host, effect) => this.#queue.push({ device: this.#slot(host.name).number, effect }),
+      request: (host, request) => this.#answer(host.name, request),
+    }
+    this.#due = this.hosts.map(() => NEVER)
+    this.#nextGrid = this.machine.clock.gridAfter(0)
+  }
+
+  get icount(): number {
+    return this.machine.cpu.icount
+  }
+
+  get vt(): Vt {
+    return this.machine.clock.vtAt(this.machine.cpu.icount)
+  }
+
+  /** Entries logged so far. */
+  get entryCount(): number {
+    return this.#entryCount
+  }
+
+  /** Set once the log has its `stop` entry. */
+  get stopped(): StopReason | undefined {
+    return this.#stopped
+  }
+
+  onOutput(listener: OutputListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** The host of the device called `name`. */
+  host(name: NodeName): DeviceHost {
+    return this.hosts[this.#slot(name).number] as DeviceHost
+  }
+
+  /** Ends the run here, between slices. */
+  stop(reason: StopReason): void {
+    assert(this.#stopped === undefined, 'the run has ended already')
+    this.#log(BUS, WORLD, { kind: 'stop', reason })
+    this.#stopped = reason
+  }
+
+  /** Runs for a while. Throws `GuestSleepsForEver` when an idle guest cannot wake. */
+  runSlice(options: SliceOptions): SliceResult {
+    const { clock, cpu, cpuSide } = this.machine
+    const until = options.until ?? []
+    const sliceEnd = this.icount + options.maxInstructions
+    if (!this.#isOn) this.#powerOn()
+    let isIdle = false
+    for (let boundaries = 0; ; boundaries++) {
+      if (this.#stopped !== undefined) return { state: 'stopped', reason: this.#stopped }
+      if (until.some((position) => this.#isAt(position))) return { state: 'until' }
+      if (this.icount >= sliceEnd || boundaries >= SLICE_BOUNDARIES) return { state: 'ran' }
+      if (this.#serve()) isIdle = false
+      if (this.#stopped !== undefined) continue
+      if (until.some((position) => position.entries !== undefined && this.#isAt(position))) return { state: 'until' }
+      if (isIdle) {
+        const target = this.#idleTarget(options)
+        if (target > (options.hostVt ?? NEVER - 1)) return this.#sleep(target)
+        clock.skipTo(target, this.icount)
+        isIdle = false
+        continue
+      }
+      this.#runLimit = this.#limitOf(until, sliceEnd)
+      const limit = this.#limit()
+      const before = this.icount
+      assert(limit > before, 'nothing that is due is left behind')
+      cpuSide.limit = limit
+      isIdle = cpu.run(cpuSide) === 'idle'
+      assert(isIdle || this.icount > before, 'the CPU makes progress')
+    }
+  }
+
+  /** The state of all but memory. Only between slices. */
+  save(): BusState {
+    const { clock, cpu, cpuSide } = this.machine
+    assert(this.#isOn && this.#queue.length === 0 && !this.#resetAsked && this.#stopAsked === undefined)
+    return {
+      idleNs: clock.idleNs,
+      nextGrid: this.#nextGrid,
+      gridIcount: this.#gridIcount,
+      segmentEntries: this.#segmentEntries,
+      entryCount: this.#entryCount,
+      cpu: cpu.save(),
+      cpuSide: cpuSide.save(),
+      devices: Object.fromEntries(this.hosts.map((host) => [host.name, host.save()])),
+    }
+  }
+
+  /** Takes the place of power-on. The machine's memory must be put back first. Throws a `StateError`. */
+  restore(state: BusState): void {
+    const { clock, cpu, cpuSide } = this.machine
+    for (const host of this.hosts) {
+      const saved = state.devices[host.name]
+      if (saved === undefined) throw new StateError(`the state has nothing of ${host.name}`)
+      host.restore(saved)
+      this.#due[this.#slot(host.name).number] = host.due
+    }
+    clock.idleNs = state.idleNs
+    cpu.restore(state.cpu)
+    cpuSide.restore(state.cpuSide)
+    this.#nextDue = Math.min(NEVER, ...this.#due)
+    this.#nextGrid = state.nextGrid
+    this.#gridIcount = state.gridIcount
+    this.#segmentEntries = state.segmentEntries
+    this.#entryCount = state.entryCount
+    this.#isOn = true
+  }
+
+  /** Does all that is due at this position. Returns whether anything happened that an idle CPU might notice. */
+  #serve(): boolean {
+    let served = false
+    const vt = this.vt
+    for (;;) {
+      if (this.#stopAsked !== undefined) {
+        this.stop(this.#stopAsked)
+        return true
+      }
+      if (this.#resetAsked) this.#powerOn()
+      else if (this.#nextDue <= vt) {
+        const device = this.#due.indexOf(this.#nextDue)
+        this.#setDue(device, NEVER)
+        this.#begin(BUS, device, { kind: 'event' })
+      } else if (vt >= this.#nextGrid) {
+        if (!this.#gridPoint(vt)) continue
+      } else return served
+      served = true
+    }
+  }
+
+  /** A point of the input grid. Returns whether an input came or the run is to end. */
+  #gridPoint(vt: Vt): boolean {
+    const { clock, cpu } = this.machine
+    const icount = this.icount
+    if (icount !== this.#gridIcount) {
+      this.#gridIcount = icount
+      this.#log(CPU, BUS, { kind: 'grid', hash: cpu.hashRegisters() })
+      if (this.#segmentEntries >= SEGMENT_ENTRIES) {
+        const { low, high } = cpu.hashMemory()
+        this.#log(CPU, BUS, { kind: 'segment', hashLow: low, hashHigh: high })
+        this.#segmentEntries = 0
+      }
+    }
+    this.#nextGrid = clock.gridAfter(vt)
+    let served = false
+    for (const source of this.#sources) {
+      for (const { src, dst, bytes } of source.take(vt, icount)) {
+        this.#begin(src, this.#slot(dst).number, { kind: 'input', bytes })
+        served = true
+      }
+    }
+    for (const source of this.#sources) this.#stopAsked ??= source.stop?.(vt, icount)
+    return served || this.#stopAsked !== undefined
+  }
+
+  /** Power-on, or a reset that a device asked for: the CPU first, then the devices in the board's order. */
+  #powerOn(): void {
+    const icount = this.icount
+    this.#isOn = true
+    this.#resetAsked = false
+    this.#log(BUS, CPU, { kind: 'reset' })
+    this.machine.resetCpu()
+    assert.equal(this.icount, icount, 'a reset does not change icount')
+    for (const { number } of this.machine.layout.devices) this.#begin(BUS, number, { kind: 'reset' })
+  }
+
+  /** An access of the CPU, in the middle of its instruction. */
+  #cpuAccess(dst: NodeName, payload: Read | Write): number {
+    const { cpuSide } = this.machine
+    const data = this.#begin(CPU, this.#slot(dst).number, payload)
+    cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
+    return data?.value ?? 0
+  }
+
+  /** Delivers an outermost message, and carries out what follows from it. */
+  #begin(src: NodeName, device: number, payload: Payload): Data | undefined {
+    assert(this.#queue.length === 0, 'the queue is empty before a message begins')
+    const data = this.#deliver(src, device, payload)
+    if (data !== undefined && payload.kind === 'read' && src === CPU) {
+      this.machine.cpuSide.answered(device, payload, data)
+    }
+    // What these lead to joins the queue while it is walked.
+    for (const queued of this.#queue) this.#carryOut(queued.device, queued.effect)
+    this.#queue.length = 0
+    return data
+  }
+
+  #deliver(src: NodeName, device: number, payload: Payload): Data | undefined {
+    const host = this.hosts[device] as DeviceHost
+    const { icount, vt } = this
+    if (icount !== this.#chainIcount || vt !== this.#chainVt) {
+      this.#chainIcount = icount
+      this.#chainVt = vt
+      this.#chainLength = 0
+    }
+    assert(
+      ++this.#chainLength <= CHAIN_LIMIT,
+      `devices pass messages in a circle: ${host.name} ${payload.kind} at ${vt}`,
+    )
+    this.#log(src, host.name, payload)
+    this.machine.cpuSide.delivered(device, payload.kind === 'reset')
+    const data = host.deliver(payload, vt, this.#hostSink)
+    if (data !== undefined) this.#log(host.name, src, data)
+    return data
+  }
+
+  /** What a handler asks for at once. */
+  #answer(name: NodeName, request: Request): Answer {
+    const { cpuSide } = this.machine
+    const { number } = this.#slot(name)
+    if (request.request === 'access') {
+      return this.#deliver(name, this.#slot(request.dst).number, request.access)?.value
+    }
+    const { target, address } = request
+    if (request.request === 'dmaWrite') {
+      const bytes = request.bytes.slice()
+      this.#log(name, CPU, { kind: 'dmaWrite', target, address, bytes })
+      cpuSide.dmaWrite(number, target, address, bytes)
+      return undefined
+    }
+    this.#log(name, CPU, { kind: 'dmaRead', target, address, length: request.length })
+    const bytes = cpuSide.dmaRead(number, target, address, request.length)
+    this.#log(CPU, name, loggedMemory(bytes))
+    return bytes
+  }
+
+  #carryOut(device: number, effect: QueuedEffect): void {
+    const slot = this.machine.layout.devices[device] as DeviceSlot
+    switch (effect.kind) {
+      case 'line':
+        for (const end of slot.wires[effect.output] ?? []) {
+          const line: Line = { kind: 'line', wire: end.wire, level: effect.level }
+          if (end.device === CPU_END) {
+            this.#log(slot.name, CPU, line)
+            this.machine.cpuSide.setLine(end.wire, effect.level)
+          } else this.#deliver(slot.name, end.device, line)
+        }
+        break
+      case 'timer':
+        this.#log(slot.name, BUS, effect)
+        this.#setDue(device, effect.due)
+        break
+      case 'map':
+        this.#log(slot.name, CPU, effect)
+        this.machine.cpuSide.mapRegion(device, effect)
+        break
+      case 'output':
+        this.#log(slot.name, WORLD, effect)
+        if (slot.isPower) this.#power(slot.name, effect)
+        for (const listener of this.#listeners) listener(slot.name, effect.bytes, this.vt, this.#entryCount - 1)
+    }
+  }
+
+  #power(name: NodeName, { bytes }: Output): void {
+    const request = Buffer.from(bytes).toString('latin1')
+    if (request === 'off') this.#stopAsked = 'poweroff'
+    else if (request === 'reset') this.#resetAsked = true
+    else assert.fail(`${name} asks the board for ${JSON.stringify(request)}`)
+  }
+
+  #setDue(device: number, due: Vt): void {
+    this.#due[device] = due
+    this.#nextDue = Math.min(NEVER, ...this.#due)
+  }
+
+  #isAt({ icount, vt, entries }: Position): boolean {
+    return this.icount >= icount && this.vt >= vt && this.#entryCount >= (entries ?? 0)
+  }
+
+  /** Before which instruction the CPU must stop. */
+  #limit(): number {
+    if (this.#stopAsked !== undefined || this.#resetAsked) return 0
+    return Math.min(this.#runLimit, this.machine.clock.icountAt(Math.min(this.#nextDue, this.#nextGrid)))
+  }
+
+  #limitOf(until: readonly Position[], sliceEnd: number): number {
+    let limit = sliceEnd
+    for (const { icount, vt } of until) {
+      const at = Math.max(icount, this.machine.clock.icountAt(vt))
+      if (at > this.icount && at < limit) limit = at
+    }
+    return limit
+  }
+
+  /** To when an idle CPU jumps, or `NEVER`. */
+  #idleTarget({ until, hostVt }: SliceOptions): Vt {
+    const { clock, cpu } = this.machine
+    const vt = this.vt
+    let target = Math.min(this.#nextDue, cpu.timerDue)
+    if (this.icount !== this.#gridIcount) target = Math.min(target, this.#nextGrid)
+    const { gridNs } = clock
+    const asked = hostVt === undefined ? vt : Math.max(vt, Math.floor(hostVt / gridNs) * gridNs)
+    for (const source of this.#sources) {
+      const from = source.waiting(vt, asked)
+      if (from !== NEVER) target = Math.min(target, Math.max(this.#nextGrid, Math.ceil(from / gridNs) * gridNs))
+    }
+    for (const position of until ?? []) {
+      if (position.icount <= this.icount && position.vt > vt) target = Math.min(target, position.vt)
+    }
+    assert(target > vt, `the CPU is idle at ${vt} with its timer due at ${cpu.timerDue}`)
+    return target
+  }
+
+  #sleep(until: Vt): SliceResult {
+    if (until === NEVER && !this.#sources.some(({ open }) => open)) throw new GuestSleepsForEver(this.vt, this.icount)
+    return { state: 'sleep', until }
+  }
+
+  #slot(name: NodeName): DeviceSlot {
+    const slot = this.machine.layout.byName.get(name)
+    assert(slot !== undefined, `${this.machine.layout.board.name} has no device ${name}`)
+    return slot
+  }
+
+  #log(src: NodeName, dst: NodeName, payload: Payload): void {
+    this.#entryCount++
+    this.#segmentEntries++
+    this.#sink.append({ vt: this.vt, icount: this.icount, src, dst, payload })
+  }
+}
+
+/** A `memory` payload as it is logged: large ones as their SHA-256. */
+export function loggedMemory(bytes: Uint8Array): Memory {
+  if (bytes.length <= INLINE_MEMORY_BYTES) return { kind: 'memory', bytes }
+  return { kind: 'memory', bytes: createHash('sha256').update(bytes).digest(), length: bytes.length }
+}

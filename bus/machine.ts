@@ -1,0 +1,55 @@
+/**
+ * A board with its CPU: clock, backing memory, address map, and the bytes loaded before power-on. What a live bus and a
+ * `cpu` replay have in common.
+ */
+import type { Board, LoadedBytes } from './board.ts'
+import { Clock } from './clock.ts'
+import type { Cpu } from './cpu.ts'
+import { CpuSide, type Exchange } from './cpu-side.ts'
+import { BoardError, findMemory, type Layout, layoutBoard } from './layout.ts'
+
+/** Makes the CPU node of a board. The bus knows no CPU itself. */
+export type CreateCpu = (options: { board: Board['cpu']; clock: Clock; backingBytes: number }) => Cpu
+
+export interface Machine {
+  layout: Layout
+  clock: Clock
+  cpu: Cpu
+  cpuSide: CpuSide
+  /** Power-on and reset of the CPU node: the board's address map, the loaded bytes, the CPU's own reset. */
+  resetCpu(): void
+}
+
+/**
+ * Puts a board together. `exchange` takes the CPU's accesses to devices. Nothing is reset or loaded yet.
+ * Throws a `BoardError` where the board contradicts itself or `loads` do not fit.
+ */
+export function buildMachine(
+  board: Board,
+  createCpu: CreateCpu,
+  loads: readonly LoadedBytes[],
+  exchange: Exchange,
+): Machine {
+  const layout = layoutBoard(board)
+  const placed = loads.map(({ memory, offset, bytes }) => {
+    const found = findMemory(layout, memory)
+    if (offset < 0 || offset + bytes.length > found.size) {
+      throw new BoardError(`${bytes.length} bytes at ${offset} do not fit into ${memory}, which has ${found.size}`)
+    }
+    return { backing: found.offset + offset, bytes }
+  })
+  const clock = new Clock(board.nsPerInstruction, board.gridNs)
+  const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
+  const cpuSide = new CpuSide(layout, clock, cpu, exchange)
+  return {
+    layout,
+    clock,
+    cpu,
+    cpuSide,
+    resetCpu() {
+      for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)
+      cpu.reset()
+      cpuSide.reset()
+    },
+  }
+}
