@@ -1,0 +1,343 @@
+/**
+ * The canonical encoding of a journal entry.
+ *
+ * An entry is one msgpack array, in msgpackr's shortest forms:
+ *
+ *     [vt, icount, src, dst, kind, ...fields]
+ *
+ * `src` and `dst` are indexes into the recording's fixed node table, `kind` one into `KINDS`, and the fields follow in
+ * the order that `KINDS` lists them. `NEVER` is nil. An optional field that is absent is left out at the end. Nothing is
+ * learnt from earlier entries, so the bytes of an entry depend on that entry and the node table alone.
+ *
+ * A change here changes the identity of every journal: it needs a new `ENTRY_VERSION`.
+ */
+import assert from 'node:assert/strict'
+import { Packr, Unpackr } from 'msgpackr'
+import type { AccessSize, Kind, MapMode, Message, NodeName, Payload, StopReason } from '../bus/mod.ts'
+import { NEVER } from '../bus/mod.ts'
+
+/** Version of the canonical encoding. It is part of a journal's identity. */
+export const ENTRY_VERSION = 1
+
+/** What a field may hold. `u32`: 0 to 2^32 - 1. `whole`: 0 to 2^53 - 1. `time`: `whole`, nil for `NEVER`. */
+type FieldType = 'u32' | 'whole' | 'time' | 'target' | 'size' | 'bit' | 'mode' | 'reason' | 'text' | 'bytes'
+
+/**
+ * Where a field goes when a segment is sealed in columns (segment.ts). `shape`: few values, repeated often, so that
+ * entries which agree in them share one dictionary row. The others vary and have a column each.
+ */
+type FieldColumn = 'shape' | 'count' | 'hash' | 'time' | 'bytes'
+
+export interface Field {
+  readonly name: string
+  readonly type: FieldType
+  readonly column: FieldColumn
+  readonly optional?: true
+}
+
+const region: Field = { name: 'region', type: 'u32', column: 'shape' }
+const offset: Field = { name: 'offset', type: 'u32', column: 'shape' }
+const size: Field = { name: 'size', type: 'size', column: 'shape' }
+const index: Field = { name: 'index', type: 'u32', column: 'count', optional: true }
+const value: Field = { name: 'value', type: 'u32', column: 'count' }
+const bytes: Field = { name: 'bytes', type: 'bytes', column: 'bytes' }
+const target: Field = { name: 'target', type: 'target', column: 'shape' }
+const address: Field = { name: 'address', type: 'whole', column: 'count' }
+const length: Field = { name: 'length', type: 'whole', column: 'count' }
+
+/** Every kind with its fields in the order they are encoded. A kind's number is its place here. */
+export const KINDS: readonly { readonly kind: Kind; readonly fields: readonly Field[] }[] = [
+  { kind: 'reset', fields: [] },
+  { kind: 'read', fields: [region, offset, size, index] },
+  { kind: 'write', fields: [region, offset, size, value, index] },
+  { kind: 'event', fields: [] },
+  {
+    kind: 'line',
+    fields: [
+      { name: 'wire', type: 'u32', column: 'shape' },
+      { name: 'level', type: 'bit', column: 'shape' },
+    ],
+  },
+  { kind: 'memory', fields: [bytes, { ...length, optional: true }] },
+  { kind: 'input', fields: [bytes] },
+  { kind: 'data', fields: [value, { name: 'validUntil', type: 'time', column: 'time' }] },
+  { kind: 'timer', fields: [{ name: 'due', type: 'time', column: 'time' }] },
+  { kind: 'dmaRead', fields: [target, address, length] },
+  { kind: 'dmaWrite', fields: [target, address, bytes] },
+  {
+    kind: 'map',
+    fields: [
+      region,
+      { name: 'space', type: 'text', column: 'shape' },
+      { name: 'base', type: 'whole', column: 'count' },
+      length,
+      { name: 'offset', type: 'whole', column: 'count' },
+      { name: 'mode', type: 'mode', column: 'shape' },
+    ],
+  },
+  { kind: 'output', fields: [bytes] },
+  { kind: 'grid', fields: [{ name: 'hash', type: 'u32', column: 'hash' }] },
+  {
+    kind: 'segment',
+    fields: [
+      { name: 'hashLow', type: 'u32', column: 'hash' },
+      { name: 'hashHigh', type: 'u32', column: 'hash' },
+    ],
+  },
+  { kind: 'stop', fields: [{ name: 'reason', type: 'reason', column: 'shape' }] },
+]
+
+const MODES: readonly MapMode[] = ['registers', 'ram', 'rom', 'off']
+const REASONS: readonly StopReason[] = ['poweroff', 'quit', 'limit', 'failed']
+
+/** Places in an entry's array. The kind's fields begin at `FIELDS_AT`. */
+export const VT_AT = 0
+export const ICOUNT_AT = 1
+export const SRC_AT = 2
+export const DST_AT = 3
+export const KIND_AT = 4
+export const FIELDS_AT = 5
+
+export type FieldValue = number | string | Uint8Array | null
+
+/** An entry as the array that is encoded. */
+export type Entry = FieldValue[]
+
+const kindNumbers = new Map<Kind, number>(KINDS.map((row, number) => [row.kind, number]))
+
+/** The number of a kind, as entries hold it. */
+export function kindNumber(kind: Kind): number {
+  const number = kindNumbers.get(kind)
+  assert(number !== undefined, `unknown kind ${kind}`)
+  return number
+}
+
+function timeOrNil(time: number): number | null {
+  return time === NEVER ? null : time
+}
+
+/** The entry's array for `message`; `src` and `dst` are already looked up. */
+function toEntry(message: Message, src: number, dst: number): Entry {
+  const { vt, icount, payload: p } = message
+  const kind = kindNumber(p.kind)
+  switch (p.kind) {
+    case 'reset':
+    case 'event':
+      return [vt, icount, src, dst, kind]
+    case 'read':
+      return p.index === undefined
+        ? [vt, icount, src, dst, kind, p.region, p.offset, p.size]
+        : [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.index]
+    case 'write':
+      return p.index === undefined
+        ? [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.value]
+        : [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.value, p.index]
+    case 'line':
+      return [vt, icount, src, dst, kind, p.wire, p.level]
+    case 'memory':
+      return p.length === undefined
+        ? [vt, icount, src, dst, kind, p.bytes]
+        : [vt, icount, src, dst, kind, p.bytes, p.length]
+    case 'input':
+    case 'output':
+      return [vt, icount, src, dst, kind, p.bytes]
+    case 'data':
+      return [vt, icount, src, dst, kind, p.value, timeOrNil(p.validUntil)]
+    case 'timer':
+      return [vt, icount, src, dst, kind, timeOrNil(p.due)]
+    case 'dmaRead':
+      return [vt, icount, src, dst, kind, p.target, p.address, p.length]
+    case 'dmaWrite':
+      return [vt, icount, src, dst, kind, p.target, p.address, p.bytes]
+    case 'map':
+      return [vt, icount, src, dst, kind, p.region, p.space, p.base, p.length, p.offset, MODES.indexOf(p.mode)]
+    case 'grid':
+      return [vt, icount, src, dst, kind, p.hash]
+    case 'segment':
+      return [vt, icount, src, dst, kind, p.hashLow, p.hashHigh]
+    case 'stop':
+      return [vt, icount, src, dst, kind, REASONS.indexOf(p.reason)]
+  }
+}
+
+/** The payload of an entry that `entryFault` found nothing wrong with. The casts say what was checked there. */
+function toPayload(entry: Entry): Payload {
+  const { kind } = KINDS[entry[KIND_AT] as number]!
+  const [, , , , , a, b, c, d, e, f] = entry as number[]
+  const byteField = (at: number) => entry[FIELDS_AT + at] as Uint8Array
+  const time = (field: number | undefined) => (field as number | null) ?? NEVER
+  switch (kind) {
+    case 'reset':
+    case 'event':
+      return { kind }
+    case 'read': {
+      const read = { kind, region: a!, offset: b!, size: c as AccessSize }
+      return d === undefined ? read : { ...read, index: d }
+    }
+    case 'write': {
+      const write = { kind, region: a!, offset: b!, size: c as AccessSize, value: d! }
+      return e === undefined ? write : { ...write, index: e }
+    }
+    case 'line':
+      return { kind, wire: a!, level: b as 0 | 1 }
+    case 'memory':
+      return b === undefined ? { kind, bytes: byteField(0) } : { kind, bytes: byteField(0), length: b }
+    case 'input':
+    case 'output':
+      return { kind, bytes: byteField(0) }
+    case 'data':
+      return { kind, value: a!, validUntil: time(b) }
+    case 'timer':
+      return { kind, due: time(a) }
+    case 'dmaRead':
+      return { kind, target: a!, address: b!, length: c! }
+    case 'dmaWrite':
+      return { kind, target: a!, address: b!, bytes: byteField(2) }
+    case 'map': {
+      const space = entry[FIELDS_AT + 1] as string
+      return { kind, region: a!, space, base: c!, length: d!, offset: e!, mode: MODES[f!]! }
+    }
+    case 'grid':
+      return { kind, hash: a! }
+    case 'segment':
+      return { kind, hashLow: a!, hashHigh: b! }
+    case 'stop':
+      return { kind, reason: REASONS[a!]! }
+  }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function fieldFits(type: FieldType, value: FieldValue | undefined): boolean {
+  switch (type) {
+    case 'u32':
+      return typeof value === 'number' && value >>> 0 === value
+    case 'whole':
+      return isWhole(value)
+    case 'time':
+      // NEVER itself must come as nil, or one message would have two encodings.
+      return value === null || (isWhole(value) && value !== NEVER)
+    case 'target':
+      return value === -1 || (typeof value === 'number' && value >>> 0 === value)
+    case 'size':
+      return value === 1 || value === 2 || value === 4
+    case 'bit':
+      return value === 0 || value === 1
+    case 'mode':
+      return isWhole(value) && value < MODES.length
+    case 'reason':
+      return isWhole(value) && value < REASONS.length
+    case 'text':
+      return typeof value === 'string'
+    case 'bytes':
+      return value instanceof Uint8Array
+  }
+}
+
+/** What is wrong with an entry that came from outside, in words; `undefined` when nothing is. */
+export function entryFault(entry: unknown, nodeCount: number): string | undefined {
+  if (!Array.isArray(entry) || entry.length < FIELDS_AT) return 'an entry is not an array of at least five'
+  if (!isWhole(entry[VT_AT])) return 'vt is not a whole number below 2^53'
+  if (!isWhole(entry[ICOUNT_AT])) return 'icount is not a whole number below 2^53'
+  if (!isWhole(entry[SRC_AT]) || entry[SRC_AT] >= nodeCount) return 'src is not in the node table'
+  if (!isWhole(entry[DST_AT]) || entry[DST_AT] >= nodeCount) return 'dst is not in the node table'
+  const row = KINDS[entry[KIND_AT] as number]
+  if (row === undefined) return 'unknown kind'
+  const given = entry.length - FIELDS_AT
+  if (given > row.fields.length) return `${row.kind} has too many fields`
+  for (let i = 0; i < row.fields.length; i++) {
+    const field = row.fields[i]!
+    if (i >= given && field.optional) continue
+    if (!fieldFits(field.type, entry[FIELDS_AT + i])) return `${row.kind}.${field.name} is not a valid ${field.type}`
+  }
+  return undefined
+}
+
+/** The table of a recording's nodes: names to indexes and back. */
+export class NodeTable {
+  readonly names: readonly NodeName[]
+  readonly #indexes: Map<NodeName, number>
+
+  constructor(names: readonly NodeName[]) {
+    this.names = [...names]
+    this.#indexes = new Map(names.map((name, index) => [name, index]))
+    assert(this.#indexes.size === names.length, 'a node is named twice in the node table')
+  }
+
+  index(name: NodeName): number {
+    const found = this.#indexes.get(name)
+    assert(found !== undefined, `node ${name} is not in the node table (${this.names.join(', ')})`)
+    return found
+  }
+}
+
+function newPackr(): Packr {
+  return new Packr({ useRecords: false })
+}
+
+/** Turns messages into canonical bytes. One encoder serves one journal: it asserts that entries come in order. */
+export class EntryEncoder {
+  readonly nodes: NodeTable
+  readonly #packr = newPackr()
+  #vt = 0
+  #icount = 0
+
+  constructor(nodes: NodeTable) {
+    this.nodes = nodes
+  }
+
+  /**
+   * The canonical bytes of `message`, the next of the journal. They are the caller's to copy: the array may share its
+   * buffer with others. An ill-formed message is a broken node: an assertion.
+   */
+  encode(message: Message): Uint8Array {
+    const entry = toEntry(message, this.nodes.index(message.src), this.nodes.index(message.dst))
+    const fault = entryFault(entry, this.nodes.names.length)
+    assert(fault === undefined, fault)
+    assert(message.vt >= this.#vt, 'entries of a journal are ordered by vt')
+    assert(message.icount >= this.#icount, 'icount does not run backwards')
+    this.#vt = message.vt
+    this.#icount = message.icount
+    return this.#packr.pack(entry)
+  }
+}
+
+/** The bytes that a journal's identity begins with, ahead of its entries: what gives the indexes in them a meaning. */
+export function identityPrefix(nodes: NodeTable): Uint8Array {
+  return newPackr().pack(['ananke journal', ENTRY_VERSION, nodes.names])
+}
+
+/**
+ * Splits canonical bytes into entries. `fail` makes the error to throw where they are not well-formed.
+ */
+export function decodeEntries(bytes: Uint8Array, nodes: NodeTable, fail: (what: string) => Error): Entry[] {
+  let values: unknown[]
+  try {
+    values = bytes.length === 0 ? [] : (new Unpackr({ useRecords: false }).unpackMultiple(bytes) as unknown[])
+  } catch (cause) {
+    const error = fail('the bytes are not msgpack')
+    error.cause = cause
+    throw error
+  }
+  for (const value of values) {
+    const fault = entryFault(value, nodes.names.length)
+    if (fault !== undefined) throw fail(fault)
+  }
+  return values as Entry[]
+}
+
+/** The message of an entry that `entryFault` found nothing wrong with. Its bytes are copies. */
+export function toMessage(entry: Entry, nodes: NodeTable): Message {
+  const message: Message = {
+    vt: entry[VT_AT] as number,
+    icount: entry[ICOUNT_AT] as number,
+    src: nodes.names[entry[SRC_AT] as number]!,
+    dst: nodes.names[entry[DST_AT] as number]!,
+    payload: toPayload(entry),
+  }
+  // msgpackr gives views of the whole input; a message that is kept must not keep that alive.
+  if ('bytes' in message.payload) message.payload.bytes = new Uint8Array(message.payload.bytes)
+  return message
+}

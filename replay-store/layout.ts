@@ -1,0 +1,32 @@
+/**
+ * Where things are in a recording's directory.
+ *
+ *     NAME.ank/
+ *       manifest.json                  manifest.ts
+ *       images/SHA256                  guest images, by content
+ *       journal/000000.segment ...     sealed segments, segment.ts
+ *       journal/000012.tail            the segment being written, tail.ts
+ *
+ * A `.tmp` file is one that a crash kept from being renamed; it is never read.
+ */
+import { join } from 'node:path'
+
+export const manifestPath = (directory: string): string => join(directory, 'manifest.json')
+export const imagesPath = (directory: string): string => join(directory, 'images')
+export const imagePath = (directory: string, sha256: string): string => join(directory, 'images', sha256)
+export const journalPath = (directory: string): string => join(directory, 'journal')
+
+const numbered = (number: number): string => String(number).padStart(6, '0')
+
+export const segmentPath = (directory: string, number: number): string =>
+  join(journalPath(directory), `${numbered(number)}.segment`)
+export const tailPath = (directory: string, number: number): string =>
+  join(journalPath(directory), `${numbered(number)}.tail`)
+
+const JOURNAL_FILE = /^(\d{6,})\.(segment|tail)$/
+
+/** The segment that a file of the journal's directory is of; `undefined` for other files. */
+export function journalFile(name: string): { number: number; sort: 'segment' | 'tail' } | undefined {
+  const match = JOURNAL_FILE.exec(name)
+  return match === null ? undefined : { number: Number(match[1]), sort: match[2] as 'segment' | 'tail' }
+}

@@ -1,0 +1,15 @@
+export { ENTRY_VERSION } from './codec.ts'
+export * from './errors.ts'
+export { hostFiles, type StoreFiles } from './files.ts'
+export { JournalHasher, sha256 } from './identity.ts'
+export {
+  FORMAT_VERSION,
+  type ImageRecord,
+  type Manifest,
+  type ManifestInput,
+  type RecordingEnd,
+  type StoredEnd,
+} from './manifest.ts'
+export { type PlacedMessage, Recording, type Truncation } from './recording.ts'
+export { type Image, RecordingWriter, type WriterOptions } from './recording-writer.ts'
+export { type EntryEdit, rewriteRecording } from './rewrite.ts'

@@ -1,0 +1,362 @@
+/**
+ * Reads a recording from local disk. It is a snapshot: of a recording that is still being written, what was flushed
+ * when it was opened. Whatever is read is checked before it is used.
+ */
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import type { Message, NodeName } from '../bus/mod.ts'
+import { NodeTable, toMessage } from './codec.ts'
+import { DamagedError, NotARecordingError, StoreError } from './errors.ts'
+import { errorCode } from './files.ts'
+import { JournalHasher, sha256 } from './identity.ts'
+import { imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
+import { type Manifest, parseManifest } from './manifest.ts'
+import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, type StoredSegmentHeader } from './segment.ts'
+import { decodeTail } from './tail.ts'
+
+/** Where and why a recording without an end stops. */
+export interface Truncation {
+  /** Entries that are there. */
+  entries: number
+  /** The file that ends too early, and where its first frame that is not whole begins. */
+  path: string
+  offset: number
+  what: string
+}
+
+/** An entry and its place in the journal. */
+export interface PlacedMessage {
+  index: number
+  message: Message
+}
+
+/** Decoded segments kept at a time; the one used longest ago goes first. */
+const KEPT_SEGMENTS = 4
+/** Tries to list the journal while a recorder seals segments under our eyes. */
+const LISTING_TRIES = 16
+
+/** Reads a file; damage where it is missing, for it is a part of the recording. */
+function readPart(path: string, part: string): Buffer {
+  try {
+    return fs.readFileSync(path)
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') throw new DamagedError(path, part, 'the file is missing', cause)
+    throw new StoreError(
+      `${path}: cannot read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      path,
+      cause,
+    )
+  }
+}
+
+function readManifest(directory: string): Manifest {
+  const path = manifestPath(directory)
+  let bytes: Buffer
+  try {
+    bytes = fs.readFileSync(path)
+  } catch (cause) {
+    if (errorCode(cause) !== 'ENOENT' && errorCode(cause) !== 'ENOTDIR') {
+      throw new StoreError(
+        `${path}: cannot read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        path,
+        cause,
+      )
+    }
+    const what = fs.existsSync(directory) ? 'is not a recording: it has no manifest.json' : 'does not exist'
+    throw new NotARecordingError(`${directory} ${what}. Give a directory that ananke record made.`, directory, cause)
+  }
+  return parseManifest(bytes, path, directory)
+}
+
+interface OpenSegment {
+  header: StoredSegmentHeader
+  path: string
+  fileBytes: number
+}
+
+function readSegmentHeader(directory: string, number: number): OpenSegment {
+  const path = segmentPath(directory, number)
+  const file = fs.openSync(path, 'r')
+  try {
+    const fileBytes = fs.fstatSync(file).size
+    const start = Buffer.alloc(Math.min(fileBytes, MAX_HEADER_BYTES))
+    const read = fs.readSync(file, start, 0, start.length, 0)
+    return { header: decodeSegmentHeader(start.subarray(0, read), fileBytes, path), path, fileBytes }
+  } finally {
+    fs.closeSync(file)
+  }
+}
+
+/** The journal's files as they are now: sealed segments, and the bytes of the tail if there is one. */
+function listJournal(directory: string): { segments: number; tail?: Buffer } | 'changing' {
+  const path = journalPath(directory)
+  let names: string[]
+  try {
+    names = fs.readdirSync(path)
+  } catch (cause) {
+    throw new DamagedError(path, 'the journal', 'the directory is missing', cause)
+  }
+  const files = names.map(journalFile).filter((file) => file !== undefined)
+  const sealed = files.filter((file) => file.sort === 'segment').map((file) => file.number)
+  const segments = Math.max(-1, ...sealed) + 1
+  // A tail beside its own segment, or before it, is what a crash in a seal left behind.
+  const tail = Math.max(-1, ...files.filter((file) => file.sort === 'tail').map((file) => file.number))
+  const last = Math.max(segments, tail)
+  for (let number = 0; number < last; number++) {
+    if (!sealed.includes(number)) {
+      throw new DamagedError(segmentPath(directory, number), `segment ${number}`, 'the file is missing')
+    }
+  }
+  if (tail < segments) return { segments }
+  try {
+    return { segments, tail: fs.readFileSync(tailPath(directory, tail)) }
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return 'changing'
+    throw cause
+  }
+}
+
+export class Recording {
+  readonly directory: string
+  readonly manifest: Manifest
+  /** Set when the recording has no end: it is still being written, or its recorder was killed. */
+  readonly truncated: Truncation | undefined
+  readonly entryCount: number
+  /** Bytes of the journal on disk. */
+  readonly journalBytes: number
+  readonly #nodes: NodeTable
+  readonly #segments: readonly OpenSegment[]
+  /** The entries that no segment holds; the first is the journal's `#tailFirst`. */
+  readonly #tail: readonly Message[]
+  readonly #tailFirst: number
+  /** By segment number, the one used longest ago first. */
+  readonly #decoded = new Map<number, readonly Message[]>()
+
+  private constructor(
+    directory: string,
+    manifest: Manifest,
+    segments: readonly OpenSegment[],
+    tail: Buffer | undefined,
+  ) {
+    this.directory = directory
+    this.manifest = manifest
+    this.#nodes = new NodeTable(manifest.nodes)
+    this.#segments = segments
+    this.#tailFirst = this.#checkSegments()
+    const path = tailPath(directory, segments.length)
+    const contents = tail === undefined ? { entries: [] } : decodeTail(tail, this.#tailFirst, this.#nodes, path)
+    this.#tail = contents.entries.map((entry) => toMessage(entry, this.#nodes))
+    this.entryCount = this.#tailFirst + this.#tail.length
+    this.journalBytes = segments.reduce((sum, segment) => sum + segment.fileBytes, tail?.length ?? 0)
+    this.truncated = this.#checkEnd(path, tail, contents.cut)
+  }
+
+  /**
+   * Opens the recording in `directory`: reads its manifest, the headers of its segments, and its tail. Throws
+   * `NotARecordingError`, `NewerFormatError`, `DamagedError`.
+   */
+  static open(directory: string): Recording {
+    for (let tries = 0; tries < LISTING_TRIES; tries++) {
+      const manifest = readManifest(directory)
+      const journal = listJournal(directory)
+      if (journal === 'changing') continue
+      const segments = Array.from({ length: journal.segments }, (_, number) => readSegmentHeader(directory, number))
+      return new Recording(directory, manifest, segments, journal.tail)
+    }
+    throw new StoreError(`${directory} keeps changing while it is read. Try again.`, directory)
+  }
+
+  /** Checks that the segments follow one another; returns the count of their entries. */
+  #checkSegments(): number {
+    let next = 0
+    let icount = 0
+    this.#segments.forEach(({ header, path }, number) => {
+      const part = 'the header of the segment'
+      if (header.number !== number) throw new DamagedError(path, part, `it is that of segment ${header.number}`)
+      if (header.firstEntry !== next) {
+        throw new DamagedError(path, part, `it begins with entry ${header.firstEntry}, not ${next}`)
+      }
+      if (header.firstIcount < icount) throw new DamagedError(path, part, 'icount runs backwards')
+      next += header.entryCount
+      icount = header.lastIcount
+    })
+    return next
+  }
+
+  #checkEnd(path: string, tail: Buffer | undefined, cut: { offset: number; what: string } | undefined) {
+    const { end } = this.manifest
+    if (end === undefined) {
+      const place = cut ?? { offset: tail?.length ?? 0, what: 'the recording has no end' }
+      return { entries: this.entryCount, path, ...place }
+    }
+    if (cut !== undefined) throw new DamagedError(path, `the frame at byte ${cut.offset}`, cut.what)
+    if (end.entries !== this.entryCount) {
+      const what = `it should have ${end.entries} entries and has ${this.entryCount}`
+      throw new DamagedError(journalPath(this.directory), 'the journal', what)
+    }
+    return undefined
+  }
+
+  /** The number of the segment that entry `index` is in; for one of the tail the number of segments. */
+  #segmentOf(index: number): number {
+    return this.#firstSegment((header) => header.firstEntry + header.entryCount > index)
+  }
+
+  /** The first segment for which `holds`, which is false and then true; the number of segments when it never is. */
+  #firstSegment(holds: (header: StoredSegmentHeader) => boolean): number {
+    let low = 0
+    let high = this.#segments.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (holds(this.#segments[middle]!.header)) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #firstEntry(segment: number): number {
+    return this.#segments[segment]?.header.firstEntry ?? this.#tailFirst
+  }
+
+  /** The messages of a segment, or of the tail. */
+  #messages(segment: number): readonly Message[] {
+    if (segment === this.#segments.length) return this.#tail
+    const kept = this.#decoded.get(segment)
+    const messages = kept ?? this.#decode(this.#segments[segment]!)
+    this.#decoded.delete(segment)
+    this.#decoded.set(segment, messages)
+    if (this.#decoded.size > KEPT_SEGMENTS) this.#decoded.delete(this.#decoded.keys().next().value!)
+    return messages
+  }
+
+  #decode({ header, path }: OpenSegment): readonly Message[] {
+    const file = readPart(path, 'the segment')
+    const again = decodeSegmentHeader(file, file.length, path)
+    const body = file.subarray(again.bodyAt)
+    const nodeCount = this.#nodes.names.length
+    if (again.firstEntry !== header.firstEntry || again.entryCount !== header.entryCount) {
+      throw new DamagedError(path, 'the header of the segment', 'it changed while the recording was open')
+    }
+    const entries = decodeSegmentBody(body, again, nodeCount, this.manifest.nsPerInstruction, path)
+    return entries.map((entry) => toMessage(entry, this.#nodes))
+  }
+
+  /** Entry `index`, from 0. Messages are shared: they must not be changed. */
+  entry(index: number): Message {
+    assert(Number.isInteger(index) && index >= 0 && index < this.entryCount, `no entry ${index} of ${this.entryCount}`)
+    const segment = this.#segmentOf(index)
+    return this.#messages(segment)[index - this.#firstEntry(segment)]!
+  }
+
+  /** The entries from `from` up to, not including, `to`, in order. */
+  *entries(from = 0, to = this.entryCount): Generator<Message, void, undefined> {
+    assert(from >= 0 && to <= this.entryCount, `entries ${from} to ${to} of ${this.entryCount}`)
+    let index = from
+    while (index < to) {
+      const segment = this.#segmentOf(index)
+      const first = this.#firstEntry(segment)
+      const messages = this.#messages(segment)
+      const end = Math.min(messages.length, to - first)
+      for (let i = index - first; i < end; i++) yield messages[i]!
+      index = first + end
+    }
+  }
+
+  /**
+   * The entries that `node` sent or got with `fromIcount <= icount < toIcount`, in order. Only segments that have some
+   * are read.
+   */
+  *entriesOfNode(
+    node: NodeName,
+    fromIcount = 0,
+    toIcount = Number.POSITIVE_INFINITY,
+  ): Generator<PlacedMessage, void, undefined> {
+    const nodeIndex = this.manifest.nodes.indexOf(node)
+    if (nodeIndex === -1) {
+      throw new StoreError(
+        `${this.directory} has no node ${node}. It has ${this.manifest.nodes.join(', ')}.`,
+        this.directory,
+      )
+    }
+    const start = this.#firstSegment((header) => header.lastIcount >= fromIcount)
+    for (let segment = start; segment <= this.#segments.length; segment++) {
+      const header = this.#segments[segment]?.header
+      if (header !== undefined) {
+        if (header.firstIcount >= toIcount) return
+        const range = header.nodes.find((each) => each.node === nodeIndex)
+        if (range === undefined || range.lastIcount < fromIcount || range.firstIcount >= toIcount) continue
+      }
+      const first = this.#firstEntry(segment)
+      for (const [i, message] of this.#messages(segment).entries()) {
+        if (message.icount < fromIcount) continue
+        if (message.icount >= toIcount) return
+        if (message.src === node || message.dst === node) yield { index: first + i, message }
+      }
+    }
+  }
+
+  /** The index of the first entry with this icount or a later one; `entryCount` when there is none. */
+  findByIcount(icount: number): number {
+    const segment = this.#firstSegment((header) => header.lastIcount >= icount)
+    const messages = this.#messages(segment)
+    let low = 0
+    let high = messages.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (messages[middle]!.icount >= icount) high = middle
+      else low = middle + 1
+    }
+    return this.#firstEntry(segment) + low
+  }
+
+  /** The journal's identity, computed from its entries. */
+  identity(): string {
+    const hasher = new JournalHasher(this.manifest.nodes)
+    for (const message of this.entries()) hasher.append(message)
+    return hasher.digest()
+  }
+
+  /** The guest image called `name`, checked against its hash. */
+  image(name: string): Uint8Array {
+    const record = this.manifest.images.find((image) => image.name === name)
+    if (record === undefined) {
+      const names = this.manifest.images.map((image) => image.name).join(', ') || 'none'
+      throw new StoreError(`${this.directory} has no image ${name}. It has: ${names}.`, this.directory)
+    }
+    const path = imagePath(this.directory, record.sha256)
+    const part = `the image ${name}`
+    const bytes = readPart(path, part)
+    if (bytes.length !== record.bytes) {
+      throw new DamagedError(path, part, `it should have ${record.bytes} bytes and has ${bytes.length}`)
+    }
+    if (sha256(bytes) !== record.sha256) throw new DamagedError(path, part, 'its SHA-256 does not match')
+    return bytes
+  }
+
+  /**
+   * Reads everything there is and returns all damage found, in the order of the journal; none: every bit is as it was
+   * written. What `open` reads it has checked already. A recording that was cut is not damaged for that.
+   */
+  verify(): DamagedError[] {
+    const found: DamagedError[] = []
+    const check = (work: () => void) => {
+      try {
+        work()
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error
+        found.push(error)
+      }
+    }
+    for (const { name } of this.manifest.images) check(() => this.image(name))
+    for (const segment of this.#segments) check(() => this.#decode(segment))
+    if (found.length === 0) check(() => this.#checkIdentity())
+    return found
+  }
+
+  #checkIdentity(): void {
+    const { end } = this.manifest
+    if (end !== undefined && end.identity !== this.identity()) {
+      throw new DamagedError(journalPath(this.directory), 'the journal', 'its identity is not the one in the manifest')
+    }
+  }
+}
