@@ -84,14 +84,12 @@ function invalid(environment: FloatEnvironment, format: FloatFormat): bigint {
 
 /** A NaN on its way to a result of format `to`: quietened, its fraction kept left-aligned. */
 function passNan(environment: FloatEnvironment, from: FloatFormat, to: FloatFormat, nan: Unpacked): bigint {
-  const { quietBitSet, defaultNan } = environment.rules
-  if (nan.nan === 'signalling' && !quietBitSet) return defaultNan[to.bits]
+  const { passesNans, quietBitSet, defaultNan } = environment.rules
+  if (!passesNans) return defaultNan[to.bits]
+  assert(quietBitSet, 'a NaN is made quiet by setting a bit')
   const shift = to.fractionBits - from.fractionBits
-  let fraction = shift >= 0 ? nan.significand << BigInt(shift) : nan.significand >> BigInt(-shift)
-  if (quietBitSet) fraction |= 1n << BigInt(to.fractionBits - 1)
-  // Where the quiet bit is a clear one, a payload that does not fit would leave an infinity.
-  if (fraction === 0n) return defaultNan[to.bits]
-  return infinity(to, nan.sign) | fraction
+  const fraction = shift >= 0 ? nan.significand << BigInt(shift) : nan.significand >> BigInt(-shift)
+  return infinity(to, nan.sign) | fraction | (1n << BigInt(to.fractionBits - 1))
 }
 
 /** The result where an operand is a NaN. */
