@@ -295,7 +295,7 @@ export class EntryEncoder {
   encode(message: Message): Uint8Array {
     const entry = toEntry(message, this.nodes.index(message.src), this.nodes.index(message.dst))
     const fault = entryFault(entry, this.nodes.names.length)
-    assert(fault === undefined, fault)
+    if (fault !== undefined) assert.fail(fault)
     assert(message.vt >= this.#vt, 'entries of a journal are ordered by vt')
     assert(message.icount >= this.#icount, 'icount does not run backwards')
     this.#vt = message.vt

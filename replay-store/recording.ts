@@ -35,17 +35,18 @@ const KEPT_SEGMENTS = 4
 /** Tries to list the journal while a recorder seals segments under our eyes. */
 const LISTING_TRIES = 16
 
+function readError(path: string, cause: unknown): StoreError {
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new StoreError(`${path}: cannot read: ${what}. Check its permissions and the disk.`, path, cause)
+}
+
 /** Reads a file; damage where it is missing, for it is a part of the recording. */
 function readPart(path: string, part: string): Buffer {
   try {
     return fs.readFileSync(path)
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') throw new DamagedError(path, part, 'the file is missing', cause)
-    throw new StoreError(
-      `${path}: cannot read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      path,
-      cause,
-    )
+    throw readError(path, cause)
   }
 }
 
@@ -56,11 +57,7 @@ function readManifest(directory: string): Manifest {
     bytes = fs.readFileSync(path)
   } catch (cause) {
     if (errorCode(cause) !== 'ENOENT' && errorCode(cause) !== 'ENOTDIR') {
-      throw new StoreError(
-        `${path}: cannot read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-        path,
-        cause,
-      )
+      throw readError(path, cause)
     }
     const what = fs.existsSync(directory) ? 'is not a recording: it has no manifest.json' : 'does not exist'
     throw new NotARecordingError(`${directory} ${what}. Give a directory that ananke record made.`, directory, cause)
@@ -74,17 +71,26 @@ interface OpenSegment {
   fileBytes: number
 }
 
+/** The first bytes of a file, `limit` at most, and the size of the whole. */
+function readStart(path: string, limit: number): { start: Buffer; fileBytes: number } {
+  try {
+    const file = fs.openSync(path, 'r')
+    try {
+      const fileBytes = fs.fstatSync(file).size
+      const start = Buffer.alloc(Math.min(fileBytes, limit))
+      return { start: start.subarray(0, fs.readSync(file, start, 0, start.length, 0)), fileBytes }
+    } finally {
+      fs.closeSync(file)
+    }
+  } catch (cause) {
+    throw readError(path, cause)
+  }
+}
+
 function readSegmentHeader(directory: string, number: number): OpenSegment {
   const path = segmentPath(directory, number)
-  const file = fs.openSync(path, 'r')
-  try {
-    const fileBytes = fs.fstatSync(file).size
-    const start = Buffer.alloc(Math.min(fileBytes, MAX_HEADER_BYTES))
-    const read = fs.readSync(file, start, 0, start.length, 0)
-    return { header: decodeSegmentHeader(start.subarray(0, read), fileBytes, path), path, fileBytes }
-  } finally {
-    fs.closeSync(file)
-  }
+  const { start, fileBytes } = readStart(path, MAX_HEADER_BYTES)
+  return { header: decodeSegmentHeader(start, fileBytes, path), path, fileBytes }
 }
 
 /** The journal's files as they are now: sealed segments, and the bytes of the tail if there is one. */
@@ -94,25 +100,34 @@ function listJournal(directory: string): { segments: number; tail?: Buffer } | '
   try {
     names = fs.readdirSync(path)
   } catch (cause) {
+    if (errorCode(cause) !== 'ENOENT') throw readError(path, cause)
     throw new DamagedError(path, 'the journal', 'the directory is missing', cause)
   }
   const files = names.map(journalFile).filter((file) => file !== undefined)
-  const sealed = files.filter((file) => file.sort === 'segment').map((file) => file.number)
-  const segments = Math.max(-1, ...sealed) + 1
-  // A tail beside its own segment, or before it, is what a crash in a seal left behind.
-  const tail = Math.max(-1, ...files.filter((file) => file.sort === 'tail').map((file) => file.number))
-  const last = Math.max(segments, tail)
-  for (let number = 0; number < last; number++) {
-    if (!sealed.includes(number)) {
-      throw new DamagedError(segmentPath(directory, number), `segment ${number}`, 'the file is missing')
+  const sealed = new Set<number>()
+  let segments = 0
+  let tail = -1
+  for (const { number, sort } of files) {
+    if (sort === 'tail') tail = Math.max(tail, number)
+    else {
+      sealed.add(number)
+      segments = Math.max(segments, number + 1)
     }
   }
-  if (tail < segments) return { segments }
+  // A listing may miss a file that is renamed or removed meanwhile: what is there after all means listing again.
+  for (let number = 0; number < Math.max(segments, tail); number++) {
+    if (sealed.has(number)) continue
+    const missing = segmentPath(directory, number)
+    if (fs.existsSync(missing)) return 'changing'
+    throw new DamagedError(missing, `segment ${number}`, 'the file is missing')
+  }
+  // A tail whose segment is there is what a crash in a seal left behind.
+  if (tail < segments) return fs.existsSync(segmentPath(directory, segments)) ? 'changing' : { segments }
   try {
     return { segments, tail: fs.readFileSync(tailPath(directory, tail)) }
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return 'changing'
-    throw cause
+    throw readError(tailPath(directory, tail), cause)
   }
 }
 

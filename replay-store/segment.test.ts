@@ -1,0 +1,82 @@
+import t from 'tap'
+import type { Message } from '../bus/mod.ts'
+import { decodeEntries, type Entry, EntryEncoder, NodeTable, toMessage } from './codec.ts'
+import { DamagedError } from './errors.ts'
+import { bootMessages, NS_PER_INSTRUCTION, Random, randomMessages, SAMPLE_NODES } from './sample.ts'
+import { decodeSegmentBody, decodeSegmentHeader, encodeSegment, MAX_HEADER_BYTES } from './segment.ts'
+
+const nodes = new NodeTable(SAMPLE_NODES)
+
+function toEntries(messages: Iterable<Message>): Entry[] {
+  const encoder = new EntryEncoder(nodes)
+  const bytes = Array.from(messages, (message) => new Uint8Array(encoder.encode(message)))
+  return decodeEntries(Buffer.concat(bytes), nodes, (what) => new Error(what))
+}
+
+function decode(file: Uint8Array): { header: ReturnType<typeof decodeSegmentHeader>; messages: Message[] } {
+  const header = decodeSegmentHeader(file.subarray(0, MAX_HEADER_BYTES), file.length, 'FILE')
+  const body = file.subarray(header.bodyAt)
+  const entries = decodeSegmentBody(body, header, SAMPLE_NODES.length, NS_PER_INSTRUCTION, 'FILE')
+  return { header, messages: entries.map((entry) => toMessage(entry, nodes)) }
+}
+
+t.test('random entries come back from columns, and the index says what is in them', async (t) => {
+  const seed = Date.now() >>> 0
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  for (const count of [1, 2, 5, 300, 4000]) {
+    const messages = randomMessages(count, random, true)
+    const { header, messages: read } = decode(encodeSegment(toEntries(messages), 3, 1000, NS_PER_INSTRUCTION))
+    t.strictSame(read, messages, `${count} entries`)
+    t.match(header, { number: 3, firstEntry: 1000, entryCount: count })
+    t.equal(header.firstVt, messages[0]!.vt)
+    t.equal(header.lastVt, messages.at(-1)!.vt)
+    for (const [node, name] of SAMPLE_NODES.entries()) {
+      const own = messages.filter(({ src, dst }) => src === name || dst === name)
+      const expected =
+        own.length === 0
+          ? undefined
+          : { node, count: own.length, firstIcount: own[0]!.icount, lastIcount: own.at(-1)!.icount }
+      t.strictSame(
+        header.nodes.find((range) => range.node === node),
+        expected,
+        name,
+      )
+    }
+  }
+})
+
+t.test('every flipped bit of a segment is found and named', async (t) => {
+  const file = encodeSegment(toEntries(randomMessages(8, new Random(5))), 0, 0, NS_PER_INSTRUCTION)
+  const { bodyAt } = decodeSegmentHeader(file, file.length, 'FILE')
+  for (let bit = 0; bit < file.length * 8; bit++) {
+    const flipped = Uint8Array.from(file)
+    flipped[bit >> 3]! ^= 1 << (bit & 7)
+    const part = bit >> 3 < bodyAt ? 'the header of the segment' : 'the body of the segment'
+    const error = t.throws(() => decode(flipped))
+    if (!(error instanceof DamagedError) || error.part !== part) t.fail(`bit ${bit}: ${error}`)
+  }
+})
+
+t.test('every cut of a segment is found', async (t) => {
+  const file = encodeSegment(toEntries(randomMessages(8, new Random(6))), 0, 0, NS_PER_INSTRUCTION)
+  for (let length = 0; length < file.length; length++) t.throws(() => decode(file.subarray(0, length)), DamagedError)
+  t.throws(() => decode(Buffer.concat([file, Uint8Array.of(0)])), { message: /should have/ })
+})
+
+t.test('a boot fits a fraction of what it must', async (t) => {
+  let entries: Entry[] = []
+  let total = 0
+  let grids = 0
+  for (const entry of toEntries(bootMessages(new Random(7), 25, 8800))) {
+    entries.push(entry)
+    if (entry[4] === 13) grids++
+    if (entry[4] === 14) {
+      total += encodeSegment(entries, 0, 0, NS_PER_INSTRUCTION).length
+      entries = []
+    }
+  }
+  total += encodeSegment(entries, 0, 0, NS_PER_INSTRUCTION).length
+  t.comment(`${total} bytes, ${grids * 4} of them hashes of grid points, which nothing compresses`)
+  t.ok(total - grids * 4 < 40_000, `${total} bytes`)
+})
