@@ -1,0 +1,19 @@
+/**
+ * The `ananke` command: words to commands, errors to one line and an exit status.
+ */
+import { CommanderError } from 'commander'
+import { reportFailure, STATUS_OK, STATUS_USAGE } from './failure.ts'
+import { watchStandardOutput } from './output.ts'
+import { makeProgram } from './program.ts'
+
+watchStandardOutput()
+try {
+  await makeProgram().parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // commander has said it already; help that was asked for is no failure.
+    process.exitCode = error.exitCode === 0 ? STATUS_OK : STATUS_USAGE
+  } else {
+    process.exitCode = reportFailure(error)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Standard output and standard error, as the command line uses them: results on the one, progress and errors on the
+ * other, and a reader who has gone away (`ananke log a.ank | head`) is no error.
+ */
+import { once } from 'node:events'
+
+let readerGone = false
+
+/** Whether whoever read standard output has closed it. */
+export function isReaderGone(): boolean {
+  return readerGone
+}
+
+/** Call once, before anything is written. */
+export function watchStandardOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    readerGone = true
+  })
+  // Nobody is left to be told.
+  process.stderr.on('error', () => {})
+}
+
+/** Writes to standard output, and waits while its reader is slower than we are. */
+export async function print(text: string): Promise<void> {
+  if (readerGone || process.stdout.write(text)) return
+  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => {
+    readerGone = true
+  })
+}
+
+export async function printLine(text: string): Promise<void> {
+  await print(`${text}\n`)
+}
+
+/** A note beside the results. */
+export function note(text: string): void {
+  process.stderr.write(`ananke: ${text}\n`)
+}
