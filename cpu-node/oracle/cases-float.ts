@@ -113,6 +113,28 @@ export function addFloatCases(list: CaseList, casesPerEncoding: number, wide: bo
     list.add(row.mnemonic, `${name} without CU1`, [instruction], { status: STATUS_KERNEL & ~0x20000000 })
   }
   addTrappingControl(list)
+  addTiny(list)
+}
+
+/** Results on the edge between normal and denormal, where tininess before and after rounding differ. */
+function addTiny(list: CaseList): void {
+  const products: ReadonlyArray<readonly [Mnemonic, bigint, bigint]> = [
+    ['mul.s', 0x3f800001n, 0x007fffffn],
+    ['mul.s', 0x3f7fffffn, 0x00800000n],
+    ['mul.s', 0x3f7fffffn, 0x00800001n],
+    ['mul.d', 0x3ff0000000000001n, 0x000fffffffffffffn],
+    ['mul.d', 0x3fefffffffffffffn, 0x0010000000000000n],
+    ['mul.d', 0x3fefffffffffffffn, 0x0010000000000001n],
+  ]
+  for (const [mnemonic, a, b] of products) {
+    const instruction = word(mnemonic, { S: 2, T: 4, D: 6 })
+    const fpr = new Map([...[0, 6, 8].map((register) => [register, 0n] as const), [2, a] as const, [4, b] as const])
+    for (const rounding of [0, 1, 2, 3]) {
+      for (const flush of [0, FCSR_FS]) {
+        list.add(mnemonic, `${mnemonic}, tiny`, [instruction], { fpr, fcsr: rounding | flush })
+      }
+    }
+  }
 }
 
 /** `ctc1` with a cause that is enabled traps itself; with unimplemented operation always. */

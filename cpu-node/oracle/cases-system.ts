@@ -190,8 +190,8 @@ function addUserModes(list: CaseList): void {
       addUserMode(list, mnemonic, `${name} at ${base.toString(16)}`, instruction, USER_STATUS, { 13: base })
     }
   }
-  for (const target of [0x80000000, 0x00400001, 0xc0000000]) {
-    const { word: instruction, name } = list.instruction('jr', { s: 13 })
+  for (const target of [0x80000000, 0x00400002, 0xc0000000]) {
+    const { word: instruction, name } = list.instruction('jr', { s: 13, h: 0 })
     addUserMode(list, 'jr', name, instruction, USER_STATUS, { 13: target })
   }
   for (const mnemonic of ['add.s', 'mfc1', 'bc1t', 'movf', 'madd.d'] as const) {
