@@ -1,0 +1,189 @@
+/**
+ * A live run: every node, with the world speaking, recorded or not.
+ */
+import assert from 'node:assert/strict'
+import {
+  GuestSleepsForEver,
+  LocalBus,
+  type NodeName,
+  type OutputListener,
+  type Position,
+  type SliceResult,
+  type StopReason,
+  type UnhandledListener,
+  type Vt,
+  type WorldSource,
+} from '../bus/mod.ts'
+import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store/mod.ts'
+import { deviceDigests, runDigest } from './digest.ts'
+import { type HostOptions, hostMs, SliceMeter, serveHost, sleepHost } from './host-loop.ts'
+import { type MachineSpec, nodeNames } from './machine-spec.ts'
+import { type RunSummary, summarize } from './summary.ts'
+
+export interface LiveOptions extends HostOptions {
+  machine: MachineSpec
+  /** In the order in which they are asked. */
+  sources: readonly WorldSource[]
+  /** Deterministic listeners, such as a script: called when the output happens. */
+  listeners?: readonly OutputListener[]
+  /** The host's listener, such as a terminal: called after the slice, when the journal's entry is flushed. */
+  onOutput?: OutputListener
+  onUnhandled?: UnhandledListener
+  /** Where the journal goes; the session closes it. */
+  recording?: RecordingWriter
+  /** Whether an idle guest sleeps in host time. For people; default: it does not. */
+  paced?: boolean
+  /** End the run (`limit`) before this instruction, or at this virtual time. */
+  limits?: { instructions?: number; vt?: Vt }
+}
+
+/**
+ * How a run ended, in order: the journal has its `stop` entry. `failure` comes with `failed`: the guest sleeps for ever;
+ * a source that stopped the run with `failed` says why itself.
+ */
+export interface RunResult {
+  state: 'ended'
+  reason: StopReason
+  failure?: GuestSleepsForEver
+  summary: RunSummary & { digest: string }
+  /** SHA-256 of each device's final state. */
+  deviceStates: Record<NodeName, string>
+}
+
+/** Idle surplus that pacing makes up for, in nanoseconds: oversleeping is paid back up to here. */
+const MAX_SURPLUS_NS = 50_000_000
+/** How long a paced idle guest sleeps before its sources are asked again, in milliseconds. */
+const POLL_MS = 5
+
+/**
+ * Runs a machine from power-on to its end. An abort ends it with `quit`. Throws what the store throws (`WriteError`: the
+ * recording then stays as far as it was flushed); any other exception is a fault in a model or in Ananke, and leaves the
+ * recording as a killed recorder would.
+ */
+export async function runLive(options: LiveOptions): Promise<RunResult> {
+  const { recording } = options
+  try {
+    return await new LiveRun(options).run()
+  } catch (error) {
+    if (recording !== undefined && !(error instanceof StoreError)) recording.abandon()
+    throw error
+  }
+}
+
+class LiveRun {
+  readonly #options: LiveOptions
+  readonly #bus: LocalBus
+  readonly #hasher: JournalHasher | undefined
+  readonly #until: Position[] = []
+  readonly #meter = new SliceMeter()
+  /** Outputs of the slice, until their entries are flushed. Bounded by a slice. */
+  #outputs: Parameters<OutputListener>[] = []
+  readonly #startMs = hostMs()
+  #failure: GuestSleepsForEver | undefined
+
+  constructor(options: LiveOptions) {
+    this.#options = options
+    const { machine, recording, sources, listeners, onUnhandled, limits } = options
+    this.#hasher = recording === undefined ? new JournalHasher(nodeNames(machine.board)) : undefined
+    const sink = recording ?? this.#hasher
+    assert(sink !== undefined)
+    this.#bus = new LocalBus({ ...machine, sink, sources, ...(onUnhandled && { onUnhandled }) })
+    for (const listener of listeners ?? []) this.#bus.onOutput(listener)
+    if (options.onOutput !== undefined) this.#bus.onOutput((...output) => this.#outputs.push(output))
+    if (limits?.instructions !== undefined) this.#until.push({ icount: limits.instructions, vt: 0 })
+    if (limits?.vt !== undefined) this.#until.push({ icount: 0, vt: limits.vt })
+  }
+
+  async run(): Promise<RunResult> {
+    const bus = this.#bus
+    const { signal, onProgress } = this.#options
+    const pace = new Pace()
+    while (bus.stopped === undefined) {
+      const result = signal?.aborted ? this.#stop('quit') : this.#slice(pace)
+      this.#release()
+      onProgress?.({ instructions: bus.icount, vt: bus.vt, entries: bus.entryCount })
+      if (result.state === 'until') this.#stop('limit')
+      else if (result.state === 'sleep') await sleepHost(pace.sleepMs(bus.vt, result.until), signal)
+      else await serveHost()
+    }
+    return this.#close(bus.stopped)
+  }
+
+  #slice(pace: Pace): SliceResult {
+    const hostVt = this.#options.paced ? pace.hostVt(this.#bus.vt) : undefined
+    try {
+      return this.#meter.measure((maxInstructions) =>
+        this.#bus.runSlice({ maxInstructions, until: this.#until, ...(hostVt !== undefined && { hostVt }) }),
+      )
+    } catch (error) {
+      if (!(error instanceof GuestSleepsForEver)) throw error
+      this.#failure = error
+      return this.#stop('failed')
+    }
+  }
+
+  #stop(reason: StopReason): SliceResult {
+    this.#bus.stop(reason)
+    return { state: 'stopped', reason }
+  }
+
+  /** Outputs leave when their entries are durable. */
+  #release(): void {
+    if (this.#outputs.length === 0) return
+    this.#options.recording?.flush()
+    const outputs = this.#outputs
+    this.#outputs = []
+    for (const output of outputs) this.#options.onOutput?.(...output)
+  }
+
+  #close(reason: StopReason): RunResult {
+    const bus = this.#bus
+    const { recording } = this.#options
+    const identity = recording?.identity() ?? this.#hasher?.digest()
+    assert(identity !== undefined)
+    const digest = runDigest(identity, bus.machine.cpu)
+    const deviceStates = deviceDigests(bus.hosts)
+    const { icount: instructions, vt } = bus
+    recording?.close({ reason, instructions, vt, digest, deviceStates })
+    const journalBytes = recording?.journalBytes ?? 0
+    const summary = summarize({ instructions, vt, hostMs: hostMs() - this.#startMs, journalBytes })
+    return {
+      state: 'ended',
+      reason,
+      ...(this.#failure && { failure: this.#failure }),
+      summary: { ...summary, digest },
+      deviceStates,
+    }
+  }
+}
+
+/** Holds an idle guest back to host time. A busy guest is never held back. */
+class Pace {
+  /** The idle time being slept through: guest time and host time when it began. */
+  #idle: { vt: Vt; ms: number } | undefined
+  #surplusNs = 0
+
+  /** To what guest time a guest at `vt` may jump. */
+  hostVt(vt: Vt): Vt {
+    this.#settle(vt)
+    return this.#idle === undefined ? vt : this.#slept(this.#idle)
+  }
+
+  /** How long to sleep, in milliseconds, when the guest at `vt` is idle until `until`. */
+  sleepMs(vt: Vt, until: Vt): number {
+    this.#settle(vt)
+    this.#idle ??= { vt, ms: hostMs() }
+    return Math.min(POLL_MS, Math.max(0, (until - this.#slept(this.#idle)) / 1e6))
+  }
+
+  /** If the guest woke, what was slept too long is taken off its next sleep. */
+  #settle(vt: Vt): void {
+    if (this.#idle === undefined || this.#idle.vt === vt) return
+    this.#surplusNs = Math.min(MAX_SURPLUS_NS, Math.max(0, this.#slept(this.#idle) - vt))
+    this.#idle = undefined
+  }
+
+  #slept(idle: { vt: Vt; ms: number }): Vt {
+    return Math.floor(idle.vt + this.#surplusNs + (hostMs() - idle.ms) * 1e6)
+  }
+}

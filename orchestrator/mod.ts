@@ -1,0 +1,21 @@
+/**
+ * Sessions over a machine: live runs, replays, and comparisons of recordings.
+ */
+export { CpuReplay, type EntryListener, type ReplaySlice } from './cpu-replay.ts'
+export { DeviceReplay, NoSuchDevice, needsMemory } from './device-replay.ts'
+export { diff } from './diff.ts'
+export { deviceDigests, runDigest, stateDigest } from './digest.ts'
+export { CONTEXT_ENTRIES, type Divergence, DivergenceError, isCut, type Journal } from './divergence.ts'
+export { FullReplay, type FullReplayOptions } from './full-replay.ts'
+export type { HostOptions, Progress } from './host-loop.ts'
+export { type LiveOptions, type RunResult, runLive } from './live.ts'
+export { type MachineSpec, nodeNames } from './machine-spec.ts'
+export {
+  MachineMismatch,
+  type ReplayMode,
+  type ReplayOptions,
+  type ReplayPosition,
+  type ReplayResult,
+  replay,
+} from './replay.ts'
+export type { RunSummary } from './summary.ts'

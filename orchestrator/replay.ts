@@ -1,0 +1,232 @@
+/**
+ * Replays of a recording: `cpu`, `full`, or one device alone. Each message and hash that is produced is compared with
+ * the journal; the first difference ends the replay with a report.
+ */
+import {
+  type Cpu,
+  type NodeName,
+  type OutputListener,
+  type StopReason,
+  type UnhandledListener,
+  type Vt,
+  WORLD,
+} from '../bus/mod.ts'
+import type { Recording } from '../replay-store/mod.ts'
+import { CpuReplay, type EntryListener, type ReplaySlice } from './cpu-replay.ts'
+import { DeviceReplay, needsMemory } from './device-replay.ts'
+import { deviceDigests, runDigest, stateDigest } from './digest.ts'
+import { contextBefore, type Divergence, DivergenceError, isCut } from './divergence.ts'
+import { FullReplay } from './full-replay.ts'
+import { type HostOptions, hostMs, SliceMeter, serveHost } from './host-loop.ts'
+import { type MachineSpec, nodeNames } from './machine-spec.ts'
+import { type RunSummary, summarize } from './summary.ts'
+
+export type ReplayMode = 'cpu' | 'full' | { device: NodeName }
+
+export interface ReplayOptions extends HostOptions {
+  recording: Recording
+  /** The machine that was recorded. */
+  machine: MachineSpec
+  mode: ReplayMode
+  /** Stop before this instruction, and before what is due there. */
+  until?: number
+  /** Gets the recorded outputs as the replay comes to them. */
+  onOutput?: OutputListener
+  onUnhandled?: UnhandledListener
+}
+
+/**
+ * How a replay ended. `agreed`: the whole journal, and the final state, where the recording has its digest. `cut`: the
+ * journal has no end, and the replay agreed with its `entries` whole entries. `until`, `aborted`: as asked.
+ */
+export type ReplayResult =
+  | { state: 'agreed'; reason: StopReason; summary: RunSummary; deviceStates: Record<NodeName, string> }
+  | { state: 'cut'; entries: number; summary: RunSummary }
+  | { state: 'until' | 'aborted'; position: ReplayPosition; summary: RunSummary }
+  | { state: 'diverged'; divergence: Divergence; summary: RunSummary }
+
+export interface ReplayPosition {
+  icount: number
+  vt: Vt
+  /** Entries agreed with so far. */
+  entries: number
+  /** The CPU's program counter, where there is a CPU. */
+  pc?: number
+}
+
+/** The recording is of a machine with other nodes or another clock than the one given. */
+export class MachineMismatch extends Error {
+  override readonly name = 'MachineMismatch'
+}
+
+/** A replay of some mode, in slices. */
+interface Runner {
+  slice(maxInstructions: number): ReplaySlice
+  position(): ReplayPosition
+  /** The run's digest, when the replay came to the end and has a CPU. */
+  digest?(identity: string): string
+  /** The final states of the devices that were run. */
+  deviceStates(): Record<NodeName, string>
+}
+
+/** Throws `MachineMismatch`, `NoSuchDevice`, and what the store throws for a damaged recording. */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  const { recording, machine, mode, onProgress, signal } = options
+  checkMachine(recording, machine)
+  const startMs = hostMs()
+  const runner = makeRunner(options)
+  const meter = new SliceMeter()
+  const summary = (digest?: string) => {
+    const { icount: instructions, vt } = runner.position()
+    const { journalBytes } = recording
+    const ms = hostMs() - startMs
+    return summarize({ instructions, vt, hostMs: ms, journalBytes, ...(digest !== undefined && { digest }) })
+  }
+  try {
+    for (;;) {
+      const result = meter.measure((maxInstructions) => runner.slice(maxInstructions))
+      const position = runner.position()
+      onProgress?.({ instructions: position.icount, vt: position.vt, entries: position.entries })
+      if (result.state === 'cut') return { state: 'cut', entries: recording.entryCount, summary: summary() }
+      if (result.state === 'until') return { state: 'until', position, summary: summary() }
+      if (result.state === 'stopped') {
+        const digest = runner.digest?.(recording.identity())
+        const deviceStates = runner.deviceStates()
+        checkEnd(recording, mode, position, digest, deviceStates)
+        return { state: 'agreed', reason: result.reason, summary: summary(digest), deviceStates }
+      }
+      if (signal?.aborted) return { state: 'aborted', position, summary: summary() }
+      await serveHost()
+    }
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error
+    return { state: 'diverged', divergence: error.divergence, summary: summary() }
+  }
+}
+
+function checkMachine(recording: Recording, { board }: MachineSpec): void {
+  const { nodes, nsPerInstruction, gridNs } = recording.manifest
+  const names = nodeNames(board)
+  if (nodes.join() !== names.join()) {
+    throw new MachineMismatch(
+      `${recording.directory} has the nodes ${nodes.join(', ')}, and this ${board.name} has ${names.join(', ')}. ` +
+        'Replay it with the Ananke that made it.',
+    )
+  }
+  if (nsPerInstruction !== board.nsPerInstruction || gridNs !== board.gridNs) {
+    throw new MachineMismatch(
+      `${recording.directory} was made with ${nsPerInstruction} ns an instruction and a grid of ${gridNs} ns, ` +
+        `and this ${board.name} has ${board.nsPerInstruction} and ${board.gridNs}. Replay it with the Ananke that made it.`,
+    )
+  }
+}
+
+/** Compares the final state with what the recorder found. Throws a `DivergenceError`. */
+function checkEnd(
+  recording: Recording,
+  mode: ReplayMode,
+  { icount, vt, pc }: ReplayPosition,
+  digest: string | undefined,
+  deviceStates: Record<NodeName, string>,
+): void {
+  const { end } = recording.manifest
+  if (end === undefined) return
+  const entry = recording.entryCount
+  const before = contextBefore(recording, entry)
+  const differs = (node: NodeName, what: string) =>
+    new DivergenceError({ node, entry, vt, icount, ...(pc !== undefined && { pc }), what, before })
+  for (const [device, state] of Object.entries(deviceStates)) {
+    const recorded = end.deviceStates[device]
+    if (recorded !== state) throw differs(device, `its final state is ${state}, and was ${recorded} when recorded`)
+  }
+  if (mode === 'cpu' || mode === 'full') {
+    if (digest !== end.digest)
+      throw differs('cpu', `the final digest is ${digest}, and was ${end.digest} when recorded`)
+  }
+}
+
+function makeRunner(options: ReplayOptions): Runner {
+  const { mode } = options
+  if (mode === 'cpu') return cpuRunner(options)
+  if (mode === 'full') return fullRunner(options)
+  return needsMemory(options.recording, mode.device)
+    ? deviceAndCpuRunner(options, mode.device)
+    : deviceRunner(options, mode.device)
+}
+
+/** Passes recorded outputs on to a listener. */
+function outputsOf({ onOutput }: ReplayOptions): EntryListener {
+  return (index, { src, dst, vt, payload }) => {
+    if (dst === WORLD && payload.kind === 'output') onOutput?.(src, payload.bytes, vt, index)
+  }
+}
+
+function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runner {
+  const replay = new CpuReplay(options.machine, options.recording, listener)
+  return {
+    slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
+    position: () => positionOf(replay, replay.machine.cpu),
+    digest: (identity) => runDigest(identity, replay.machine.cpu),
+    deviceStates: () => ({}),
+  }
+}
+
+function fullRunner(options: ReplayOptions): Runner {
+  const { machine: spec, recording: journal, onUnhandled } = options
+  const replay = new FullReplay({ spec, journal, onEntry: outputsOf(options), ...(onUnhandled && { onUnhandled }) })
+  const { bus } = replay
+  return {
+    slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
+    position: () => positionOf({ icount: bus.icount, vt: bus.vt, cursor: replay.cursor }, bus.machine.cpu),
+    digest: (identity) => runDigest(identity, bus.machine.cpu),
+    deviceStates: () => deviceDigests(bus.hosts),
+  }
+}
+
+function positionOf(replay: { icount: number; vt: Vt; cursor: number }, cpu: Cpu): ReplayPosition {
+  return { icount: replay.icount, vt: replay.vt, entries: replay.cursor, pc: cpu.pc }
+}
+
+/** Entries that a device replay takes in a slice. */
+const SLICE_ENTRIES = 2048
+
+function deviceRunner(options: ReplayOptions, name: NodeName): Runner {
+  const { recording, machine, until } = options
+  const device = new DeviceReplay(machine, name, recording, options.onUnhandled)
+  const listener = outputsOf(options)
+  const cut = isCut(recording)
+  let cursor = 0
+  let last = { icount: 0, vt: 0 }
+  return {
+    slice() {
+      const sliceEnd = Math.min(cursor + SLICE_ENTRIES, recording.entryCount)
+      while (cursor < sliceEnd) {
+        const entry = recording.entry(cursor)
+        if (until !== undefined && entry.icount >= until) return { state: 'until' }
+        device.consume(cursor, entry)
+        listener(cursor, entry)
+        last = entry
+        cursor++
+        if (entry.payload.kind === 'stop') {
+          device.finish()
+          return { state: 'stopped', reason: entry.payload.reason }
+        }
+      }
+      return cut && cursor === recording.entryCount ? { state: 'cut' } : { state: 'ran' }
+    },
+    position: () => ({ icount: last.icount, vt: last.vt, entries: cursor }),
+    deviceStates: () => ({ [name]: stateDigest(device.host.save()) }),
+  }
+}
+
+/** A `cpu` replay brings the bytes that the journal left out. */
+function deviceAndCpuRunner(options: ReplayOptions, name: NodeName): Runner {
+  const device = new DeviceReplay(options.machine, name, options.recording, options.onUnhandled)
+  const output = outputsOf(options)
+  const { digest: _, ...runner } = cpuRunner(options, (index, message, bytes) => {
+    device.consume(index, message, bytes)
+    if (message.payload.kind === 'stop') device.finish()
+    output(index, message)
+  })
+  return { ...runner, deviceStates: () => ({ [name]: stateDigest(device.host.save()) }) }
+}

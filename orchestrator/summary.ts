@@ -1,0 +1,38 @@
+/**
+ * The closing line's numbers.
+ */
+import type { Vt } from '../bus/mod.ts'
+
+export interface RunSummary {
+  /** Guest instructions attempted. */
+  instructions: number
+  virtualSeconds: number
+  hostSeconds: number
+  /** Million guest instructions a host second. */
+  mips: number
+  /** Bytes of the journal on disk; 0 for a run that keeps none. */
+  journalBytes: number
+  bytesPer1000Instructions: number
+  /** `runDigest`; absent for a replay of one device, or one that stopped before the end. */
+  digest?: string
+}
+
+export interface SummaryInput {
+  instructions: number
+  vt: Vt
+  hostMs: number
+  journalBytes: number
+  digest?: string
+}
+
+export function summarize({ instructions, vt, hostMs, journalBytes, digest }: SummaryInput): RunSummary {
+  return {
+    instructions,
+    virtualSeconds: vt / 1e9,
+    hostSeconds: hostMs / 1e3,
+    mips: hostMs > 0 ? instructions / hostMs / 1e3 : 0,
+    journalBytes,
+    bytesPer1000Instructions: instructions > 0 ? (journalBytes * 1000) / instructions : 0,
+    ...(digest !== undefined && { digest }),
+  }
+}
