@@ -121,6 +121,11 @@ export function randomMessages(count: number, random: Random, segments = false):
   })
 }
 
+/** What `sample-recorder.ts` records. */
+export function recorderMessages(random: Random, segments: boolean): Message[] {
+  return randomMessages(20_000, random, segments)
+}
+
 const WORDS =
   `Linux version console memory Malta pci bridge window resource registered protocol family clocksource initcall
   serial uart at MMIO irq base_baud is a probing device driver usb hub found freeing unused kernel image random crng init

@@ -1,0 +1,222 @@
+/** What a recording is worth after its recorder died, or its disk was full, at any moment. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import type { Message } from '../bus/mod.ts'
+import { NotARecordingError, WriteError } from './errors.ts'
+import { hostFiles, type StoreFiles } from './files.ts'
+import { segmentPath } from './layout.ts'
+import { Recording } from './recording.ts'
+import { type Image, RecordingWriter, type WriterOptions } from './recording-writer.ts'
+import { Random, randomMessages, recorderMessages, sampleManifest } from './sample.ts'
+
+const IMAGES: readonly Image[] = [{ name: 'kernel', bytes: new Uint8Array(300).fill(9) }]
+const END = { reason: 'quit' as const, instructions: 10, vt: 80, digest: '0'.repeat(64), deviceStates: {} }
+
+const SEED = 31
+const messages = randomMessages(60, new Random(SEED)).map(
+  (message, i): Message =>
+    i % 20 === 19 ? { ...message, payload: { kind: 'segment', hashLow: 1, hashHigh: 2 } } : message,
+)
+
+/** What a run had been promised when it broke off. */
+interface Promised {
+  durableEntries: number
+  closed: boolean
+  failure: unknown
+}
+
+/** Records `messages`, flushing after every third, until done or until a file function throws. */
+function record(directory: string, options: WriterOptions): Promised {
+  const promised: Promised = { durableEntries: 0, closed: false, failure: undefined }
+  try {
+    const writer = RecordingWriter.create(directory, sampleManifest(), IMAGES, options)
+    messages.forEach((message, i) => {
+      writer.append(message)
+      if (i % 3 !== 2) return
+      writer.flush()
+      promised.durableEntries = i + 1
+    })
+    writer.close(END)
+    promised.closed = true
+  } catch (error) {
+    promised.failure = error
+  }
+  return promised
+}
+
+/** The host's file functions until call number `lastCall`, which does part of its work; all later ones fail. */
+function failingFiles(lastCall: number, code: string): { files: StoreFiles; calls: () => number } {
+  let calls = 0
+  const step = () => {
+    calls++
+    if (calls >= lastCall) throw Object.assign(new Error(`${code}: injected`), { code })
+  }
+  const wrapped =
+    <A extends unknown[], R>(work: (...args: A) => R) =>
+    (...args: A): R => {
+      step()
+      return work(...args)
+    }
+  const files: StoreFiles = {
+    makeDirectory: wrapped(hostFiles.makeDirectory),
+    create: wrapped(hostFiles.create),
+    replace: wrapped(hostFiles.replace),
+    write: (file, bytes) => {
+      // Half is written before the failure, and before that a short write now and then.
+      if (calls + 1 === lastCall) hostFiles.write(file, bytes.subarray(0, bytes.length >> 1))
+      step()
+      return hostFiles.write(file, calls % 2 === 0 ? bytes : bytes.subarray(0, Math.ceil(bytes.length / 2)))
+    },
+    sync: wrapped(hostFiles.sync),
+    close: hostFiles.close,
+    rename: wrapped(hostFiles.rename),
+    remove: wrapped(hostFiles.remove),
+  }
+  return { files, calls: () => calls }
+}
+
+/** Checks that what is in `directory` keeps `promised`; returns the recording if there is one. */
+function checkPromise(t: Test, directory: string, promised: Promised): Recording | undefined {
+  let recording: Recording
+  try {
+    recording = Recording.open(directory)
+  } catch (error) {
+    t.ok(error instanceof NotARecordingError, `${error}`)
+    t.equal(promised.durableEntries, 0, 'nothing was promised yet')
+    return undefined
+  }
+  t.ok(recording.entryCount >= promised.durableEntries, `${recording.entryCount} of ${promised.durableEntries}`)
+  t.strictSame([...recording.entries()], messages.slice(0, recording.entryCount))
+  t.strictSame(recording.verify(), [])
+  if (promised.closed) t.equal(recording.truncated, undefined)
+  return recording
+}
+
+for (const fsync of [false, true]) {
+  t.test(`a crash at any file operation keeps what was flushed, fsync ${fsync}`, async (t) => {
+    const root = t.testdir()
+    const counting = failingFiles(Number.POSITIVE_INFINITY, '')
+    t.ok(record(join(root, 'whole.ank'), { fsync, files: counting.files }).closed)
+    t.ok(counting.calls() > 60)
+    for (let lastCall = 1; lastCall <= counting.calls(); lastCall++) {
+      const directory = join(root, `${lastCall}.ank`)
+      const promised = record(directory, { fsync, files: failingFiles(lastCall, 'EIO').files })
+      t.notOk(promised.closed)
+      const recording = checkPromise(t, directory, promised)
+      if (recording !== undefined && recording.truncated === undefined) t.equal(recording.entryCount, messages.length)
+    }
+  })
+}
+
+t.test('a full disk is a WriteError that names the file, and stays one', async (t) => {
+  const root = t.testdir()
+  for (const lastCall of [3, 9, 20, 45]) {
+    const directory = join(root, `${lastCall}.ank`)
+    const promised = record(directory, { files: failingFiles(lastCall, 'ENOSPC').files })
+    const error = promised.failure
+    assert(error instanceof WriteError)
+    t.match(error.message, /the disk is full. Free some space, or record to another disk/)
+    t.ok(error.path.startsWith(directory) && error.message.startsWith(error.path), error.message)
+    checkPromise(t, directory, promised)
+  }
+  const writer = RecordingWriter.create(join(root, 'a.ank'), sampleManifest(), IMAGES, {
+    files: { ...hostFiles, write: (file, bytes) => (bytes.length > 1000 ? 0 : hostFiles.write(file, bytes)) },
+  })
+  writer.append({ vt: 0, icount: 0, src: 'cpu', dst: 'bus', payload: { kind: 'event' } })
+  writer.append({
+    vt: 0,
+    icount: 0,
+    src: 'world',
+    dst: 'uart0',
+    payload: { kind: 'input', bytes: new Uint8Array(2000) },
+  })
+  const first = t.throws(() => writer.flush(), { constructor: WriteError, message: /the disk is full/ })
+  for (const again of [() => writer.flush(), () => writer.append(messages[0]!), () => writer.close(END)]) {
+    try {
+      again()
+      t.fail('a failed writer took more')
+    } catch (error) {
+      t.equal(error, first)
+    }
+  }
+})
+
+/** Starts a recorder in a process of its own; `lines` are what it prints. */
+function startRecorder(directory: string, seed: number, segments: boolean, limit = '') {
+  const script = join(import.meta.dirname, 'sample-recorder.ts')
+  const command = [process.execPath, script, directory, String(seed), segments ? 'segments' : '']
+  const child: ChildProcess = spawn('sh', ['-c', `${limit} exec "$@"`, 'sh', ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  assert(child.stdout !== null)
+  return { child, lines: createInterface({ input: child.stdout }) }
+}
+
+t.test('read while it is written, then killed', { timeout: 30_000 }, async (t) => {
+  const seed = Date.now() >>> 0
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const expected = recorderMessages(new Random(seed), true)
+  const directory = join(t.testdir(), 'a.ank')
+  const { child, lines } = startRecorder(directory, seed, true)
+  let flushed = 0
+  lines.on('line', (line) => {
+    flushed = Number(line)
+  })
+  await once(lines, 'line')
+  const killAt = 500 + random.below(3000)
+  let reads = 0
+  let seen = 0
+  while (flushed < killAt) {
+    const before = flushed
+    const recording = Recording.open(directory)
+    reads++
+    if (recording.entryCount < before || recording.entryCount < seen) t.fail(`${recording.entryCount} after ${before}`)
+    t.strictSame([...recording.entries(seen)], expected.slice(seen, recording.entryCount))
+    seen = recording.entryCount
+    await sleep(1)
+  }
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  t.comment(`${reads} reads, killed after ${flushed} entries`)
+  const recording = Recording.open(directory)
+  t.ok(recording.entryCount >= flushed)
+  t.match(recording.truncated, { entries: recording.entryCount })
+  t.strictSame([...recording.entries()], expected.slice(0, recording.entryCount))
+  t.strictSame(recording.verify(), [])
+})
+
+t.test('a real limit on what a process may write', { timeout: 30_000 }, async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  // 64 blocks are 32 or 64 KiB, as the shell counts; one segment's tail reaches either.
+  const { child, lines } = startRecorder(directory, SEED, false, 'ulimit -f 64;')
+  let flushed = 0
+  let failure = ''
+  for await (const line of lines) {
+    failure = line
+    if (!/^\d+$/.test(line)) break
+    flushed = Number(line)
+  }
+  child.kill('SIGKILL')
+  t.match(failure, /^WriteError: .*000000.tail: cannot write: the file is larger than this process may write. Raise/)
+  t.ok(flushed > 100, `${flushed} entries`)
+  const recording = Recording.open(directory)
+  t.ok(recording.entryCount >= flushed)
+  t.strictSame([...recording.entries()], recorderMessages(new Random(SEED), false).slice(0, recording.entryCount))
+})
+
+t.test('what a crash in a seal leaves behind is not read twice', async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  const files = { ...hostFiles, remove: () => undefined }
+  t.ok(record(directory, { files }).closed)
+  t.ok(fs.readdirSync(join(directory, 'journal')).some((name) => name.endsWith('.tail')))
+  fs.writeFileSync(`${segmentPath(directory, 3)}.tmp`, 'half a segm')
+  t.strictSame([...Recording.open(directory).entries()], messages)
+})
