@@ -1,0 +1,514 @@
+/**
+ * The CPU node: guest state and memory, the soft TLB, the code cache and the loop that runs it all to a limit.
+ */
+import assert from 'node:assert/strict'
+import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type RunResult, type Vt } from '../bus/mod.ts'
+import { type CodeBlock, CodeCache, type CodePage, instructionAt } from './interpreter/code-cache.ts'
+import { compile } from './interpreter/compile.ts'
+import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
+import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
+import { BACKING_BASE, GuestMemory, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE, STATE_BYTES, TLB_BASE } from './memory.ts'
+import { SoftTlb } from './soft-tlb.ts'
+
+/** Instructions of a block at most. */
+const MAX_BLOCK_INSTRUCTIONS = 64
+const OFFSET_MASK = PAGE_BYTES - 1
+/** Recently used code pages, by virtual page. */
+const PAGE_CACHE_ENTRIES = 256
+/** Has bit 2 set, which no page address with its context has. */
+const NO_PAGE = 4
+const BREAK = opcodeOf('break')
+
+export type IsaFactory = (execution: Execution, clock: Clock) => Isa
+
+export class InterpretedCpu implements Cpu, Execution, Machine {
+  readonly trap: Trap = { pending: false, code: 0, address: 0 }
+  readonly state: Int32Array
+  readonly state64: BigInt64Array
+  readonly tlb: Int32Array
+  // Registers of the hot loop, in step whenever it calls out.
+  ip = 0
+  block = 0
+  remaining = 0
+  low = 0
+  high = 0
+  breakRequested = false
+
+  readonly #clock: Clock
+  readonly #memory: GuestMemory
+  readonly #softTlb: SoftTlb
+  readonly #code: CodeCache
+  readonly #isa: Isa
+  readonly #hotLoop: HotLoop
+  #port: CpuPort | undefined
+  /** Icount is this less `remaining`, and less what is left of the block under way. */
+  #limit = 0
+  #running = false
+  #page: CodePage | undefined
+  /** The current code page's address and context, or `NO_PAGE`. */
+  #pageTag = NO_PAGE
+  readonly #pageCache: (CodePage | undefined)[] = new Array(PAGE_CACHE_ENTRIES)
+  readonly #pageCacheTags = new Int32Array(PAGE_CACHE_ENTRIES).fill(NO_PAGE)
+  #context = 0
+  #linkSlot = 0
+  #brokenIp = 0
+  #brokenOpcode = 0
+  #flushRequested = false
+
+  constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number) {
+    this.#clock = clock
+    this.#memory = new GuestMemory(backingBytes)
+    const { buffer } = this.#memory
+    this.state = new Int32Array(buffer, 0, STATE_BYTES / 4)
+    this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
+    this.tlb = new Int32Array(buffer, TLB_BASE, (SOFT_TLB_BASE - TLB_BASE) / 4)
+    this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
+    this.#code = new CodeCache(2)
+    this.#isa = makeIsa(this, clock)
+    this.#memory.watch({
+      codeWritten: (offset, length) => this.#codeWritten(offset, length),
+      forgetWriteTags: () => this.#softTlb.clearWrites(),
+      forgetMapping: () => this.forgetTranslations(0, 2 ** 32),
+    })
+    const inputs = {
+      S: this.state,
+      L: this.state64,
+      C: this.#code.words,
+      T: this.#softTlb.words,
+      B: this.#memory.bytes,
+      H: this.#memory.halves,
+      W: this.#memory.words,
+      F: this.#isa.helpers,
+    }
+    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4)
+  }
+
+  // --- Cpu ----------------------------------------------------------------------------------------------------------
+
+  get icount(): number {
+    if (!this.#running) return this.#limit - this.remaining
+    const block = this.#code.block(this.block)
+    return this.#limit - this.remaining - block.pcs.length + instructionAt(block, this.ip)
+  }
+
+  get now(): Vt {
+    return this.#clock.vtAt(this.icount)
+  }
+
+  get pc(): number {
+    if (!this.#running) return this.#statePc >>> 0
+    const block = this.#code.block(this.block)
+    return block.pcs[instructionAt(block, this.ip)]! >>> 0
+  }
+
+  get timerDue(): Vt {
+    return this.#isa.timerDue
+  }
+
+  mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void {
+    this.#memory.map(base, length, backingOffset, mode)
+  }
+
+  unmapMemory(base: number, length: number): void {
+    this.#memory.unmap(base, length)
+  }
+
+  readBacking(offset: number, length: number): Uint8Array {
+    return this.#memory.read(offset, length)
+  }
+
+  writeBacking(offset: number, bytes: Uint8Array): void {
+    this.#memory.write(offset, bytes)
+  }
+
+  reset(): void {
+    this.#isa.reset()
+    this.forgetTranslations(0, 2 ** 32)
+  }
+
+  setLine(wire: number, level: 0 | 1): void {
+    this.#isa.setLine(wire, level)
+  }
+
+  hashRegisters(): number {
+    let hash = 0x811c_9dc5 | 0
+    const mix = (words: Int32Array, count: number) => {
+      for (let index = 0; index < count; index++) {
+        hash = Math.imul(hash ^ words[index]!, 0x0100_0193)
+        hash ^= hash >>> 15
+      }
+    }
+    mix(this.state, this.#isa.stateBytes / 4)
+    mix(this.tlb, this.#isa.tlbBytes / 4)
+    return hash >>> 0
+  }
+
+  hashMemory(): { low: number; high: number } {
+    return this.#memory.hash()
+  }
+
+  digest(update: (bytes: Uint8Array) => void): void {
+    const { bytes } = this.#memory
+    update(bytes.subarray(0, this.#isa.stateBytes))
+    update(bytes.subarray(TLB_BASE, TLB_BASE + this.#isa.tlbBytes))
+    this.#memory.digest(update)
+  }
+
+  save(): Record<string, unknown> {
+    const { bytes } = this.#memory
+    return {
+      version: 1,
+      icount: this.icount,
+      state: bytes.slice(0, this.#isa.stateBytes),
+      tlb: bytes.slice(TLB_BASE, TLB_BASE + this.#isa.tlbBytes),
+      isa: this.#isa.save(),
+    }
+  }
+
+  restore(saved: Record<string, unknown>): void {
+    const { version, icount, state, tlb, isa } = saved
+    if (version !== 1) throw new Error(`CPU state of version ${String(version)}, this is version 1`)
+    assert(typeof icount === 'number' && state instanceof Uint8Array && tlb instanceof Uint8Array)
+    assert(state.length === this.#isa.stateBytes && tlb.length === this.#isa.tlbBytes)
+    this.#limit = icount
+    this.#memory.bytes.set(state, 0)
+    this.#memory.bytes.set(tlb, TLB_BASE)
+    this.#isa.restore(isa as Record<string, unknown>)
+    this.forgetTranslations(0, 2 ** 32)
+  }
+
+  run(port: CpuPort): RunResult {
+    this.#port = port
+    for (;;) {
+      const icount = this.#limit
+      // Nothing happens at the limit: how often a caller comes here with nothing to run leaves no trace.
+      if (icount >= port.limit) return 'limit'
+      this.#isa.updateTimer(this.#clock.vtAt(icount))
+      this.#isa.takeInterrupt()
+      if (this.#isa.idle) return 'idle'
+      if (this.#flushRequested) this.#flush()
+      this.#runCode(Math.min(port.limit, this.#clock.icountAt(this.#isa.timerDue)))
+    }
+  }
+
+  // --- Running ------------------------------------------------------------------------------------------------------
+
+  get #statePc(): number {
+    return this.state[this.#isa.pcOffset / 4]!
+  }
+
+  /** Runs code from state's PC until there is reason to look, `limit` at the latest. */
+  #runCode(limit: number): void {
+    this.remaining = limit - this.#limit
+    this.#limit = limit
+    this.breakRequested = false
+    this.#context = this.#isa.context()
+    let left: number = Left.missing
+    this.#linkSlot = 0
+    this.ip = this.#isa.midInstruction ? 0 : this.next(0)
+    if (this.ip !== 0) left = this.#enter()
+    while (left === Left.missing) {
+      const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
+      if (block === undefined) break
+      if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = block.ip
+      this.ip = block.ip
+      left = this.#enter()
+    }
+    if (left === Left.cut || (left === Left.missing && this.#isa.midInstruction)) this.#runPart()
+    this.#limit -= this.remaining
+    this.remaining = 0
+  }
+
+  /** Runs compiled code from `ip`; a trap that it leaves with is taken. */
+  #enter(): number {
+    this.#running = true
+    this.block = this.ip
+    const left = this.#hotLoop(this, this.#context)
+    if (this.#brokenIp !== 0) this.#mend()
+    this.#running = false
+    if (left === Left.trapped) {
+      const block = this.#code.block(this.block)
+      const index = instructionAt(block, this.ip)
+      this.remaining += block.pcs.length - index - 1
+      const delaySlot = block.lastInDelaySlot && index === block.pcs.length - 1
+      this.#isa.takeTrap(block.pcs[index]!, delaySlot)
+    }
+    return left
+  }
+
+  /** Runs as many of the next block's instructions as are left, or the one that stands alone. */
+  #runPart(): void {
+    const most = this.#isa.midInstruction ? 1 : Math.min(this.remaining, MAX_BLOCK_INSTRUCTIONS)
+    if (most === 0) return
+    const block = this.#makeBlock(most)
+    if (block === undefined) return
+    this.ip = block.ip
+    this.#enter()
+    this.#code.drop(block)
+  }
+
+  /** Lifts and compiles the code at state's PC; undefined where it can't be fetched, after taking that trap. */
+  #makeBlock(most?: number): CodeBlock | undefined {
+    const pc = this.#statePc
+    const codePage = this.#findPage(pc)
+    if (codePage === undefined) {
+      // The attempt to fetch counts as an instruction.
+      this.remaining--
+      this.#isa.takeTrap(pc, this.#isa.midInstruction)
+      return undefined
+    }
+    const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS)
+    const compiled = compile(lifted, this.#isa.stateBytes / 4)
+    if (!this.#code.hasRoomFor(compiled.code.length)) {
+      this.#flush()
+      return this.#makeBlock(most)
+    }
+    const { instructions } = lifted
+    const description = {
+      pc,
+      length: lifted.length,
+      pcs: Int32Array.from(instructions, (instruction) => instruction.pc),
+      lastInDelaySlot: instructions[instructions.length - 1]!.delaySlot,
+    }
+    const keep = most === undefined
+    const block = this.#code.add(codePage, compiled, description, keep)
+    if (!this.#memory.hasCode(codePage.page)) {
+      this.#memory.markCode(codePage.page, true)
+      this.#softTlb.forgetWritesTo(codePage.page)
+    }
+    return block
+  }
+
+  #window(codePage: CodePage): FetchWindow {
+    const base = BACKING_BASE + codePage.page * PAGE_BYTES
+    const { words } = this.#memory
+    const swap = this.#isa.bigEndian
+    return {
+      end: (codePage.address >>> 0) + PAGE_BYTES,
+      word(pc) {
+        const word = words[(base + (pc & OFFSET_MASK)) >>> 2]!
+        if (!swap) return word >>> 0
+        return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0
+      },
+    }
+  }
+
+  /** Makes `pc`'s page the current one; undefined, with the trap set, where it can't be fetched from. */
+  #findPage(pc: number): CodePage | undefined {
+    const tag = (pc & ~OFFSET_MASK) | this.#context
+    const physical = this.#isa.translate(pc, 'fetch')
+    if (this.trap.pending) return undefined
+    const page = this.#memory.readablePage(physical)
+    if (page < 0) {
+      this.#isa.busError(pc, 'fetch')
+      return undefined
+    }
+    const codePage = this.#code.codePage(pc & ~OFFSET_MASK, page)
+    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
+    this.#pageCache[entry] = codePage
+    this.#pageCacheTags[entry] = tag
+    this.#page = codePage
+    this.#pageTag = tag
+    return codePage
+  }
+
+  // --- Machine: what the hot loop calls ------------------------------------------------------------------------------
+
+  next(link: number): number {
+    const pc = this.#statePc
+    const tag = (pc & ~OFFSET_MASK) | this.#context
+    if ((pc & 3) !== 0) {
+      this.#linkSlot = 0
+      return 0
+    }
+    let linkSlot = link
+    if (tag !== this.#pageTag) {
+      linkSlot = 0
+      const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
+      if (this.#pageCacheTags[entry] !== tag) {
+        this.#linkSlot = 0
+        return 0
+      }
+      this.#page = this.#pageCache[entry]
+      this.#pageTag = tag
+    }
+    const ip = this.#page!.entries[(pc & OFFSET_MASK) >>> 2]!
+    if (ip !== 0 && linkSlot !== 0) this.#code.words[linkSlot] = ip
+    this.#linkSlot = linkSlot
+    return ip
+  }
+
+  slowLoad(address: number, width: 8 | 16 | 32, forWrite: boolean): number {
+    return this.load(address, width, forWrite ? 'write' : 'read')
+  }
+
+  slowLoadDown(address: number, forWrite: boolean): number {
+    const kind = forWrite ? 'write' : 'read'
+    const physical = this.#isa.translate(address, kind)
+    if (this.trap.pending) return 0
+    return this.#loadPhysical(address & ~3, physical - (address & 3), 32, kind)
+  }
+
+  slowLoad64(address: number): void {
+    if ((address & 7) !== 0) {
+      this.#isa.misaligned(address, 'read')
+      return
+    }
+    const low = this.load(address, 32)
+    if (this.trap.pending) return
+    const high = this.load(address + 4, 32)
+    this.low = low
+    this.high = high
+  }
+
+  slowStore(address: number, width: 8 | 16 | 32, value: number): void {
+    this.store(address, width, value)
+  }
+
+  slowStore64(address: number, low: number, high: number): void {
+    if ((address & 7) !== 0) {
+      this.#isa.misaligned(address, 'write')
+      return
+    }
+    this.store(address, 32, low)
+    if (!this.trap.pending) this.store(address + 4, 32, high)
+  }
+
+  armBreak(): void {
+    this.breakRequested = false
+    if (this.#brokenIp !== 0) return
+    const block = this.#code.block(this.block)
+    const index = instructionAt(block, this.ip) + 1
+    const last = block.pcs.length
+    // The block's end is the next boundary where only a delay slot, or nothing, is left.
+    if (index >= last || (block.lastInDelaySlot && index === last - 1)) {
+      this.#limit -= this.remaining
+      this.remaining = 0
+      return
+    }
+    this.#brokenIp = block.starts[index]!
+    this.#brokenOpcode = this.#code.words[this.#brokenIp]!
+    this.#code.words[this.#brokenIp] = BREAK
+  }
+
+  disarmBreak(): void {
+    const block = this.#code.block(this.block)
+    const index = block.starts.indexOf(this.#brokenIp)
+    this.#mend()
+    this.remaining += block.pcs.length - index
+    this.state[this.#isa.pcOffset / 4] = block.pcs[index]!
+  }
+
+  #mend(): void {
+    this.#code.words[this.#brokenIp] = this.#brokenOpcode
+    this.#brokenIp = 0
+  }
+
+  // --- Execution: what the ISA calls ---------------------------------------------------------------------------------
+
+  load(address: number, width: 8 | 16 | 32, kind: AccessKind = 'read'): number {
+    if ((address & (width / 8 - 1)) !== 0) {
+      this.#isa.misaligned(address, kind)
+      return 0
+    }
+    const physical = this.#isa.translate(address, kind)
+    if (this.trap.pending) return 0
+    return this.#loadPhysical(address, physical, width, kind)
+  }
+
+  #loadPhysical(address: number, physical: number, width: 8 | 16 | 32, kind: AccessKind): number {
+    const page = this.#memory.readablePage(physical)
+    if (page < 0) {
+      const value = this.#port!.read(physical, (width / 8) as 1 | 2 | 4)
+      if (value === BUS_ERROR) {
+        this.#isa.busError(address, kind)
+        return 0
+      }
+      this.#limitMayBeNearer()
+      return value | 0
+    }
+    if (kind === 'read') this.#softTlb.fillRead(address, this.#isa.context(), page)
+    const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
+    if (width === 8) return this.#memory.bytes[byte]!
+    return width === 16 ? this.#memory.halves[byte >>> 1]! : this.#memory.words[byte >>> 2]!
+  }
+
+  store(address: number, width: 8 | 16 | 32, value: number): void {
+    if ((address & (width / 8 - 1)) !== 0) {
+      this.#isa.misaligned(address, 'write')
+      return
+    }
+    const physical = this.#isa.translate(address, 'write')
+    if (this.trap.pending) return
+    const page = this.#memory.writablePage(physical)
+    if (page < 0) {
+      const unsigned = width === 32 ? value >>> 0 : value & (2 ** width - 1)
+      if (!this.#port!.write(physical, (width / 8) as 1 | 2 | 4, unsigned)) this.#isa.busError(address, 'write')
+      this.#limitMayBeNearer()
+      return
+    }
+    this.#memory.markDirty(page)
+    const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
+    if (width === 8) this.#memory.bytes[byte] = value
+    else if (width === 16) this.#memory.halves[byte >>> 1] = value
+    else this.#memory.words[byte >>> 2] = value
+    if (this.#memory.hasCode(page)) this.#codeWritten(byte - BACKING_BASE, width / 8)
+    else this.#softTlb.fillWrite(address, this.#isa.context(), page)
+  }
+
+  physicalAddress(address: number, kind: AccessKind): number {
+    return this.#isa.translate(address, kind)
+  }
+
+  forgetTranslations(address: number, length: number): void {
+    this.#softTlb.forget(address, length)
+    this.#forgetPages()
+  }
+
+  contextChanged(): void {
+    this.#pageTag = NO_PAGE
+  }
+
+  #forgetPages(): void {
+    this.#pageTag = NO_PAGE
+    this.#pageCacheTags.fill(NO_PAGE)
+  }
+
+  forgetCode(): void {
+    this.#flushRequested = true
+    this.breakAfterInstruction()
+  }
+
+  breakAfterInstruction(): void {
+    this.breakRequested = true
+  }
+
+  /** After an access that went to the bus: what it set off may be due before what was known. */
+  #limitMayBeNearer(): void {
+    if (this.#port!.limit < this.#limit) this.breakRequested = true
+  }
+
+  /** Bytes that code was made from were written. */
+  #codeWritten(offset: number, length: number): void {
+    const first = offset >>> PAGE_SHIFT
+    const last = (offset + length - 1) >>> PAGE_SHIFT
+    for (let page = first; page <= last; page++) {
+      const start = Math.max(offset - page * PAGE_BYTES, 0)
+      const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
+      const stale = this.#code.written(page, start, end - start)
+      if (stale.length === 0) continue
+      if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
+      if (!this.#code.hasBlocks(page)) this.#memory.markCode(page, false)
+    }
+  }
+
+  /** Drops all code. Only between runs of the hot loop. */
+  #flush(): void {
+    this.#flushRequested = false
+    for (const page of this.#code.codePages) this.#memory.markCode(page, false)
+    this.#code.clear()
+    this.#linkSlot = 0
+    this.#forgetPages()
+    this.#page = undefined
+  }
+}

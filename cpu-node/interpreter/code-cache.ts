@@ -1,0 +1,138 @@
+/**
+ * Where compiled blocks stand: an arena of micro-ops, and for each page of code seen through one virtual page a table
+ * from address to block. When the arena is full everything is dropped.
+ */
+import { PAGE_BYTES } from '../memory.ts'
+import type { CompiledBlock } from './compile.ts'
+import { opcodeOf } from './micro-ops.ts'
+
+/** 64 MiB of micro-ops: some 600,000 blocks. */
+const ARENA_WORDS = 2 ** 24
+const STALE = opcodeOf('stale')
+
+/** The code of one backing page, seen at one virtual page. */
+export interface CodePage {
+  /** Virtual address of the page, as int32. */
+  readonly address: number
+  readonly page: number
+  /** Place in the arena of the block that starts at each code address of the page; 0: none. */
+  readonly entries: Int32Array
+  readonly blocks: Set<CodeBlock>
+}
+
+/** What is kept of a block besides its micro-ops. */
+export interface CodeBlock {
+  readonly codePage: CodePage
+  /** Place of its first micro-op. */
+  readonly ip: number
+  /** Virtual address, and its bytes of code. */
+  readonly pc: number
+  readonly length: number
+  /** Of each instruction: virtual address, and place of its first micro-op. */
+  readonly pcs: Int32Array
+  readonly starts: Int32Array
+  readonly lastInDelaySlot: boolean
+}
+
+export class CodeCache {
+  readonly words = new Int32Array(ARENA_WORDS)
+  readonly #codeShift: number
+  /** By backing page: the pages made from it. */
+  readonly #pages = new Map<number, CodePage[]>()
+  readonly #blocks = new Map<number, CodeBlock>()
+  #end = 1
+
+  constructor(codeShift: number) {
+    this.#codeShift = codeShift
+  }
+
+  clear(): void {
+    this.#pages.clear()
+    this.#blocks.clear()
+    this.#end = 1
+  }
+
+  get codePages(): Iterable<number> {
+    return this.#pages.keys()
+  }
+
+  hasRoomFor(words: number): boolean {
+    return this.#end + words <= ARENA_WORDS
+  }
+
+  /** The page's table, made empty if there is none. */
+  codePage(address: number, page: number): CodePage {
+    let list = this.#pages.get(page)
+    if (list === undefined) {
+      list = []
+      this.#pages.set(page, list)
+    }
+    let found = list.find((candidate) => candidate.address === address)
+    if (found === undefined) {
+      found = { address, page, entries: new Int32Array(PAGE_BYTES >> this.#codeShift), blocks: new Set() }
+      list.push(found)
+    }
+    return found
+  }
+
+  /** Puts a compiled block into the arena; `keep`: to be found again from its page. */
+  add(
+    codePage: CodePage,
+    compiled: CompiledBlock,
+    lifted: Omit<CodeBlock, 'codePage' | 'ip' | 'starts'>,
+    keep: boolean,
+  ) {
+    const ip = this.#end
+    this.words.set(compiled.code, ip)
+    this.#end += compiled.code.length
+    const starts = Int32Array.from(compiled.starts, (start) => ip + start)
+    const block: CodeBlock = { ...lifted, codePage, ip, starts }
+    this.#blocks.set(ip, block)
+    if (keep) codePage.entries[(lifted.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = ip
+    codePage.blocks.add(block)
+    return block
+  }
+
+  /** The block whose first micro-op is at `ip`. */
+  block(ip: number): CodeBlock {
+    const block = this.#blocks.get(ip)
+    if (block === undefined) throw new Error(`no block at ${ip}`)
+    return block
+  }
+
+  /** Gives back a block that was not kept: the last added. */
+  drop(block: CodeBlock): void {
+    this.#blocks.delete(block.ip)
+    block.codePage.blocks.delete(block)
+    this.#end = block.ip
+  }
+
+  /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`: the blocks it was. */
+  written(page: number, offset: number, length: number): CodeBlock[] {
+    const stale: CodeBlock[] = []
+    for (const codePage of this.#pages.get(page) ?? []) {
+      for (const block of codePage.blocks) {
+        const start = block.pc & (PAGE_BYTES - 1)
+        if (start >= offset + length || offset >= start + block.length) continue
+        codePage.blocks.delete(block)
+        const entry = start >>> this.#codeShift
+        if (codePage.entries[entry] === block.ip) codePage.entries[entry] = 0
+        this.words[block.ip] = STALE
+        stale.push(block)
+      }
+    }
+    return stale
+  }
+
+  /** True while any block made from `page` is in use. */
+  hasBlocks(page: number): boolean {
+    return (this.#pages.get(page) ?? []).some(({ blocks }) => blocks.size > 0)
+  }
+}
+
+/** The instruction of `block` that the micro-op at `ip` belongs to: its number. */
+export function instructionAt(block: CodeBlock, ip: number): number {
+  let index = block.starts.length - 1
+  while (index > 0 && block.starts[index]! > ip) index--
+  return index
+}

@@ -1,0 +1,144 @@
+import type {
+  Alignment,
+  Binary,
+  Block,
+  Compare,
+  Convert,
+  Exit,
+  Instruction,
+  Op,
+  Type,
+  Unary,
+  Value,
+  Width,
+} from './ir.ts'
+
+type Integer = 'i32' | 'i64'
+
+/** Builds a block op by op. i32 constants are folded where that makes later stages' work smaller. */
+export class BlockBuilder {
+  readonly ops: Op[] = []
+  readonly instructions: Instruction[] = []
+  readonly #constants = new Map<number, Value>()
+
+  /** Starts the next guest instruction. */
+  instruction(pc: number, delaySlot: boolean): void {
+    this.instructions.push({ pc, delaySlot, start: this.ops.length })
+  }
+
+  finish(pc: number, length: number, exit: Exit): Block {
+    return { pc, instructions: this.instructions, ops: this.ops, exit, length }
+  }
+
+  #push(op: Op): Value {
+    return this.ops.push(op) - 1
+  }
+
+  /** The value of an i32 constant, or undefined where `value` is not one. */
+  constantOf(value: Value): number | undefined {
+    const op = this.ops[value]!
+    return op.op === 'const' && op.type === 'i32' ? op.value : undefined
+  }
+
+  const(value: number): Value {
+    const known = this.#constants.get(value | 0)
+    if (known !== undefined) return known
+    const made = this.#push({ op: 'const', type: 'i32', value: value | 0 })
+    this.#constants.set(value | 0, made)
+    return made
+  }
+
+  const64(value: bigint): Value {
+    return this.#push({ op: 'const', type: 'i64', value: BigInt.asIntN(64, value) })
+  }
+
+  get(offset: number, type: Type = 'i32'): Value {
+    return this.#push({ op: 'get', type, offset })
+  }
+
+  put(offset: number, value: Value, type: Type = 'i32'): void {
+    this.#push({ op: 'put', type, offset, value })
+  }
+
+  binary(name: Binary, a: Value, b: Value, type: Integer = 'i32'): Value {
+    const left = this.constantOf(a)
+    const right = this.constantOf(b)
+    if (type === 'i32' && left !== undefined && right !== undefined) {
+      const folded = fold(name, left, right)
+      if (folded !== undefined) return this.const(folded)
+    }
+    if (type === 'i32' && right === 0 && isNeutral(name)) return a
+    if (type === 'i32' && left === 0 && (name === 'add' || name === 'or' || name === 'xor')) return b
+    return this.#push({ op: 'binary', name, type, a, b })
+  }
+
+  compare(name: Compare, a: Value, b: Value, type: Integer = 'i32'): Value {
+    return this.#push({ op: 'compare', name, type, a, b })
+  }
+
+  unary(name: Unary, a: Value, type: Integer = 'i32'): Value {
+    return this.#push({ op: 'unary', name, type, a })
+  }
+
+  convert(name: Convert, a: Value): Value {
+    return this.#push({ op: 'convert', name, a })
+  }
+
+  select(condition: Value, a: Value, b: Value, type: Type = 'i32'): Value {
+    return this.#push({ op: 'select', type, condition, a, b })
+  }
+
+  load(
+    width: Width,
+    address: Value,
+    displacement: number,
+    options: { type?: Integer; signed?: boolean; alignment?: Alignment; forWrite?: boolean } = {},
+  ): Value {
+    const { type = 'i32', signed = false, alignment = 'checked', forWrite = false } = options
+    return this.#push({ op: 'load', type, width, signed, address, displacement, alignment, forWrite })
+  }
+
+  store(width: Width, address: Value, displacement: number, value: Value, alignment: Alignment = 'checked'): void {
+    this.#push({ op: 'store', width, address, displacement, value, alignment })
+  }
+
+  /** Calls a helper. With `type` it gives a value of that type. */
+  call(helper: number, args: readonly Value[], type?: Integer): Value {
+    return this.#push({ op: 'call', helper, args, type })
+  }
+
+  faultIf(condition: Value, code: number): void {
+    this.#push({ op: 'faultIf', condition, code })
+  }
+
+  exitIf(condition: Value, target: number): void {
+    this.#push({ op: 'exitIf', condition, target })
+  }
+}
+
+function isNeutral(name: Binary): boolean {
+  return name === 'add' || name === 'sub' || name === 'or' || name === 'xor' || name.startsWith('sh') || name === 'rotr'
+}
+
+function fold(name: Binary, a: number, b: number): number | undefined {
+  switch (name) {
+    case 'add':
+      return (a + b) | 0
+    case 'sub':
+      return (a - b) | 0
+    case 'and':
+      return a & b
+    case 'or':
+      return a | b
+    case 'xor':
+      return a ^ b
+    case 'shl':
+      return a << b
+    case 'shrU':
+      return (a >>> b) | 0
+    case 'shrS':
+      return a >> b
+    default:
+      return undefined
+  }
+}

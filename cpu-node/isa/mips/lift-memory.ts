@@ -1,0 +1,149 @@
+/** Loads, stores and what goes with them. */
+import type { Value, Width } from '../../ir/ir.ts'
+import { Helper } from './helpers.ts'
+import { getDouble, putDouble } from './lift-fpu.ts'
+import type { Lifter, Lifting } from './lifting.ts'
+import { fpr } from './state.ts'
+
+/** Memory holds the guest's byte order, the IR's loads and stores the host's (little endian). */
+function inGuestOrder(at: Lifting, width: Width, value: Value): Value {
+  if (!at.bigEndian || width === 8) return value
+  if (width === 64) return at.b.unary('swap', value, 'i64')
+  const swapped = at.b.unary('swap', value)
+  return width === 16 ? at.b.binary('shrU', swapped, at.b.const(16)) : swapped
+}
+
+const load =
+  (width: 8 | 16 | 32, signed: boolean): Lifter =>
+  (at) => {
+    const swap = at.bigEndian && width !== 8
+    const loaded = at.b.load(width, at.reg('s'), at.immediate, { signed: signed && !swap })
+    const value = inGuestOrder(at, width, loaded)
+    at.putReg('t', swap && signed && width === 16 ? at.b.unary('extend16S', value) : value)
+  }
+
+const store =
+  (width: 8 | 16 | 32): Lifter =>
+  (at) =>
+    at.b.store(width, at.reg('s'), at.immediate, inGuestOrder(at, width, at.reg('t')))
+
+/** The word around an unaligned address, and how far its wanted bytes are from the word's top and bottom, in bits. */
+function around(at: Lifting, forWrite: boolean): { word: Value; below: Value; above: Value } {
+  const { b } = at
+  const base = at.reg('s')
+  const loaded = b.load(32, base, at.immediate, { alignment: 'down', forWrite })
+  const byte = b.binary('and', b.binary('add', base, b.const(at.immediate)), b.const(3))
+  const bits = b.binary('shl', byte, b.const(3))
+  const rest = b.binary('sub', b.const(24), bits)
+  const word = inGuestOrder(at, 32, loaded)
+  return at.bigEndian ? { word, below: rest, above: bits } : { word, below: bits, above: rest }
+}
+
+/** LWL: the bytes from the word's low end up to the address become the top of the register. */
+const lwl: Lifter = (at) => {
+  const { b } = at
+  const { word, below, above } = around(at, false)
+  // `above` bits are missing below: they stay from the register. 0x00ffffff >> below has just those bits.
+  const kept = b.binary('and', at.reg('t'), b.binary('shrU', b.const(0x00ff_ffff), below))
+  at.putReg('t', b.binary('or', b.binary('shl', word, above), kept))
+}
+
+/** LWR: the bytes from the address up to the word's high end become the bottom of the register. */
+const lwr: Lifter = (at) => {
+  const { b } = at
+  const { word, below, above } = around(at, false)
+  const kept = b.binary('and', at.reg('t'), b.binary('shl', b.const(-0x100), above))
+  at.putReg('t', b.binary('or', b.binary('shrU', word, below), kept))
+}
+
+function storePart(at: Lifting, part: 'left' | 'right'): void {
+  const { b } = at
+  const { word, below, above } = around(at, true)
+  const register = at.reg('t')
+  const [shifted, keptMask] =
+    part === 'left'
+      ? [b.binary('shrU', register, above), b.binary('shl', b.const(-0x100), below)]
+      : [b.binary('shl', register, below), b.binary('shrU', b.const(0x00ff_ffff), above)]
+  const merged = b.binary('or', shifted, b.binary('and', word, keptMask))
+  b.store(32, at.reg('s'), at.immediate, inGuestOrder(at, 32, merged), 'down')
+}
+
+function address(at: Lifting): Value {
+  return at.b.binary('add', at.reg('s'), at.b.const(at.immediate))
+}
+
+function indexed(at: Lifting): Value {
+  return at.b.binary('add', at.reg('s'), at.reg('t'))
+}
+
+function loadSingle(at: Lifting, letter: string, base: Value, displacement: number): void {
+  at.needCop1()
+  at.b.put(fpr(at.field(letter)), inGuestOrder(at, 32, at.b.load(32, base, displacement)))
+}
+
+function storeSingle(at: Lifting, letter: string, base: Value, displacement: number): void {
+  at.needCop1()
+  at.b.store(32, base, displacement, inGuestOrder(at, 32, at.b.get(fpr(at.field(letter)))))
+}
+
+function loadDouble(at: Lifting, letter: string, base: Value, displacement: number): void {
+  putDouble(at, letter, inGuestOrder(at, 64, at.b.load(64, base, displacement, { type: 'i64' })))
+}
+
+function storeDouble(at: Lifting, letter: string, base: Value, displacement: number): void {
+  at.b.store(64, base, displacement, inGuestOrder(at, 64, getDouble(at, letter)))
+}
+
+/** LUXC1 and SUXC1 drop the low three bits of the address. */
+const unalignedIndexed = (at: Lifting): Value => at.b.binary('and', indexed(at), at.b.const(-8))
+
+export const memory = {
+  lb: load(8, true),
+  lbu: load(8, false),
+  lh: load(16, true),
+  lhu: load(16, false),
+  lw: load(32, false),
+  lwl,
+  lwr,
+  sb: store(8),
+  sh: store(16),
+  sw: store(32),
+  swl: (at) => storePart(at, 'left'),
+  swr: (at) => storePart(at, 'right'),
+  ll: (at) => at.putReg('t', at.b.call(Helper.loadLinked, [address(at)], 'i32')),
+  sc: (at) => at.putReg('t', at.b.call(Helper.storeConditional, [address(at), at.reg('t')], 'i32')),
+  lwc1: (at) => loadSingle(at, 'T', at.reg('s'), at.immediate),
+  swc1: (at) => storeSingle(at, 'T', at.reg('s'), at.immediate),
+  ldc1(at) {
+    at.needCop1()
+    loadDouble(at, 'T', at.reg('s'), at.immediate)
+  },
+  sdc1(at) {
+    at.needCop1()
+    storeDouble(at, 'T', at.reg('s'), at.immediate)
+  },
+  lwxc1: (at) => loadSingle(at, 'D', indexed(at), 0),
+  swxc1: (at) => storeSingle(at, 'S', indexed(at), 0),
+  ldxc1(at) {
+    at.needCop1()
+    loadDouble(at, 'D', indexed(at), 0)
+  },
+  sdxc1(at) {
+    at.needCop1()
+    storeDouble(at, 'S', indexed(at), 0)
+  },
+  luxc1(at) {
+    at.needCop1()
+    loadDouble(at, 'D', unalignedIndexed(at), 0)
+  },
+  suxc1(at) {
+    at.needCop1()
+    storeDouble(at, 'S', unalignedIndexed(at), 0)
+  },
+  // Caches are not modelled, memory is always coherent: these have nothing to do but be allowed.
+  cache: (at) => at.needCop0(),
+  pref() {},
+  prefx: (at) => at.needCop1(),
+  sync() {},
+  synci() {},
+} satisfies Record<string, Lifter>

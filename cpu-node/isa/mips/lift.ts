@@ -1,0 +1,125 @@
+/**
+ * Lifts MIPS code to blocks of IR.
+ *
+ * A branch and its delay slot are one: what the branch decides is computed first, then the delay slot, then the block
+ * ends as the branch said. Where a block must end between the two (a limit, the end of the page), the branch leaves its
+ * target in guest state and the delay slot becomes a block of its own.
+ */
+import { BlockBuilder } from '../../ir/builder.ts'
+import type { Block, Exit, Value } from '../../ir/ir.ts'
+import { Decoder } from '../decoder.ts'
+import type { FetchWindow } from '../isa.ts'
+import { encodings, type Mnemonic } from './encodings.ts'
+import { control } from './lift-control.ts'
+import { fpu } from './lift-fpu.ts'
+import { integer } from './lift-integer.ts'
+import { memory } from './lift-memory.ts'
+import { system } from './lift-system.ts'
+import { type Lifter, Lifting, type Outcome } from './lifting.ts'
+import { BRANCH_TARGET, Exception, IN_DELAY_SLOT, PC } from './state.ts'
+
+/** Every mnemonic has its lifter: the compiler checks that none is missing. */
+const lifters: Record<Mnemonic, Lifter> = { ...integer, ...control, ...memory, ...system, ...fpu }
+
+export const decoder = new Decoder(encodings)
+
+export interface LiftOptions {
+  bigEndian: boolean
+  /** Status.FR. */
+  fr: boolean
+  /** The instruction at `pc` is a delay slot whose branch has been executed. */
+  inDelaySlot: boolean
+}
+
+/** The block at virtual `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
+export function lift(window: FetchWindow, pc: number, maxInstructions: number, options: LiftOptions): Block {
+  const b = new BlockBuilder()
+  const at = new Lifting(b, options.bigEndian, options.fr)
+  if (options.inDelaySlot) {
+    const outcome = liftOne(at, window, pc, true)
+    b.put(IN_DELAY_SLOT, b.const(0))
+    const target = b.get(BRANCH_TARGET)
+    return b.finish(pc, 4, afterDelaySlot(b, outcome, { kind: 'indirect', target }))
+  }
+  let next = pc
+  for (let count = 1; ; count++) {
+    const here = next
+    next = (next + 4) | 0
+    const outcome = liftOne(at, window, here, false)
+    const length = () => (next - pc) >>> 0
+    if (outcome?.when === 'now') return b.finish(pc, length(), outcome.exit)
+    const last = count >= maxInstructions || next >>> 0 >= window.end || next === 0
+    if (outcome?.when === 'afterDelaySlot') {
+      if (last) return b.finish(pc, length(), leaveBeforeDelaySlot(b, outcome.exit, next))
+      const slot = next
+      next = (next + 4) | 0
+      return b.finish(pc, length(), afterDelaySlot(b, liftOne(at, window, slot, true), outcome.exit))
+    }
+    if (last) return b.finish(pc, length(), { kind: 'jump', target: next })
+  }
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: as lifters return
+function liftOne(at: Lifting, window: FetchWindow, pc: number, delaySlot: boolean): Outcome | void {
+  at.b.instruction(pc, delaySlot)
+  at.pc = pc
+  at.word = window.word(pc)
+  const encoding = decoder.decode(at.word)
+  if (encoding === undefined || (delaySlot && encoding.mnemonic in control)) {
+    // A branch in a delay slot is unpredictable in the manual; like QEMU, we take it for reserved.
+    return { when: 'now', exit: { kind: 'fault', code: reservedCode(at) } }
+  }
+  at.encoding = encoding
+  return lifters[encoding.mnemonic](at)
+}
+
+/** Encodings of a coprocessor that there is not, or that is switched off, fault for the coprocessor first. */
+function reservedCode(at: Lifting): number {
+  switch (at.word >>> 26) {
+    case 0o20:
+      at.needCop0()
+      return Exception.RI
+    case 0o21:
+    case 0o23:
+      at.needCop1()
+      return Exception.RI
+    case 0o22:
+    case 0o62:
+    case 0o66:
+    case 0o72:
+    case 0o76:
+      return Exception.CpU | (2 << 8)
+    default:
+      return Exception.RI
+  }
+}
+
+/** The end of a block whose branch ends so, when the delay slot itself gave `outcome`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: as lifters return
+function afterDelaySlot(b: BlockBuilder, outcome: Outcome | void, exit: Exit): Exit {
+  if (outcome === undefined) return exit
+  if (outcome.exit.kind === 'look') {
+    b.put(PC, targetOf(b, exit))
+    return { kind: 'lookAtState' }
+  }
+  return outcome.exit
+}
+
+function leaveBeforeDelaySlot(b: BlockBuilder, exit: Exit, delaySlot: number): Exit {
+  b.put(BRANCH_TARGET, targetOf(b, exit))
+  b.put(IN_DELAY_SLOT, b.const(1))
+  return { kind: 'look', target: delaySlot }
+}
+
+function targetOf(b: BlockBuilder, exit: Exit): Value {
+  switch (exit.kind) {
+    case 'jump':
+      return b.const(exit.target)
+    case 'branch':
+      return b.select(exit.condition, b.const(exit.taken), b.const(exit.fallThrough))
+    case 'indirect':
+      return exit.target
+    default:
+      throw new Error(`a branch does not end in ${exit.kind}`)
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One WebAssembly memory holds all that guest code touches:
+ *
+ *     0          guest state (registers; the ISA's layout), then scratch slots of the interpreter
+ *     0x4000     the ISA's TLB
+ *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
+ *     0x10000    backing memory: RAM, ROMs, device memory, end to end
+ *
+ * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
+ */
+import assert from 'node:assert/strict'
+
+export const PAGE_BYTES = 4096
+export const PAGE_SHIFT = 12
+
+export const STATE_BYTES = 0x4000
+export const TLB_BASE = 0x4000
+export const SOFT_TLB_BASE = 0x8000
+export const BACKING_BASE = 0x10000
+
+/** Flags of a backing page. */
+const DIRTY = 1
+const CODE = 2
+const TOUCHED = 4
+
+/** Entries of the physical page table: -1 no memory; else the backing page, with this bit where writes go to the port. */
+const ROM_BIT = 0x4000_0000
+const NO_MEMORY = -1
+
+/** Keeps what depends on backing memory's contents in step with writes to it. */
+export interface MemoryWatcher {
+  /** Code was made from bytes in `[offset, offset + length)` of backing memory, which were now written. */
+  codeWritten(offset: number, length: number): void
+  /** No page may be written without the slow path seeing it first. */
+  forgetWriteTags(): void
+  /** Physical pages now stand elsewhere. */
+  forgetMapping(): void
+}
+
+export class GuestMemory {
+  readonly buffer: ArrayBuffer
+  readonly bytes: Uint8Array
+  readonly halves: Uint16Array
+  readonly words: Int32Array
+  readonly backingBytes: number
+  readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
+  readonly #flags: Uint8Array
+  readonly #pageHashes: Int32Array
+  readonly #dirtyPages: number[] = []
+  #hashLow = 0
+  #hashHigh = 0
+  #watcher: MemoryWatcher | undefined
+
+  constructor(backingBytes: number) {
+    this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
+    const wasmPages = Math.ceil((BACKING_BASE + this.backingBytes) / 65536)
+    const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages })
+    this.buffer = memory.buffer
+    this.bytes = new Uint8Array(this.buffer)
+    this.halves = new Uint16Array(this.buffer)
+    this.words = new Int32Array(this.buffer)
+    const pages = this.backingBytes / PAGE_BYTES
+    this.#flags = new Uint8Array(pages)
+    this.#pageHashes = new Int32Array(2 * pages)
+  }
+
+  watch(watcher: MemoryWatcher): void {
+    this.#watcher = watcher
+  }
+
+  map(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void {
+    assert(base % PAGE_BYTES === 0 && length % PAGE_BYTES === 0 && backingOffset % PAGE_BYTES === 0)
+    assert(backingOffset + length <= this.backingBytes && base + length <= 2 ** 32)
+    const first = base / PAGE_BYTES
+    for (let page = 0; page < length / PAGE_BYTES; page++) {
+      this.#physical[first + page] = (backingOffset / PAGE_BYTES + page) | (mode === 'rom' ? ROM_BIT : 0)
+    }
+    this.#watcher?.forgetMapping()
+  }
+
+  unmap(base: number, length: number): void {
+    assert(base % PAGE_BYTES === 0 && length % PAGE_BYTES === 0)
+    this.#physical.fill(NO_MEMORY, base / PAGE_BYTES, (base + length) / PAGE_BYTES)
+    this.#watcher?.forgetMapping()
+  }
+
+  /** The backing page that may be read at physical `address`, or -1. */
+  readablePage(address: number): number {
+    const entry = this.#physical[address >>> PAGE_SHIFT]!
+    return entry === NO_MEMORY ? -1 : entry & ~ROM_BIT
+  }
+
+  /** The backing page that may be written at physical `address`, or -1: not memory, or ROM. */
+  writablePage(address: number): number {
+    const entry = this.#physical[address >>> PAGE_SHIFT]!
+    return entry === NO_MEMORY || (entry & ROM_BIT) !== 0 ? -1 : entry
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    assert(offset >= 0 && offset + length <= this.backingBytes)
+    return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)
+  }
+
+  /** A write from outside the CPU. */
+  write(offset: number, bytes: Uint8Array): void {
+    assert(offset >= 0 && offset + bytes.length <= this.backingBytes)
+    if (bytes.length === 0) return
+    this.bytes.set(bytes, BACKING_BASE + offset)
+    const last = (offset + bytes.length - 1) >>> PAGE_SHIFT
+    for (let page = offset >>> PAGE_SHIFT; page <= last; page++) {
+      this.markDirty(page)
+      if (this.hasCode(page)) this.#watcher?.codeWritten(offset, bytes.length)
+    }
+  }
+
+  markDirty(page: number): void {
+    const flags = this.#flags[page]!
+    if ((flags & DIRTY) !== 0) return
+    this.#flags[page] = flags | DIRTY | TOUCHED
+    this.#dirtyPages.push(page)
+  }
+
+  hasCode(page: number): boolean {
+    return (this.#flags[page]! & CODE) !== 0
+  }
+
+  /** Writes to `page` are to be reported; the caller sees that no write tag for it stays. */
+  markCode(page: number, code: boolean): void {
+    this.#flags[page] = code ? this.#flags[page]! | CODE : this.#flags[page]! & ~CODE
+  }
+
+  /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */
+  hash(): { low: number; high: number } {
+    this.#watcher?.forgetWriteTags()
+    for (const page of this.#dirtyPages) {
+      this.#flags[page] = this.#flags[page]! & ~DIRTY
+      const { low, high } = hashPage(this.words, (BACKING_BASE + page * PAGE_BYTES) / 4, page)
+      this.#hashLow = (this.#hashLow - this.#pageHashes[2 * page]! + low) | 0
+      this.#hashHigh = (this.#hashHigh - this.#pageHashes[2 * page + 1]! + high) | 0
+      this.#pageHashes[2 * page] = low
+      this.#pageHashes[2 * page + 1] = high
+    }
+    this.#dirtyPages.length = 0
+    return { low: this.#hashLow >>> 0, high: this.#hashHigh >>> 0 }
+  }
+
+  /** Feeds every page that is not all zero, with its number, in order. */
+  digest(update: (bytes: Uint8Array) => void): void {
+    const heading = new Uint8Array(4)
+    for (let page = 0; page < this.#flags.length; page++) {
+      if ((this.#flags[page]! & TOUCHED) === 0) continue
+      const start = BACKING_BASE + page * PAGE_BYTES
+      if (isZero(this.words, start / 4)) continue
+      new DataView(heading.buffer).setUint32(0, page, true)
+      update(heading)
+      update(this.bytes.subarray(start, start + PAGE_BYTES))
+    }
+  }
+}
+
+function isZero(words: Int32Array, start: number): boolean {
+  for (let index = start; index < start + PAGE_BYTES / 4; index++) if (words[index] !== 0) return false
+  return true
+}
+
+/** Two multiplicative hashes of a page, seeded with its number; 0 for a page of zeros, as if it had not been touched. */
+function hashPage(words: Int32Array, start: number, page: number): { low: number; high: number } {
+  let low = Math.imul(page + 1, 0x9e37_79b1)
+  let high = Math.imul(page + 1, 0x85eb_ca6b)
+  let any = 0
+  for (let index = start; index < start + PAGE_BYTES / 4; index++) {
+    const word = words[index]!
+    any |= word
+    low = Math.imul(low ^ word, 0x0100_0193)
+    low ^= low >>> 15
+    high = Math.imul(high + word, 0xc2b2_ae35)
+    high ^= high >>> 13
+  }
+  return any === 0 ? { low: 0, high: 0 } : { low, high }
+}

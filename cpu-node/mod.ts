@@ -1,0 +1,23 @@
+import type { Clock, Cpu } from '../bus/mod.ts'
+import { InterpretedCpu } from './cpu.ts'
+import { Mips } from './isa/mips/mips.ts'
+
+/** A CPU model that there is none of. */
+export class UnknownCpuError extends Error {
+  override readonly name = 'UnknownCpuError'
+}
+
+export interface CpuOptions {
+  /** `24Kf`. */
+  model: string
+  endian: 'little' | 'big'
+  clock: Clock
+  /** Size of all memory of the machine, end to end. */
+  backingBytes: number
+}
+
+/** A CPU node in its power-on state. Throws `UnknownCpuError`. */
+export function createCpu({ model, endian, clock, backingBytes }: CpuOptions): Cpu {
+  if (model !== '24Kf') throw new UnknownCpuError(`no CPU model ${model}: there is 24Kf`)
+  return new InterpretedCpu((execution) => new Mips(execution, clock, endian), clock, backingBytes)
+}

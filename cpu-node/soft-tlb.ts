@@ -1,0 +1,81 @@
+/**
+ * The soft TLB: what guest loads and stores look up first, without a call.
+ *
+ * Direct-mapped by virtual page, three words an entry, each kind in an array of its own:
+ *
+ *     0                read tag    virtual page | Isa.context(), or EMPTY
+ *     ENTRIES          write tag   the same where a store may go straight to memory: the page is dirty, has no code in it,
+ *                                  and the guest's mapping lets it be written
+ *     2 * ENTRIES      addend      virtual address + addend = byte in CPU memory, modulo 2^32
+ *
+ * An access compares `address & (page | alignment bits) | context` with a tag. Context is in bits 3 to 11, alignment
+ * bits are 0 and 1; EMPTY has bit 2 set, so that nothing equals it.
+ */
+import { BACKING_BASE, PAGE_BYTES, PAGE_SHIFT } from './memory.ts'
+
+export const SOFT_TLB_ENTRIES = 1024
+export const SOFT_TLB_WORDS = 3 * SOFT_TLB_ENTRIES
+const EMPTY = 4
+const PAGE_MASK = ~(PAGE_BYTES - 1)
+
+export class SoftTlb {
+  readonly words: Int32Array
+
+  constructor(buffer: ArrayBuffer, byteOffset: number) {
+    this.words = new Int32Array(buffer, byteOffset, SOFT_TLB_WORDS)
+    this.clear()
+  }
+
+  clear(): void {
+    this.words.fill(EMPTY, 0, 2 * SOFT_TLB_ENTRIES)
+  }
+
+  clearWrites(): void {
+    this.words.fill(EMPTY, SOFT_TLB_ENTRIES, 2 * SOFT_TLB_ENTRIES)
+  }
+
+  /** Drops the translations of `length` bytes from `address`, in every context. */
+  forget(address: number, length: number): void {
+    const pages = length / PAGE_BYTES
+    if (pages >= SOFT_TLB_ENTRIES) {
+      this.clear()
+      return
+    }
+    const first = address >>> PAGE_SHIFT
+    for (let page = first; page < first + pages; page++) {
+      const entry = page % SOFT_TLB_ENTRIES
+      this.words[entry] = EMPTY
+      this.words[SOFT_TLB_ENTRIES + entry] = EMPTY
+    }
+  }
+
+  /** Stores to backing page `page` must take the slow path from now on. */
+  forgetWritesTo(page: number): void {
+    const { words } = this
+    for (let entry = 0; entry < SOFT_TLB_ENTRIES; entry++) {
+      const tag = words[SOFT_TLB_ENTRIES + entry]!
+      if (tag === EMPTY) continue
+      const byte = ((tag & PAGE_MASK) + words[2 * SOFT_TLB_ENTRIES + entry]!) >>> 0
+      if (byte === BACKING_BASE + page * PAGE_BYTES) words[SOFT_TLB_ENTRIES + entry] = EMPTY
+    }
+  }
+
+  fillRead(address: number, context: number, page: number): void {
+    this.#fill(0, SOFT_TLB_ENTRIES, address, context, page)
+  }
+
+  fillWrite(address: number, context: number, page: number): void {
+    this.#fill(SOFT_TLB_ENTRIES, 0, address, context, page)
+  }
+
+  /** The other kind of tag shares the addend, and goes where it is not for the same page and context. */
+  #fill(kind: number, other: number, address: number, context: number, page: number): void {
+    const { words } = this
+    const entry = (address >>> PAGE_SHIFT) % SOFT_TLB_ENTRIES
+    const addend = (BACKING_BASE + page * PAGE_BYTES - (address & PAGE_MASK)) | 0
+    const tag = (address & PAGE_MASK) | context
+    if (words[other + entry] !== tag || words[2 * SOFT_TLB_ENTRIES + entry] !== addend) words[other + entry] = EMPTY
+    words[kind + entry] = tag
+    words[2 * SOFT_TLB_ENTRIES + entry] = addend
+  }
+}
