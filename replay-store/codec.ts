@@ -108,7 +108,7 @@ const kindNumbers = new Map<Kind, number>(KINDS.map((row, number) => [row.kind, 
 /** The number of a kind, as entries hold it. */
 export function kindNumber(kind: Kind): number {
   const number = kindNumbers.get(kind)
-  assert(number !== undefined, `unknown kind ${kind}`)
+  if (number === undefined) assert.fail(`unknown kind ${kind}`)
   return number
 }
 
@@ -268,7 +268,8 @@ export class NodeTable {
 
   index(name: NodeName): number {
     const found = this.#indexes.get(name)
-    assert(found !== undefined, `node ${name} is not in the node table (${this.names.join(', ')})`)
+    // Not `assert(...)`: that would build its message for every entry.
+    if (found === undefined) assert.fail(`node ${name} is not in the node table (${this.names.join(', ')})`)
     return found
   }
 }

@@ -68,5 +68,6 @@ t.test('well sealed and not a manifest', async (t) => {
   refused({ formatVersion: 0 }, /formatVersion/)
   refused({ format: 'other' }, /its format is "other"/)
   refused({ nodes: [] }, /nodes/)
+  refused({ nodes: ['cpu', 'bus', 'cpu'] }, /named twice/)
   t.throws(() => newManifest({ ...sampleManifest(), nsPerInstruction: 0 }, []), { name: 'ZodError' })
 })

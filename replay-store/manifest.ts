@@ -51,7 +51,10 @@ const manifestSchema = z.strictObject({
   /** The input script's text. */
   script: z.string().exactOptional(),
   /** The names that entries refer to by index. */
-  nodes: z.array(z.string().min(1)).min(1),
+  nodes: z
+    .array(z.string().min(1))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'a node is named twice'),
   images: z.array(imageSchema),
   /** Absent while recording, and for ever when the recorder was killed. */
   end: endSchema.exactOptional(),

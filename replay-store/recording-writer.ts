@@ -8,6 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { LogSink, Message } from '../bus/mod.ts'
 import { decodeEntries, EntryEncoder, NodeTable } from './codec.ts'
 import { RecordingExistsError } from './errors.ts'
@@ -106,6 +107,7 @@ export class RecordingWriter implements LogSink {
         writeWhole(writer.#files, imagePath(directory, records[i]!.sha256), bytes, writer.#fsync)
       })
       writer.#writeManifest()
+      if (writer.#fsync) syncDirectory(writer.#files, dirname(resolve(directory)))
     })
     return writer
   }
@@ -191,6 +193,7 @@ export class RecordingWriter implements LogSink {
     } catch (cause) {
       this.#state = 'failed'
       this.#failure = writeError(path, cause)
+      this.#closeTail()
       throw this.#failure
     }
   }
@@ -224,8 +227,9 @@ export class RecordingWriter implements LogSink {
   }
 
   #closeTail(): void {
-    if (this.#tailFile !== undefined) this.#files.close(this.#tailFile)
+    const file = this.#tailFile
     this.#tailFile = undefined
+    if (file !== undefined) this.#files.close(file)
   }
 
   #seal(): void {

@@ -258,14 +258,14 @@ export class Recording {
 
   /** Entry `index`, from 0. Messages are shared: they must not be changed. */
   entry(index: number): Message {
-    assert(Number.isInteger(index) && index >= 0 && index < this.entryCount, `no entry ${index} of ${this.entryCount}`)
+    assert(Number.isInteger(index) && index >= 0 && index < this.entryCount, 'there is no such entry')
     const segment = this.#segmentOf(index)
     return this.#messages(segment)[index - this.#firstEntry(segment)]!
   }
 
   /** The entries from `from` up to, not including, `to`, in order. */
   *entries(from = 0, to = this.entryCount): Generator<Message, void, undefined> {
-    assert(from >= 0 && to <= this.entryCount, `entries ${from} to ${to} of ${this.entryCount}`)
+    assert(from >= 0 && to <= this.entryCount, 'there are no such entries')
     let index = from
     while (index < to) {
       const segment = this.#segmentOf(index)
