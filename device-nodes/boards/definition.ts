@@ -1,0 +1,52 @@
+/**
+ * What a board's file gives: a description made from options that a manifest keeps and from the guest's images.
+ */
+import type { z } from 'zod'
+import type { Board, LoadedBytes } from '../../bus/mod.ts'
+
+/** A program as its loader reads it: bytes at virtual addresses, and where it starts. */
+export interface GuestProgram {
+  /** Virtual address of the first instruction, as an unsigned 32-bit number. */
+  entry: number
+  /** `memoryBytes`, where larger than the bytes, is what the segment takes up with its zeros. */
+  segments: readonly { address: number; bytes: Uint8Array; memoryBytes?: number }[]
+}
+
+/** The guest's own bytes; a recording keeps them beside its options. */
+export interface GuestImages {
+  kernel?: GuestProgram
+  initrd?: Uint8Array
+}
+
+/** A machine to be built: the board, and what is in its memories at power-on. */
+export interface BuiltBoard {
+  board: Board
+  loads: readonly LoadedBytes[]
+}
+
+/** One kind of board. */
+export interface BoardDefinition {
+  readonly name: string
+  readonly description: string
+  /** Every option has a default, so that `{}` is a board. Parsed options are plain JSON. */
+  readonly options: z.ZodType<Record<string, unknown>>
+  /** Throws a `BoardOptionsError` for options or images that do not fit the board. */
+  build(options: Readonly<Record<string, unknown>>, images: GuestImages): BuiltBoard
+}
+
+/** Options or images that a board cannot take. The message says which, and what it can take. */
+export class BoardOptionsError extends Error {
+  override readonly name = 'BoardOptionsError'
+}
+
+/** Parses `options`; the error names the board and the option. */
+export function parseBoardOptions<T>(name: string, schema: z.ZodType<T>, options: unknown): T {
+  const result = schema.safeParse(options)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const option = issue?.path.join('.') ?? ''
+  const where = option === '' ? '' : ` ${option}:`
+  throw new BoardOptionsError(`board ${name}:${where} ${issue?.message ?? 'the options are not valid'}`, {
+    cause: result.error,
+  })
+}
