@@ -41,25 +41,25 @@ export function kseg1(physical: number): number {
 /** Writes instructions one after the other into a ROM. */
 export class BootCode {
   readonly bytes: Uint8Array
-  private readonly view: DataView
-  private readonly littleEndian: boolean
-  private at = 0
+  readonly #view: DataView
+  readonly #littleEndian: boolean
+  #at = 0
 
   constructor(romBytes: number, endian: Endian) {
     this.bytes = new Uint8Array(romBytes)
-    this.view = new DataView(this.bytes.buffer)
-    this.littleEndian = endian === 'little'
+    this.#view = new DataView(this.bytes.buffer)
+    this.#littleEndian = endian === 'little'
   }
 
   /** Goes on at `offset` of the ROM. */
   seek(offset: number): void {
     assert(offset % 4 === 0)
-    this.at = offset
+    this.#at = offset
   }
 
   word(value: number): void {
-    this.view.setUint32(this.at, value, this.littleEndian)
-    this.at += 4
+    this.#view.setUint32(this.#at, value, this.#littleEndian)
+    this.#at += 4
   }
 
   /** `lui` and `ori`: loads a 32-bit value. */

@@ -79,38 +79,38 @@ function initialState(): State {
 }
 
 class DmaTest implements Device {
-  private state = initialState()
+  #state = initialState()
 
   reset(io: DeviceIo): void {
-    this.state = initialState()
+    this.#state = initialState()
     io.timer(NEVER)
-    this.updateInterrupt(io)
+    this.#updateInterrupt(io)
   }
 
   read(_region: number, offset: number, _size: AccessSize, io: DeviceIo): number {
     io.validUntil(NEVER)
     switch (table.forRead(offset, io)) {
       case 'SOURCE':
-        return this.state.source
+        return this.#state.source
       case 'DESTINATION':
-        return this.state.destination
+        return this.#state.destination
       case 'LENGTH':
-        return this.state.length
+        return this.#state.length
       case 'STATUS':
-        return this.state.status
+        return this.#state.status
       case 'INTERRUPT_ENABLE':
-        return this.state.interruptEnable
+        return this.#state.interruptEnable
       case 'CHECKSUM':
-        return this.state.checksum
+        return this.#state.checksum
       case 'DELAY':
-        return this.state.delay
+        return this.#state.delay
       default:
         return 0
     }
   }
 
   write(_region: number, offset: number, _size: AccessSize, written: number, io: DeviceIo): void | Sequence<void> {
-    const { state } = this
+    const state = this.#state
     const access = table.forWrite(offset, written, io)
     if (access === undefined) return
     if (state.status & STATUS.BUSY && access.name !== 'STATUS' && access.name !== 'INTERRUPT_ENABLE') {
@@ -128,14 +128,14 @@ class DmaTest implements Device {
         state.length = access.value
         break
       case 'COMMAND':
-        return this.command(access.value, io)
+        return this.#command(access.value, io)
       case 'STATUS':
         state.status &= ~(access.value & STATUS_CLEARABLE)
-        this.updateInterrupt(io)
+        this.#updateInterrupt(io)
         break
       case 'INTERRUPT_ENABLE':
         state.interruptEnable = access.value
-        this.updateInterrupt(io)
+        this.#updateInterrupt(io)
         break
       case 'DELAY':
         state.delay = access.value
@@ -144,51 +144,51 @@ class DmaTest implements Device {
 
   /** A COPY is due. */
   *event(io: DeviceIo): Sequence<void> {
-    const { source, destination, length } = this.state
+    const { source, destination, length } = this.#state
     for (let at = 0; at < length; at += CHUNK_BYTES) {
       const bytes = yield* dmaRead(source + at, Math.min(CHUNK_BYTES, length - at))
       yield* dmaWrite(destination + at, bytes)
     }
-    this.finish(STATUS.DONE, io)
+    this.#finish(STATUS.DONE, io)
   }
 
   save(): DeviceState {
-    return layout.save(this.state)
+    return layout.save(this.#state)
   }
 
   restore(state: DeviceState): void {
-    this.state = layout.restore(state)
+    this.#state = layout.restore(state)
   }
 
-  private command(command: number, io: DeviceIo): void | Sequence<void> {
-    const { state } = this
+  #command(command: number, io: DeviceIo): void | Sequence<void> {
+    const state = this.#state
     if (state.length > MAX_LENGTH_BYTES || (command !== COMMAND_COPY && command !== COMMAND_SUM)) {
-      this.finish(STATUS.ERROR, io)
+      this.#finish(STATUS.ERROR, io)
       return
     }
-    if (command === COMMAND_SUM) return this.sum(io)
+    if (command === COMMAND_SUM) return this.#sum(io)
     state.status |= STATUS.BUSY
     io.timer(io.now + state.delay)
   }
 
-  private *sum(io: DeviceIo): Sequence<void> {
-    const { source, length } = this.state
+  *#sum(io: DeviceIo): Sequence<void> {
+    const { source, length } = this.#state
     let checksum = 0
     for (let at = 0; at < length; at += CHUNK_BYTES) {
       const bytes = yield* dmaRead(source + at, Math.min(CHUNK_BYTES, length - at))
       checksum = bytes.reduce((sum, byte) => (sum + byte) >>> 0, checksum)
     }
-    this.state.checksum = checksum
-    this.finish(STATUS.DONE, io)
+    this.#state.checksum = checksum
+    this.#finish(STATUS.DONE, io)
   }
 
-  private finish(how: number, io: DeviceIo): void {
-    this.state.status = (this.state.status & ~STATUS.BUSY) | how
-    this.updateInterrupt(io)
+  #finish(how: number, io: DeviceIo): void {
+    this.#state.status = (this.#state.status & ~STATUS.BUSY) | how
+    this.#updateInterrupt(io)
   }
 
-  private updateInterrupt(io: DeviceIo): void {
-    const { status, interruptEnable } = this.state
+  #updateInterrupt(io: DeviceIo): void {
+    const { status, interruptEnable } = this.#state
     io.line('irq', (interruptEnable & INTERRUPT_ENABLE.ENABLE) !== 0 && (status & STATUS_CLEARABLE) !== 0)
   }
 }

@@ -105,28 +105,28 @@ function newChip(): Chip {
 }
 
 class FlashCfi implements Device {
-  private readonly properties: FlashCfiProperties
-  private chips = [newChip(), newChip()]
+  readonly #properties: FlashCfiProperties
+  #chips = [newChip(), newChip()]
 
   constructor(properties: FlashCfiProperties) {
-    this.properties = properties
+    this.#properties = properties
   }
 
   /** Lock bits are non-volatile. */
   reset(io: DeviceIo): void {
-    this.chips = this.chips.map(({ locks }) => ({ ...newChip(), locks }))
-    this.map(io)
+    this.#chips = this.#chips.map(({ locks }) => ({ ...newChip(), locks }))
+    this.#map(io)
   }
 
   *read(_region: number, offset: number, size: AccessSize, io: DeviceIo): Sequence<number> {
     const from = offset - (offset % STRIDE_BYTES)
-    const contents = this.chips.some(({ reads }) => reads === 'array')
+    const contents = this.#chips.some(({ reads }) => reads === 'array')
       ? yield* dmaRead(from, STRIDE_BYTES, ARRAY)
       : undefined
     const word = from / STRIDE_BYTES
-    const bytes = this.chips.flatMap((chip, number) => {
+    const bytes = this.#chips.flatMap((chip, number) => {
       if (chip.reads === 'array') return [...contents!.subarray(2 * number, 2 * number + 2)]
-      return this.bytesOf(chipWord(chip, word))
+      return this.#bytesOf(chipWord(chip, word))
     })
     io.validUntil(NEVER)
     const lane = offset - from
@@ -134,36 +134,36 @@ class FlashCfi implements Device {
   }
 
   *write(_region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): Sequence<void> {
-    const wasArray = this.isArray
+    const wasArray = this.#isArray
     for (let lane = 0; lane < size; lane += 2) {
       const at = offset + lane
       const number = (at % STRIDE_BYTES) >>> 1
-      const data = size === 1 ? this.wordOfByte(at, value) : this.wordOf((value >>> (8 * lane)) & 0xffff)
+      const data = size === 1 ? this.#wordOfByte(at, value) : this.#wordOf((value >>> (8 * lane)) & 0xffff)
       // A byte on D8 to D15 alone reaches no command register.
-      if (data !== undefined) yield* this.writeChip(number, Math.floor(at / STRIDE_BYTES), data, io)
+      if (data !== undefined) yield* this.#writeChip(number, Math.floor(at / STRIDE_BYTES), data, io)
     }
-    if (this.isArray !== wasArray) this.map(io)
+    if (this.#isArray !== wasArray) this.#map(io)
   }
 
   save(): DeviceState {
-    return layout.save({ chips: this.chips })
+    return layout.save({ chips: this.#chips })
   }
 
   restore(state: DeviceState): void {
-    this.chips = layout.restore(state).chips
+    this.#chips = layout.restore(state).chips
   }
 
-  private get isArray(): boolean {
-    return this.chips.every(({ reads }) => reads === 'array')
+  get #isArray(): boolean {
+    return this.#chips.every(({ reads }) => reads === 'array')
   }
 
-  private map(io: DeviceIo): void {
-    io.map(ARRAY, MEMORY_SPACE, this.properties.base, this.isArray ? 'rom' : 'registers')
+  #map(io: DeviceIo): void {
+    io.map(ARRAY, MEMORY_SPACE, this.#properties.base, this.#isArray ? 'rom' : 'registers')
   }
 
   /** One chip gets `data` at its word address `word`. */
-  private *writeChip(number: number, word: number, data: number, io: DeviceIo): Sequence<void> {
-    const chip = this.chips[number]!
+  *#writeChip(number: number, word: number, data: number, io: DeviceIo): Sequence<void> {
+    const chip = this.#chips[number]!
     const code = data & 0xff
     switch (chip.step) {
       case 'command':
@@ -171,12 +171,12 @@ class FlashCfi implements Device {
         break
       case 'erase':
         chip.step = 'command'
-        if (code === command.CONFIRM) yield* this.erase(number, word)
+        if (code === command.CONFIRM) yield* this.#erase(number, word)
         else chip.status |= SEQUENCE_ERROR
         break
       case 'program':
         chip.step = 'command'
-        yield* this.program(number, [{ word, data }])
+        yield* this.#program(number, [{ word, data }])
         break
       case 'lock':
         chip.step = 'command'
@@ -194,14 +194,14 @@ class FlashCfi implements Device {
         break
       case 'buffer-confirm':
         chip.step = 'command'
-        if (code === command.CONFIRM) yield* this.program(number, chip.buffer)
+        if (code === command.CONFIRM) yield* this.#program(number, chip.buffer)
         else chip.status |= SEQUENCE_ERROR
         chip.buffer = []
     }
   }
 
-  private *erase(number: number, word: number): Sequence<void> {
-    const chip = this.chips[number]!
+  *#erase(number: number, word: number): Sequence<void> {
+    const chip = this.#chips[number]!
     const block = blockOf(word)
     if (chip.locks[block]) {
       chip.status |= status.ERASE_ERROR | status.BLOCK_LOCKED
@@ -214,8 +214,8 @@ class FlashCfi implements Device {
   }
 
   /** Programming can only turn ones into zeros. */
-  private *program(number: number, words: readonly { word: number; data: number }[]): Sequence<void> {
-    const chip = this.chips[number]!
+  *#program(number: number, words: readonly { word: number; data: number }[]): Sequence<void> {
+    const chip = this.#chips[number]!
     for (const { word, data } of words) {
       if (chip.locks[blockOf(word)]) {
         chip.status |= status.PROGRAM_ERROR | status.BLOCK_LOCKED
@@ -223,24 +223,24 @@ class FlashCfi implements Device {
       }
       const at = word * STRIDE_BYTES + 2 * number
       const old = yield* dmaRead(at, 2, ARRAY)
-      const bytes = this.bytesOf(data).map((byte, i) => byte & old[i]!)
+      const bytes = this.#bytesOf(data).map((byte, i) => byte & old[i]!)
       yield* dmaWrite(at, Uint8Array.from(bytes), ARRAY)
     }
   }
 
   /** A chip's word from two bytes of memory taken as a little-endian number, and back. */
-  private wordOf(pair: number): number {
-    return this.properties.endian === 'little' ? pair : ((pair & 0xff) << 8) | (pair >>> 8)
+  #wordOf(pair: number): number {
+    return this.#properties.endian === 'little' ? pair : ((pair & 0xff) << 8) | (pair >>> 8)
   }
 
-  private bytesOf(word: number): [number, number] {
-    const pair = this.wordOf(word)
+  #bytesOf(word: number): [number, number] {
+    const pair = this.#wordOf(word)
     return [pair & 0xff, pair >>> 8]
   }
 
   /** A write of one byte at `offset`: the word if the byte is on D0 to D7. The upper lines then float high. */
-  private wordOfByte(offset: number, byte: number): number | undefined {
-    const isLow = (offset & 1) === (this.properties.endian === 'little' ? 0 : 1)
+  #wordOfByte(offset: number, byte: number): number | undefined {
+    const isLow = (offset & 1) === (this.#properties.endian === 'little' ? 0 : 1)
     return isLow ? 0xff00 | byte : undefined
   }
 }

@@ -82,28 +82,28 @@ const layout = new StateLayout('gt64120', {
 })
 
 class Gt64120 implements Device {
-  private readonly properties: Gt64120Properties
+  readonly #properties: Gt64120Properties
   /** By offset / 4. */
-  private readonly registers = new Uint32Array(REGISTERS_BYTES / 4)
-  private readonly hostBridge = gtHostBridge()
+  readonly #registers = new Uint32Array(REGISTERS_BYTES / 4)
+  readonly #hostBridge = gtHostBridge()
 
   constructor(properties: Gt64120Properties) {
-    this.properties = properties
+    this.#properties = properties
   }
 
   reset(io: DeviceIo): void {
-    this.registers.fill(0)
-    for (const { offset, reset } of gtRegisters.values()) this.set(offset, reset)
-    if (this.properties.endian === 'little') {
+    this.#registers.fill(0)
+    for (const { offset, reset } of gtRegisters.values()) this.#set(offset, reset)
+    if (this.#properties.endian === 'little') {
       const swapsOff = pciCommand.MASTER_BYTE_SWAP_OFF | pciCommand.SLAVE_BYTE_SWAP_OFF
-      this.set(gtOffset.CPU_INTERFACE_CONFIGURATION, cpuConfiguration.LITTLE_ENDIAN)
-      this.set(gtOffset.PCI0_COMMAND, swapsOff)
-      this.set(gtOffset.PCI1_COMMAND, swapsOff)
+      this.#set(gtOffset.CPU_INTERFACE_CONFIGURATION, cpuConfiguration.LITTLE_ENDIAN)
+      this.#set(gtOffset.PCI0_COMMAND, swapsOff)
+      this.#set(gtOffset.PCI1_COMMAND, swapsOff)
     }
-    this.hostBridge.reset(io)
-    this.mapInternalSpace(io)
-    this.mapWindows(io)
-    this.updateInterrupt(io)
+    this.#hostBridge.reset(io)
+    this.#mapInternalSpace(io)
+    this.#mapWindows(io)
+    this.#updateInterrupt(io)
   }
 
   read(_region: number, offset: number, _size: AccessSize, io: DeviceIo, index?: number): number | Sequence<number> {
@@ -112,13 +112,13 @@ class Gt64120 implements Device {
       case gtOffset.PCI1_SYNC:
         return SYNC_VALUE
       case gtOffset.PCI0_INTERRUPT_ACKNOWLEDGE:
-        return this.acknowledgeInterrupt(io)
+        return this.#acknowledgeInterrupt(io)
       case gtOffset.PCI0_CONFIGURATION_DATA:
-        return this.readConfiguration(index ?? 0, io)
+        return this.#readConfiguration(index ?? 0, io)
       default:
         if (!gtRegisters.has(offset)) io.unhandled(`read of reserved register 0x${offset.toString(16)}`)
         io.validUntil(NEVER)
-        return this.inCpuOrder(this.get(offset))
+        return this.#inCpuOrder(this.#get(offset))
     }
   }
 
@@ -130,55 +130,55 @@ class Gt64120 implements Device {
     io: DeviceIo,
     index?: number,
   ): void | Sequence<void> {
-    const value = this.inCpuOrder(written)
-    if (offset === gtOffset.PCI0_CONFIGURATION_DATA) return this.writeConfiguration(index ?? 0, value, io)
+    const value = this.#inCpuOrder(written)
+    if (offset === gtOffset.PCI0_CONFIGURATION_DATA) return this.#writeConfiguration(index ?? 0, value, io)
     const register = gtRegisters.get(offset)
     if (register === undefined) {
       io.unhandled(`write of reserved register 0x${offset.toString(16)}`)
       return
     }
     if (offset === gtOffset.INTERRUPT_CAUSE) {
-      this.clearInterruptCause(value, io)
+      this.#clearInterruptCause(value, io)
       return
     }
-    this.set(offset, (this.get(offset) & ~register.writable) | (value & register.writable))
+    this.#set(offset, (this.#get(offset) & ~register.writable) | (value & register.writable))
     const remap = remapOfLow.get(offset)
-    if (remap !== undefined) this.set(remap, value & gtRegisters.get(remap)!.writable)
-    this.afterWrite(offset, value, io)
+    if (remap !== undefined) this.#set(remap, value & gtRegisters.get(remap)!.writable)
+    this.#afterWrite(offset, value, io)
   }
 
   save(): DeviceState {
-    return layout.save({ registers: [...this.registers], hostBridge: this.hostBridge.save() })
+    return layout.save({ registers: [...this.#registers], hostBridge: this.#hostBridge.save() })
   }
 
   restore(state: DeviceState): void {
     const { registers, hostBridge } = layout.restore(state)
-    this.registers.set(registers)
-    this.hostBridge.restore(hostBridge)
+    this.#registers.set(registers)
+    this.#hostBridge.restore(hostBridge)
   }
 
-  private afterWrite(offset: number, value: number, io: DeviceIo): void {
+  #afterWrite(offset: number, value: number, io: DeviceIo): void {
     switch (offset) {
       case gtOffset.INTERNAL_SPACE_DECODE:
-        this.mapInternalSpace(io)
+        this.#mapInternalSpace(io)
         break
       case gtOffset.PCI0_IO_LOW:
       case gtOffset.PCI0_IO_HIGH:
       case gtOffset.PCI0_IO_REMAP:
-        this.mapWindow(io, PCI0_IO)
+        this.#mapWindow(io, PCI0_IO)
         break
       case gtOffset.PCI0_MEM0_LOW:
       case gtOffset.PCI0_MEM0_HIGH:
       case gtOffset.PCI0_MEM0_REMAP:
-        this.mapWindow(io, PCI0_MEM0)
+        this.#mapWindow(io, PCI0_MEM0)
         break
       case gtOffset.PCI0_MEM1_LOW:
       case gtOffset.PCI0_MEM1_HIGH:
       case gtOffset.PCI0_MEM1_REMAP:
-        this.mapWindow(io, PCI0_MEM1)
+        this.#mapWindow(io, PCI0_MEM1)
         break
       case gtOffset.CPU_INTERRUPT_MASK:
-        this.updateInterrupt(io)
+        this.#updateInterrupt(io)
         break
       case gtOffset.TIMER_CONTROL:
         if (value & TIMER_ENABLES) io.unhandled('a timer/counter is enabled, which this model does not run')
@@ -191,114 +191,114 @@ class Gt64120 implements Device {
   }
 
   /** With the endianness bit unlike the CPU's byte order, the CPU sees register bytes in reverse. */
-  private inCpuOrder(value: number): number {
-    const little = (this.get(gtOffset.CPU_INTERFACE_CONFIGURATION) & cpuConfiguration.LITTLE_ENDIAN) !== 0
-    return little === (this.properties.endian === 'little') ? value : byteSwapped(value)
+  #inCpuOrder(value: number): number {
+    const little = (this.#get(gtOffset.CPU_INTERFACE_CONFIGURATION) & cpuConfiguration.LITTLE_ENDIAN) !== 0
+    return little === (this.#properties.endian === 'little') ? value : byteSwapped(value)
   }
 
-  private mapInternalSpace(io: DeviceIo): void {
-    const base = (this.get(gtOffset.INTERNAL_SPACE_DECODE) * DECODE_UNIT_BYTES) % ADDRESS_SPACE_BYTES
+  #mapInternalSpace(io: DeviceIo): void {
+    const base = (this.#get(gtOffset.INTERNAL_SPACE_DECODE) * DECODE_UNIT_BYTES) % ADDRESS_SPACE_BYTES
     io.map(REGISTERS, MEMORY_SPACE, base, 'registers')
   }
 
-  private mapWindows(io: DeviceIo): void {
-    for (const window of [PCI0_IO, PCI0_MEM0, PCI0_MEM1]) this.mapWindow(io, window)
+  #mapWindows(io: DeviceIo): void {
+    for (const window of [PCI0_IO, PCI0_MEM0, PCI0_MEM1]) this.#mapWindow(io, window)
   }
 
   /**
    * Section 4.1: an address hits when bits 35:28 equal those of the low boundary and bits 27:21 lie between both
    * boundaries. A high boundary below the low one closes the window.
    */
-  private mapWindow(io: DeviceIo, window: number): void {
+  #mapWindow(io: DeviceIo, window: number): void {
     const { lowOffset, highOffset, remapOffset } = windowRegisters[window]!
-    const low = this.get(lowOffset)
-    const units = this.get(highOffset) - (low & 0x7f) + 1
+    const low = this.#get(lowOffset)
+    const units = this.#get(highOffset) - (low & 0x7f) + 1
     const base = low * DECODE_UNIT_BYTES
     if (units <= 0 || base >= ADDRESS_SPACE_BYTES) {
       io.map(window, MEMORY_SPACE, 0, 'off')
       return
     }
-    const pciBase = this.get(remapOffset) * DECODE_UNIT_BYTES
+    const pciBase = this.#get(remapOffset) * DECODE_UNIT_BYTES
     const length = Math.min(units * DECODE_UNIT_BYTES, ADDRESS_SPACE_BYTES - pciBase)
     io.map(window, MEMORY_SPACE, base, 'registers', length, pciBase)
   }
 
-  private *readConfiguration(address: number, io: DeviceIo): Sequence<number> {
+  *#readConfiguration(address: number, io: DeviceIo): Sequence<number> {
     let value = ALL_ONES
-    const target = this.configurationTarget(address)
-    if (target === 'self') value = this.hostBridge.read(configAddress.register(address), 4)
-    else if (target === 'absent') this.masterAbort(io)
+    const target = this.#configurationTarget(address)
+    if (target === 'self') value = this.#hostBridge.read(configAddress.register(address), 4)
+    else if (target === 'absent') this.#masterAbort(io)
     else if (target !== 'disabled') {
       const offset = configAddress.register(address)
       value = yield* readDevice(target.node, target.region, offset, 4)
     }
-    return this.inCpuOrder(this.configurationData(target, value))
+    return this.#inCpuOrder(this.#configurationData(target, value))
   }
 
-  private *writeConfiguration(address: number, written: number, io: DeviceIo): Sequence<void> {
-    const target = this.configurationTarget(address)
-    const value = this.configurationData(target, written)
+  *#writeConfiguration(address: number, written: number, io: DeviceIo): Sequence<void> {
+    const target = this.#configurationTarget(address)
+    const value = this.#configurationData(target, written)
     const offset = configAddress.register(address)
-    if (target === 'self') this.hostBridge.write(offset, 4, value, io)
+    if (target === 'self') this.#hostBridge.write(offset, 4, value, io)
     else if (target === 'absent') {
       // A special cycle goes to everybody and ends in a master abort by design, which is not an error (PCI 2.2, 3.6.2).
       const special = configAddress.bus(address) === 0 && configAddress.devfn(address) === SPECIAL_CYCLE_DEVFN
-      if (!special || offset !== 0) this.masterAbort(io)
+      if (!special || offset !== 0) this.#masterAbort(io)
     } else if (target !== 'disabled') {
       yield* writeDevice(target.node, target.region, offset, 4, value)
     }
   }
 
-  private configurationTarget(address: number): RegionReference | 'self' | 'absent' | 'disabled' {
+  #configurationTarget(address: number): RegionReference | 'self' | 'absent' | 'disabled' {
     if (!configAddress.enabled(address)) return 'disabled'
     // There is no PCI-PCI bridge behind which another bus could be.
     if (configAddress.bus(address) !== 0) return 'absent'
     const devfn = configAddress.devfn(address)
-    return devfn === 0 ? 'self' : (this.properties.slots[devfn] ?? 'absent')
+    return devfn === 0 ? 'self' : (this.#properties.slots[devfn] ?? 'absent')
   }
 
   /** Configuration data of other devices pass the byte swapper of the PCI master; the GT's own do not. */
-  private configurationData(target: unknown, value: number): number {
-    const swaps = (this.get(gtOffset.PCI0_COMMAND) & pciCommand.MASTER_BYTE_SWAP_OFF) === 0
+  #configurationData(target: unknown, value: number): number {
+    const swaps = (this.#get(gtOffset.PCI0_COMMAND) & pciCommand.MASTER_BYTE_SWAP_OFF) === 0
     return swaps && target !== 'self' ? byteSwapped(value) : value
   }
 
-  private *acknowledgeInterrupt(io: DeviceIo): Sequence<number> {
-    const pic = this.properties.interruptAcknowledge
+  *#acknowledgeInterrupt(io: DeviceIo): Sequence<number> {
+    const pic = this.#properties.interruptAcknowledge
     if (pic === undefined) {
-      this.masterAbort(io)
+      this.#masterAbort(io)
       return ALL_ONES
     }
     const vector = yield* readDevice(pic.node, pic.region, 0, 1)
-    return this.inCpuOrder(vector)
+    return this.#inCpuOrder(vector)
   }
 
-  private masterAbort(io: DeviceIo): void {
-    const status = this.hostBridge.read(pciHeader.STATUS, 2)
-    this.hostBridge.put(pciHeader.STATUS, 2, status | pciStatus.RECEIVED_MASTER_ABORT)
-    this.set(gtOffset.INTERRUPT_CAUSE, this.get(gtOffset.INTERRUPT_CAUSE) | interruptCause.MASTER_ABORT0)
-    this.updateInterrupt(io)
+  #masterAbort(io: DeviceIo): void {
+    const status = this.#hostBridge.read(pciHeader.STATUS, 2)
+    this.#hostBridge.put(pciHeader.STATUS, 2, status | pciStatus.RECEIVED_MASTER_ABORT)
+    this.#set(gtOffset.INTERRUPT_CAUSE, this.#get(gtOffset.INTERRUPT_CAUSE) | interruptCause.MASTER_ABORT0)
+    this.#updateInterrupt(io)
   }
 
   /** Bits written as 0 are cleared, except the summary, which follows from the others. */
-  private clearInterruptCause(value: number, io: DeviceIo): void {
-    this.set(gtOffset.INTERRUPT_CAUSE, this.get(gtOffset.INTERRUPT_CAUSE) & value)
-    this.updateInterrupt(io)
+  #clearInterruptCause(value: number, io: DeviceIo): void {
+    this.#set(gtOffset.INTERRUPT_CAUSE, this.#get(gtOffset.INTERRUPT_CAUSE) & value)
+    this.#updateInterrupt(io)
   }
 
   /** Derives the summary bit and the interrupt pin. */
-  private updateInterrupt(io: DeviceIo): void {
-    const causes = this.get(gtOffset.INTERRUPT_CAUSE) & ~interruptCause.SUMMARY
-    this.set(gtOffset.INTERRUPT_CAUSE, causes | (causes === 0 ? 0 : interruptCause.SUMMARY))
-    io.line('interrupt', (causes & this.get(gtOffset.CPU_INTERRUPT_MASK)) !== 0)
+  #updateInterrupt(io: DeviceIo): void {
+    const causes = this.#get(gtOffset.INTERRUPT_CAUSE) & ~interruptCause.SUMMARY
+    this.#set(gtOffset.INTERRUPT_CAUSE, causes | (causes === 0 ? 0 : interruptCause.SUMMARY))
+    io.line('interrupt', (causes & this.#get(gtOffset.CPU_INTERRUPT_MASK)) !== 0)
   }
 
-  private get(offset: number): number {
-    return this.registers[offset >>> 2]!
+  #get(offset: number): number {
+    return this.#registers[offset >>> 2]!
   }
 
-  private set(offset: number, value: number): void {
-    this.registers[offset >>> 2] = value
+  #set(offset: number, value: number): void {
+    this.#registers[offset >>> 2] = value
   }
 }
 

@@ -94,23 +94,23 @@ function initialState(): State {
 }
 
 class MaltaRegisters implements Device {
-  private readonly endian: 'little' | 'big'
-  private state = initialState()
+  readonly #endian: 'little' | 'big'
+  #state = initialState()
 
   constructor({ endian }: MaltaRegistersProperties) {
-    this.endian = endian
+    this.#endian = endian
   }
 
   reset(_io: DeviceIo): void {
-    this.state = initialState()
+    this.#state = initialState()
   }
 
   read(_region: number, offset: number, _size: AccessSize, io: DeviceIo): number {
     io.validUntil(NEVER)
-    const { state } = this
+    const state = this.#state
     switch (table.forRead(offset, io)) {
       case 'STATUS':
-        return status.MONITOR_FLASH_READY | (this.endian === 'big' ? status.BIGEND : 0)
+        return status.MONITOR_FLASH_READY | (this.#endian === 'big' ? status.BIGEND : 0)
       case 'LEDBAR':
         return state.ledbar
       case 'BRKRES':
@@ -133,7 +133,7 @@ class MaltaRegisters implements Device {
   }
 
   write(_region: number, offset: number, _size: AccessSize, written: number, io: DeviceIo): void {
-    const { state } = this
+    const state = this.#state
     const access = table.forWrite(offset, written, io)
     if (access === undefined) return
     const { name, value } = access
@@ -168,11 +168,11 @@ class MaltaRegisters implements Device {
   }
 
   save(): DeviceState {
-    return layout.save(this.state)
+    return layout.save(this.#state)
   }
 
   restore(state: DeviceState): void {
-    this.state = layout.restore(state)
+    this.#state = layout.restore(state)
   }
 }
 

@@ -118,38 +118,38 @@ export const configSpaceState = field.record({
 /** One function's configuration registers, and the mapping of its base address registers. */
 export class ConfigSpace {
   readonly definition: ConfigSpaceDefinition
-  private readonly registers = new MaskedRegisters(256)
+  readonly #registers = new MaskedRegisters(256)
   /** Where each base address register's region stands now; -1: unmapped. */
-  private mappedBases: number[]
+  #mappedBases: number[]
 
   constructor(definition: ConfigSpaceDefinition) {
     this.definition = definition
-    this.mappedBases = this.bars.map(() => -1)
-    this.declareHeader()
-    for (const register of definition.registers ?? []) this.declare(register)
-    this.registers.reset()
+    this.#mappedBases = this.#bars.map(() => -1)
+    this.#declareHeader()
+    for (const register of definition.registers ?? []) this.#define(register)
+    this.#registers.reset()
   }
 
   /** Everything to its reset value; regions mapped by base address registers disappear. */
   reset(io: DeviceIo): void {
-    this.registers.reset()
-    this.updateMaps(io)
+    this.#registers.reset()
+    this.#updateMaps(io)
   }
 
   /** A read of 1, 2 or 4 bytes within a 32-bit word. */
   read(offset: number, size: AccessSize): number {
-    return this.registers.read(offset, size)
+    return this.#registers.read(offset, size)
   }
 
   /** Changes what the definition lets a guest change, and maps or unmaps regions that follow from it. */
   write(offset: number, size: AccessSize, value: number, io: DeviceIo): void {
-    this.registers.write(offset, size, value)
-    this.updateMaps(io)
+    this.#registers.write(offset, size, value)
+    this.#updateMaps(io)
   }
 
   /** Sets a register as only the device itself may (STATUS, a latched cause). */
   put(offset: number, size: AccessSize, value: number): void {
-    this.registers.put(offset, size, value)
+    this.#registers.put(offset, size, value)
   }
 
   get command(): number {
@@ -158,77 +158,77 @@ export class ConfigSpace {
 
   /** Saved as it is: bytes and where regions stand. */
   save(): { bytes: Uint8Array<ArrayBuffer>; mappedBases: number[] } {
-    return { bytes: this.registers.save(), mappedBases: [...this.mappedBases] }
+    return { bytes: this.#registers.save(), mappedBases: [...this.#mappedBases] }
   }
 
   /** The mapping itself belongs to the address map's state: nothing is mapped again here. */
   restore(state: { bytes: Uint8Array; mappedBases: number[] }): void {
-    assert(state.mappedBases.length === this.bars.length)
-    this.registers.restore(state.bytes)
-    this.mappedBases = [...state.mappedBases]
+    assert(state.mappedBases.length === this.#bars.length)
+    this.#registers.restore(state.bytes)
+    this.#mappedBases = [...state.mappedBases]
   }
 
-  private get bars(): readonly BaseAddressRegister[] {
+  get #bars(): readonly BaseAddressRegister[] {
     return this.definition.bars ?? []
   }
 
-  private declareHeader(): void {
+  #declareHeader(): void {
     const d = this.definition
-    this.declare({ name: 'VENDOR_ID', offset: pciHeader.VENDOR_ID, size: 2, initial: d.vendorId })
-    this.declare({ name: 'DEVICE_ID', offset: pciHeader.DEVICE_ID, size: 2, initial: d.deviceId })
-    this.declare({
+    this.#define({ name: 'VENDOR_ID', offset: pciHeader.VENDOR_ID, size: 2, initial: d.vendorId })
+    this.#define({ name: 'DEVICE_ID', offset: pciHeader.DEVICE_ID, size: 2, initial: d.deviceId })
+    this.#define({
       name: 'COMMAND',
       offset: pciHeader.COMMAND,
       size: 2,
       initial: d.command ?? 0,
       writable: d.commandWritable,
     })
-    this.declare({
+    this.#define({
       name: 'STATUS',
       offset: pciHeader.STATUS,
       size: 2,
       initial: d.status,
       clearable: STATUS_CLEARABLE,
     })
-    this.declare({ name: 'REVISION_ID', offset: pciHeader.REVISION_ID, size: 1, initial: d.revisionId })
-    this.declare({ name: 'PROG_IF', offset: pciHeader.CLASS_CODE, size: 1, initial: d.classCode & 0xff })
-    this.declare({ name: 'CLASS', offset: pciHeader.CLASS_CODE + 1, size: 2, initial: d.classCode >>> 8 })
-    this.declare({ name: 'HEADER_TYPE', offset: pciHeader.HEADER_TYPE, size: 1, initial: d.multifunction ? 0x80 : 0 })
-    this.declare({
+    this.#define({ name: 'REVISION_ID', offset: pciHeader.REVISION_ID, size: 1, initial: d.revisionId })
+    this.#define({ name: 'PROG_IF', offset: pciHeader.CLASS_CODE, size: 1, initial: d.classCode & 0xff })
+    this.#define({ name: 'CLASS', offset: pciHeader.CLASS_CODE + 1, size: 2, initial: d.classCode >>> 8 })
+    this.#define({ name: 'HEADER_TYPE', offset: pciHeader.HEADER_TYPE, size: 1, initial: d.multifunction ? 0x80 : 0 })
+    this.#define({
       name: 'SUBSYSTEM_VENDOR_ID',
       offset: pciHeader.SUBSYSTEM_VENDOR_ID,
       size: 2,
       initial: d.subsystemVendorId ?? 0,
     })
-    this.declare({ name: 'SUBSYSTEM_ID', offset: pciHeader.SUBSYSTEM_ID, size: 2, initial: d.subsystemId ?? 0 })
+    this.#define({ name: 'SUBSYSTEM_ID', offset: pciHeader.SUBSYSTEM_ID, size: 2, initial: d.subsystemId ?? 0 })
     const pin = d.interruptPin ?? 0
-    this.declare({ name: 'INTERRUPT_PIN', offset: pciHeader.INTERRUPT_PIN, size: 1, initial: pin })
-    this.declare({
+    this.#define({ name: 'INTERRUPT_PIN', offset: pciHeader.INTERRUPT_PIN, size: 1, initial: pin })
+    this.#define({
       name: 'INTERRUPT_LINE',
       offset: pciHeader.INTERRUPT_LINE,
       size: 1,
       writable: pin === 0 ? 0 : 0xff,
     })
-    for (const bar of this.bars) this.declareBar(bar)
+    for (const bar of this.#bars) this.#declareBar(bar)
   }
 
-  private declareBar(bar: BaseAddressRegister): void {
+  #declareBar(bar: BaseAddressRegister): void {
     assert(bar.index >= 0 && bar.index < 6)
     assert(Number.isInteger(Math.log2(bar.size)) && bar.size >= (bar.kind === 'io' ? 4 : 16))
     const flags = bar.kind === 'io' ? 1 : bar.prefetchable ? 8 : 0
     const offset = pciHeader.BAR0 + 4 * bar.index
-    this.declare({ name: `BAR${bar.index}`, offset, size: 4, initial: flags, writable: -bar.size >>> 0 })
+    this.#define({ name: `BAR${bar.index}`, offset, size: 4, initial: flags, writable: -bar.size >>> 0 })
   }
 
-  private declare(register: MaskedRegister): void {
-    this.registers.declare(register)
+  #define(register: MaskedRegister): void {
+    this.#registers.declare(register)
   }
 
-  private updateMaps(io: DeviceIo): void {
-    this.bars.forEach((bar, i) => {
-      const base = this.barBase(bar)
-      if (base === this.mappedBases[i]) return
-      this.mappedBases[i] = base
+  #updateMaps(io: DeviceIo): void {
+    this.#bars.forEach((bar, i) => {
+      const base = this.#barBase(bar)
+      if (base === this.#mappedBases[i]) return
+      this.#mappedBases[i] = base
       const space = bar.kind === 'io' ? PCI_IO_SPACE : PCI_MEMORY_SPACE
       if (base < 0) io.map(bar.region, space, 0, 'off')
       else io.map(bar.region, space, base, bar.mode ?? 'registers')
@@ -236,7 +236,7 @@ export class ConfigSpace {
   }
 
   /** Where `bar` decodes now, or -1. Addresses of all ones (sizing) and I/O past 64 KiB decode nothing. */
-  private barBase(bar: BaseAddressRegister): number {
+  #barBase(bar: BaseAddressRegister): number {
     const enabled = this.command & (bar.kind === 'io' ? pciCommand.IO_SPACE : pciCommand.MEMORY_SPACE)
     if (!enabled) return -1
     const base = (this.read(pciHeader.BAR0 + 4 * bar.index, 4) & -bar.size) >>> 0

@@ -101,30 +101,30 @@ const layout = new StateLayout('piix4-ide', {
 })
 
 class Ide implements Device {
-  private readonly config = new ConfigSpace(definition)
-  private readonly busMaster = busMasterRegisters()
+  readonly #config = new ConfigSpace(definition)
+  readonly #busMaster = busMasterRegisters()
   /** Whether each channel's ports are mapped. */
-  private decoded = [false, false]
+  #decoded = [false, false]
 
   reset(io: DeviceIo): void {
-    this.config.reset(io)
-    this.busMaster.reset()
-    this.updateDecoding(io)
+    this.#config.reset(io)
+    this.#busMaster.reset()
+    this.#updateDecoding(io)
   }
 
   read(region: number, offset: number, size: AccessSize, io: DeviceIo): number {
     io.validUntil(NEVER)
-    if (region === CONFIG) return this.config.read(offset, size)
-    if (region === BUS_MASTER) return this.busMaster.read(offset, size)
+    if (region === CONFIG) return this.#config.read(offset, size)
+    if (region === BUS_MASTER) return this.#busMaster.read(offset, size)
     return EMPTY_CHANNEL.slice(0, size).reduce<number>((value, byte, i) => value + byte * 2 ** (8 * i), 0)
   }
 
   write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void {
     if (region === CONFIG) {
-      this.config.write(offset, size, value, io)
-      this.updateDecoding(io)
+      this.#config.write(offset, size, value, io)
+      this.#updateDecoding(io)
     } else if (region === BUS_MASTER) {
-      this.busMaster.write(offset, size, value)
+      this.#busMaster.write(offset, size, value)
       if ((offset & 7) === 0 && value & busMasterCommand.START) {
         io.unhandled('a bus-master transfer is started on a channel without drives')
       }
@@ -133,23 +133,23 @@ class Ide implements Device {
   }
 
   save(): DeviceState {
-    return layout.save({ config: this.config.save(), busMaster: this.busMaster.save(), decoded: this.decoded })
+    return layout.save({ config: this.#config.save(), busMaster: this.#busMaster.save(), decoded: this.#decoded })
   }
 
   restore(state: DeviceState): void {
     const fields = layout.restore(state)
-    this.config.restore(fields.config)
-    this.busMaster.restore(fields.busMaster)
-    this.decoded = fields.decoded
+    this.#config.restore(fields.config)
+    this.#busMaster.restore(fields.busMaster)
+    this.#decoded = fields.decoded
   }
 
   /** A channel answers at its ports while I/O is enabled and its IDETIM says so. */
-  private updateDecoding(io: DeviceIo): void {
+  #updateDecoding(io: DeviceIo): void {
     channels.forEach(({ command, commandPort, control, controlPort }, channel) => {
-      const enabled = (this.config.read(IDETIM[channel]!, 2) & IDETIM_IDE_DECODE_ENABLE) !== 0
-      const decodes = enabled && (this.config.command & pciCommand.IO_SPACE) !== 0
-      if (decodes === this.decoded[channel]) return
-      this.decoded[channel] = decodes
+      const enabled = (this.#config.read(IDETIM[channel]!, 2) & IDETIM_IDE_DECODE_ENABLE) !== 0
+      const decodes = enabled && (this.#config.command & pciCommand.IO_SPACE) !== 0
+      if (decodes === this.#decoded[channel]) return
+      this.#decoded[channel] = decodes
       const mode = decodes ? 'registers' : 'off'
       io.map(command, PCI_IO_SPACE, commandPort, mode)
       io.map(control, PCI_IO_SPACE, controlPort, mode)

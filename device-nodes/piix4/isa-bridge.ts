@@ -77,21 +77,21 @@ const layout = new StateLayout('piix4-isa', {
 })
 
 class IsaBridge implements Device {
-  private readonly config = new ConfigSpace(definition)
+  readonly #config = new ConfigSpace(definition)
   /** Levels of PIRQA..PIRQD; 1 is asserted. The wires belong to their drivers and outlive a reset. */
-  private readonly pirqLevels = [0, 0, 0, 0]
-  private resetControl = 0
+  readonly #pirqLevels = [0, 0, 0, 0]
+  #resetControl = 0
 
   reset(io: DeviceIo): void {
-    this.config.reset(io)
-    this.resetControl = 0
-    this.updateInterrupts(io)
+    this.#config.reset(io)
+    this.#resetControl = 0
+    this.#updateInterrupts(io)
   }
 
   read(region: number, offset: number, size: AccessSize, io: DeviceIo): number {
     io.validUntil(NEVER)
-    if (region === CONFIG) return this.config.read(offset, size)
-    if (region === RESET_CONTROL) return this.resetControl
+    if (region === CONFIG) return this.#config.read(offset, size)
+    if (region === RESET_CONTROL) return this.#resetControl
     io.unhandled(`read of ISA port ${hex(offset, 4)}, where nothing is`)
     // An undriven ISA data bus is pulled up.
     return 2 ** (8 * size) - 1
@@ -99,11 +99,11 @@ class IsaBridge implements Device {
 
   write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void {
     if (region === CONFIG) {
-      this.config.write(offset, size, value, io)
-      this.updateInterrupts(io)
+      this.#config.write(offset, size, value, io)
+      this.#updateInterrupts(io)
     } else if (region === RESET_CONTROL) {
-      const starts = (value & ~this.resetControl & resetControl.RCPU) !== 0
-      this.resetControl = value & (resetControl.SRST | resetControl.RCPU)
+      const starts = (value & ~this.#resetControl & resetControl.RCPU) !== 0
+      this.#resetControl = value & (resetControl.SRST | resetControl.RCPU)
       if (starts) io.output(new TextEncoder().encode('reset'))
     } else {
       io.unhandled(`write of ${hex(value)} to ISA port ${hex(offset, 4)}, where nothing is`)
@@ -111,37 +111,37 @@ class IsaBridge implements Device {
   }
 
   line(wire: number, level: 0 | 1, io: DeviceIo): void {
-    this.pirqLevels[wire] = level
-    this.updateInterrupts(io)
+    this.#pirqLevels[wire] = level
+    this.#updateInterrupts(io)
   }
 
   save(): DeviceState {
     return layout.save({
-      config: this.config.save(),
-      pirqLevels: this.pirqLevels,
-      resetControl: this.resetControl,
+      config: this.#config.save(),
+      pirqLevels: this.#pirqLevels,
+      resetControl: this.#resetControl,
     })
   }
 
   restore(state: DeviceState): void {
     const fields = layout.restore(state)
-    this.config.restore(fields.config)
+    this.#config.restore(fields.config)
     fields.pirqLevels.forEach((level, pirq) => {
-      this.pirqLevels[pirq] = level
+      this.#pirqLevels[pirq] = level
     })
-    this.resetControl = fields.resetControl
+    this.#resetControl = fields.resetControl
   }
 
   /** An ISA interrupt is asserted while any PIRQ steered to it is: level-shared. */
-  private updateInterrupts(io: DeviceIo): void {
+  #updateInterrupts(io: DeviceIo): void {
     for (const irq of STEERABLE_IRQS) {
-      const asserted = this.pirqLevels.some((level, pirq) => level === 1 && this.steeredTo(pirq) === irq)
+      const asserted = this.#pirqLevels.some((level, pirq) => level === 1 && this.#steeredTo(pirq) === irq)
       io.line(`irq${irq}`, asserted)
     }
   }
 
-  private steeredTo(pirq: number): number | undefined {
-    const control = this.config.read(PIRQRC_FIRST + pirq, 1)
+  #steeredTo(pirq: number): number | undefined {
+    const control = this.#config.read(PIRQRC_FIRST + pirq, 1)
     return control & pirqRouteControl.ROUTING_DISABLED ? undefined : control & pirqRouteControl.IRQ
   }
 }

@@ -77,123 +77,123 @@ const layout = new StateLayout('piix4-pm', {
 })
 
 class PowerManagement implements Device {
-  private readonly config = new ConfigSpace(definition)
-  private readonly pm = new MaskedRegisters(PM_BYTES, pmRegisters)
-  private readonly smbus = new MaskedRegisters(SMBUS_BYTES, smbusRegisters)
+  readonly #config = new ConfigSpace(definition)
+  readonly #pm = new MaskedRegisters(PM_BYTES, pmRegisters)
+  readonly #smbus = new MaskedRegisters(SMBUS_BYTES, smbusRegisters)
   /** Number of timer overflows since power-on at which TMROF_STS was last cleared. */
-  private clearedOverflow = 0
+  #clearedOverflow = 0
   /** Where the two register blocks are mapped, or -1. */
-  private bases = { pm: -1, smbus: -1 }
+  #bases = { pm: -1, smbus: -1 }
 
   reset(io: DeviceIo): void {
-    this.config.reset(io)
-    this.pm.reset()
-    this.smbus.reset()
-    this.clearedOverflow = overflowsAt(io.now)
-    this.updateMaps(io)
-    this.updateInterrupt(io)
+    this.#config.reset(io)
+    this.#pm.reset()
+    this.#smbus.reset()
+    this.#clearedOverflow = overflowsAt(io.now)
+    this.#updateMaps(io)
+    this.#updateInterrupt(io)
   }
 
   read(region: number, offset: number, size: AccessSize, io: DeviceIo): number {
     if (region === CONFIG || region === SMBUS) {
       io.validUntil(NEVER)
-      return (region === CONFIG ? this.config : this.smbus).read(offset, size)
+      return (region === CONFIG ? this.#config : this.#smbus).read(offset, size)
     }
-    this.refresh(io.now)
-    io.validUntil(this.pmValidUntil(offset, size, io.now))
-    return this.pm.read(offset, size)
+    this.#refresh(io.now)
+    io.validUntil(this.#pmValidUntil(offset, size, io.now))
+    return this.#pm.read(offset, size)
   }
 
   write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void {
     if (region === CONFIG) {
-      this.config.write(offset, size, value, io)
-      this.updateMaps(io)
+      this.#config.write(offset, size, value, io)
+      this.#updateMaps(io)
     } else if (region === SMBUS) {
-      this.smbus.write(offset, size, value)
-      smbusWritten(this.smbus, offset, size)
+      this.#smbus.write(offset, size, value)
+      smbusWritten(this.#smbus, offset, size)
     } else {
-      this.writePm(offset, size, value, io)
+      this.#writePm(offset, size, value, io)
     }
   }
 
   event(io: DeviceIo): void {
-    this.updateInterrupt(io)
+    this.#updateInterrupt(io)
   }
 
   save(): DeviceState {
     return layout.save({
-      config: this.config.save(),
-      pm: this.pm.save(),
-      smbus: this.smbus.save(),
-      clearedOverflow: this.clearedOverflow,
-      bases: this.bases,
+      config: this.#config.save(),
+      pm: this.#pm.save(),
+      smbus: this.#smbus.save(),
+      clearedOverflow: this.#clearedOverflow,
+      bases: this.#bases,
     })
   }
 
   restore(state: DeviceState): void {
     const fields = layout.restore(state)
-    this.config.restore(fields.config)
-    this.pm.restore(fields.pm)
-    this.smbus.restore(fields.smbus)
-    this.clearedOverflow = fields.clearedOverflow
-    this.bases = fields.bases
+    this.#config.restore(fields.config)
+    this.#pm.restore(fields.pm)
+    this.#smbus.restore(fields.smbus)
+    this.#clearedOverflow = fields.clearedOverflow
+    this.#bases = fields.bases
   }
 
-  private writePm(offset: number, size: AccessSize, value: number, io: DeviceIo): void {
-    this.refresh(io.now)
-    this.pm.write(offset, size, value)
-    if ((this.pm.read(PMSTS, 2) & pmStatus.TMROF_STS) === 0) this.clearedOverflow = overflowsAt(io.now)
-    this.suspend(io)
-    this.updateInterrupt(io)
+  #writePm(offset: number, size: AccessSize, value: number, io: DeviceIo): void {
+    this.#refresh(io.now)
+    this.#pm.write(offset, size, value)
+    if ((this.#pm.read(PMSTS, 2) & pmStatus.TMROF_STS) === 0) this.#clearedOverflow = overflowsAt(io.now)
+    this.#suspend(io)
+    this.#updateInterrupt(io)
   }
 
   /** SUS_EN starts what SUS_TYP names, and reads 0. */
-  private suspend(io: DeviceIo): void {
-    const control = this.pm.read(PMCNTRL, 2)
+  #suspend(io: DeviceIo): void {
+    const control = this.#pm.read(PMCNTRL, 2)
     if ((control & pmControl.SUS_EN) === 0) return
-    this.pm.put(PMCNTRL, 2, control & ~pmControl.SUS_EN)
+    this.#pm.put(PMCNTRL, 2, control & ~pmControl.SUS_EN)
     const type = (control & pmControl.SUS_TYP) >>> pmControl.SUS_TYP_SHIFT
     if (type === pmControl.SUS_TYP_SOFT_OFF) io.output(new TextEncoder().encode('off'))
     else io.unhandled(`suspend of type ${type} asked for in PMCNTRL`)
   }
 
   /** Brings PMTMR and TMROF_STS up to `vt`. */
-  private refresh(vt: Vt): void {
-    this.pm.put(PMTMR, 4, pmTimer.ticksAt(vt) % TIMER_MODULUS)
-    if (overflowsAt(vt) > this.clearedOverflow) this.pm.put(PMSTS, 2, this.pm.read(PMSTS, 2) | pmStatus.TMROF_STS)
+  #refresh(vt: Vt): void {
+    this.#pm.put(PMTMR, 4, pmTimer.ticksAt(vt) % TIMER_MODULUS)
+    if (overflowsAt(vt) > this.#clearedOverflow) this.#pm.put(PMSTS, 2, this.#pm.read(PMSTS, 2) | pmStatus.TMROF_STS)
   }
 
-  private pmValidUntil(offset: number, size: AccessSize, vt: Vt): Vt {
+  #pmValidUntil(offset: number, size: AccessSize, vt: Vt): Vt {
     const covers = (at: number, bytes: number) => offset < at + bytes && offset + size > at
     if (covers(PMTMR, 3)) return pmTimer.vtOf(pmTimer.ticksAt(vt) + 1)
-    return covers(PMSTS, 1) ? this.nextOverflow() : NEVER
+    return covers(PMSTS, 1) ? this.#nextOverflow() : NEVER
   }
 
   /** When TMROF_STS will be set, or `NEVER` while it is. Call `refresh` before. */
-  private nextOverflow(): Vt {
-    if (this.pm.read(PMSTS, 2) & pmStatus.TMROF_STS) return NEVER
-    return pmTimer.vtOf((this.clearedOverflow + 1) * TICKS_PER_OVERFLOW)
+  #nextOverflow(): Vt {
+    if (this.#pm.read(PMSTS, 2) & pmStatus.TMROF_STS) return NEVER
+    return pmTimer.vtOf((this.#clearedOverflow + 1) * TICKS_PER_OVERFLOW)
   }
 
   /** Derives SCI, and sets the timer where the ACPI timer will raise it. */
-  private updateInterrupt(io: DeviceIo): void {
-    this.refresh(io.now)
-    const enabled = (this.pm.read(PMCNTRL, 2) & pmControl.SCI_EN) !== 0
-    const enables = this.pm.read(PMEN, 2)
-    io.line('sci', enabled && (this.pm.read(PMSTS, 2) & enables) !== 0)
-    io.timer(enabled && enables & pmStatus.TMROF_STS ? this.nextOverflow() : NEVER)
+  #updateInterrupt(io: DeviceIo): void {
+    this.#refresh(io.now)
+    const enabled = (this.#pm.read(PMCNTRL, 2) & pmControl.SCI_EN) !== 0
+    const enables = this.#pm.read(PMEN, 2)
+    io.line('sci', enabled && (this.#pm.read(PMSTS, 2) & enables) !== 0)
+    io.timer(enabled && enables & pmStatus.TMROF_STS ? this.#nextOverflow() : NEVER)
   }
 
   /** Both blocks decode only while I/O is enabled and their own enable bit is set. */
-  private updateMaps(io: DeviceIo): void {
-    const ioEnabled = (this.config.command & pciCommand.IO_SPACE) !== 0
-    const pmEnabled = (this.config.read(pmConfig.PMREGMISC, 1) & pmConfig.PMREGMISC_PMIOSE) !== 0
-    const smbusEnabled = (this.config.read(pmConfig.SMBHSTCFG, 1) & pmConfig.SMBHSTCFG_SMB_HST_EN) !== 0
-    const pmBase = this.config.read(pmConfig.PMBA, 2) & pmConfig.PMBA_ADDRESS
-    const smbusBase = this.config.read(pmConfig.SMBBA, 2) & pmConfig.SMBBA_ADDRESS
-    this.bases = {
-      pm: mapBlock(io, PM, this.bases.pm, pmEnabled && pmBase !== 0 ? pmBase : -1),
-      smbus: mapBlock(io, SMBUS, this.bases.smbus, ioEnabled && smbusEnabled && smbusBase !== 0 ? smbusBase : -1),
+  #updateMaps(io: DeviceIo): void {
+    const ioEnabled = (this.#config.command & pciCommand.IO_SPACE) !== 0
+    const pmEnabled = (this.#config.read(pmConfig.PMREGMISC, 1) & pmConfig.PMREGMISC_PMIOSE) !== 0
+    const smbusEnabled = (this.#config.read(pmConfig.SMBHSTCFG, 1) & pmConfig.SMBHSTCFG_SMB_HST_EN) !== 0
+    const pmBase = this.#config.read(pmConfig.PMBA, 2) & pmConfig.PMBA_ADDRESS
+    const smbusBase = this.#config.read(pmConfig.SMBBA, 2) & pmConfig.SMBBA_ADDRESS
+    this.#bases = {
+      pm: mapBlock(io, PM, this.#bases.pm, pmEnabled && pmBase !== 0 ? pmBase : -1),
+      smbus: mapBlock(io, SMBUS, this.#bases.smbus, ioEnabled && smbusEnabled && smbusBase !== 0 ? smbusBase : -1),
     }
   }
 }

@@ -43,101 +43,101 @@ const HELP = [
 ]
 
 export class HostConsole implements WorldSource {
-  private readonly options: ConsoleOptions
-  private queue: number[] = []
-  private escaped = false
-  private quit = false
-  private ended = false
-  private attached = false
+  readonly #options: ConsoleOptions
+  #queue: number[] = []
+  #escaped = false
+  #quit = false
+  #ended = false
+  #attached = false
 
   constructor(options: ConsoleOptions) {
-    this.options = options
+    this.#options = options
   }
 
   /** Whether a person may still type. */
   get open(): boolean {
-    return this.attached && !this.ended
+    return this.#attached && !this.#ended
   }
 
   /** Takes the terminal: raw mode, where it is one. */
   attach(): void {
-    if (this.attached) return
-    this.attached = true
-    const { input } = this.options
+    if (this.#attached) return
+    this.#attached = true
+    const { input } = this.#options
     input.setRawMode?.(true)
-    input.on('data', this.typed)
-    input.on('end', this.inputEnded)
+    input.on('data', this.#typed)
+    input.on('end', this.#inputEnded)
     input.resume()
   }
 
   /** Gives the terminal back as it was. May be called twice. */
   detach(): void {
-    if (!this.attached) return
-    this.attached = false
-    const { input } = this.options
-    input.off('data', this.typed)
-    input.off('end', this.inputEnded)
+    if (!this.#attached) return
+    this.#attached = false
+    const { input } = this.#options
+    input.off('data', this.#typed)
+    input.off('end', this.#inputEnded)
     input.setRawMode?.(false)
     input.pause()
   }
 
   /** An `OutputListener`. */
   readonly show = (src: NodeName, bytes: Uint8Array): void => {
-    if (src === this.options.console) this.options.output.write(bytes)
+    if (src === this.#options.console) this.#options.output.write(bytes)
   }
 
   waiting(_vt: Vt, hostVt: Vt): Vt {
-    return this.queue.length > 0 || this.quit ? hostVt : NEVER
+    return this.#queue.length > 0 || this.#quit ? hostVt : NEVER
   }
 
   take(_vt: Vt, _icount: number): readonly WorldInput[] {
-    if (this.queue.length === 0) return []
-    const bytes = Uint8Array.from(this.queue)
-    this.queue = []
-    if (this.attached) this.options.input.resume()
-    return [{ src: WORLD, dst: this.options.console, bytes }]
+    if (this.#queue.length === 0) return []
+    const bytes = Uint8Array.from(this.#queue)
+    this.#queue = []
+    if (this.#attached) this.#options.input.resume()
+    return [{ src: WORLD, dst: this.#options.console, bytes }]
   }
 
   stop(): StopReason | undefined {
-    return this.quit ? 'quit' : undefined
+    return this.#quit ? 'quit' : undefined
   }
 
-  private readonly typed = (chunk: Uint8Array | string): void => {
+  readonly #typed = (chunk: Uint8Array | string): void => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     for (const byte of bytes) {
-      if (this.escaped) this.command(byte)
-      else if (byte === ESCAPE) this.escaped = true
-      else this.queue.push(byte)
+      if (this.#escaped) this.#command(byte)
+      else if (byte === ESCAPE) this.#escaped = true
+      else this.#queue.push(byte)
     }
-    if (this.queue.length >= QUEUE_BYTES) this.options.input.pause()
-    if (this.queue.length > 0 || this.quit) this.options.onInput()
+    if (this.#queue.length >= QUEUE_BYTES) this.#options.input.pause()
+    if (this.#queue.length > 0 || this.#quit) this.#options.onInput()
   }
 
   /** The key after Ctrl-A. Others than these mean nothing. */
-  private command(byte: number): void {
-    this.escaped = false
+  #command(byte: number): void {
+    this.#escaped = false
     switch (String.fromCharCode(byte).toLowerCase()) {
       case 'x':
-        this.quit = true
+        this.#quit = true
         break
       case 'h':
       case '?':
-        this.say(HELP)
+        this.#say(HELP)
         break
       case 'c':
-        this.say([this.options.describe()])
+        this.#say([this.#options.describe()])
         break
       case '\x01':
-        this.queue.push(ESCAPE)
+        this.#queue.push(ESCAPE)
     }
   }
 
-  private say(lines: readonly string[]): void {
-    this.options.messages.write(`\r\n${lines.join('\r\n')}\r\n`)
+  #say(lines: readonly string[]): void {
+    this.#options.messages.write(`\r\n${lines.join('\r\n')}\r\n`)
   }
 
-  private readonly inputEnded = (): void => {
-    this.ended = true
-    this.options.onInput()
+  readonly #inputEnded = (): void => {
+    this.#ended = true
+    this.#options.onInput()
   }
 }

@@ -32,52 +32,52 @@ export class Typist implements WorldSource {
   readonly open = false
   /** Why the run failed, once `stop` gave `failed`. */
   failure: ScriptTimeoutError | undefined
-  private readonly script: Script
-  private readonly console: NodeName
+  readonly #script: Script
+  readonly #console: NodeName
   /** The step to be done next. */
-  private position = 0
+  #position = 0
   /** When the step at `position` became the next. */
-  private positionVt: Vt = 0
+  #positionVt: Vt = 0
   /** What the console printed after the last match: one character a byte, without carriage returns. */
-  private heard = ''
+  #heard = ''
   /** How far into `heard` the text of the current `expect` cannot begin. */
-  private searched = 0
-  private found = false
-  private tail = ''
+  #searched = 0
+  #found = false
+  #tail = ''
 
   /** `console`: the device whose output it hears and that it types to. */
   constructor(script: Script, console: NodeName) {
-    this.script = script
-    this.console = console
+    this.#script = script
+    this.#console = console
   }
 
   /** Whether every step has been done. */
   get finished(): boolean {
-    return this.position >= this.script.steps.length
+    return this.#position >= this.#script.steps.length
   }
 
   /** An `OutputListener`. */
   readonly hear = (src: NodeName, bytes: Uint8Array): void => {
-    if (src !== this.console) return
+    if (src !== this.#console) return
     // A terminal's line ends in CR LF, programs that print more returns look no different: only LF counts.
     const text = Buffer.from(bytes).toString('latin1').replaceAll('\r', '')
-    this.tail = (this.tail + text).slice(-TAIL_CHARACTERS)
+    this.#tail = (this.#tail + text).slice(-TAIL_CHARACTERS)
     if (this.finished) return
-    this.heard += text
-    const excess = this.heard.length - HEARD_CHARACTERS
+    this.#heard += text
+    const excess = this.#heard.length - HEARD_CHARACTERS
     if (excess > 0) {
-      this.heard = this.heard.slice(excess)
-      this.searched = Math.max(0, this.searched - excess)
+      this.#heard = this.#heard.slice(excess)
+      this.#searched = Math.max(0, this.#searched - excess)
     }
-    this.search()
+    this.#search()
   }
 
   waiting(vt: Vt, _hostVt: Vt): Vt {
-    const step = this.step
+    const step = this.#step
     if (step === undefined) return NEVER
     switch (step.kind) {
       case 'expect':
-        return this.found ? vt : Math.max(vt, this.positionVt + step.limitNs)
+        return this.#found ? vt : Math.max(vt, this.#positionVt + step.limitNs)
       case 'at':
         // An idle CPU begins no instructions; while it runs, every grid point is taken.
         return NEVER
@@ -88,53 +88,53 @@ export class Typist implements WorldSource {
 
   take(vt: Vt, icount: number): readonly WorldInput[] {
     const inputs: WorldInput[] = []
-    for (let step = this.step; step !== undefined; step = this.step) {
+    for (let step = this.#step; step !== undefined; step = this.#step) {
       if (step.kind === 'quit') break
-      if (step.kind === 'expect' && !this.found) break
+      if (step.kind === 'expect' && !this.#found) break
       if (step.kind === 'at' && icount < step.icount) break
       if (step.kind !== 'expect') {
-        inputs.push({ src: SCRIPT, dst: this.console, bytes: new TextEncoder().encode(`${step.text}\r`) })
+        inputs.push({ src: SCRIPT, dst: this.#console, bytes: new TextEncoder().encode(`${step.text}\r`) })
       }
-      this.next(vt)
+      this.#next(vt)
     }
     return inputs
   }
 
   stop(vt: Vt): StopReason | undefined {
-    const step = this.step
+    const step = this.#step
     if (step?.kind === 'quit') return 'quit'
-    if (step?.kind !== 'expect' || this.found || vt < this.positionVt + step.limitNs) return undefined
+    if (step?.kind !== 'expect' || this.#found || vt < this.#positionVt + step.limitNs) return undefined
     this.failure = new ScriptTimeoutError(
-      `${this.script.name}:${step.line}: the console did not print "${step.text}" within ${step.limitNs / 1e9} virtual ` +
-        `seconds${this.lastLines()}; correct the text, or allow more time with "limit SECONDS" before it`,
+      `${this.#script.name}:${step.line}: the console did not print "${step.text}" within ${step.limitNs / 1e9} virtual ` +
+        `seconds${this.#lastLines()}; correct the text, or allow more time with "limit SECONDS" before it`,
     )
     return 'failed'
   }
 
-  private get step(): ScriptStep | undefined {
-    return this.script.steps[this.position]
+  get #step(): ScriptStep | undefined {
+    return this.#script.steps[this.#position]
   }
 
-  private next(vt: Vt): void {
-    this.position++
-    this.positionVt = vt
-    this.found = false
-    this.search()
+  #next(vt: Vt): void {
+    this.#position++
+    this.#positionVt = vt
+    this.#found = false
+    this.#search()
   }
 
   /** Looks for the text of the current `expect`, and forgets what stands up to its end. */
-  private search(): void {
-    const step = this.step
-    if (step?.kind !== 'expect' || this.found) return
+  #search(): void {
+    const step = this.#step
+    if (step?.kind !== 'expect' || this.#found) return
     const text = Buffer.from(step.text).toString('latin1')
-    const at = this.heard.indexOf(text, this.searched)
-    this.found = at >= 0
-    if (this.found) this.heard = this.heard.slice(at + text.length)
-    this.searched = this.found ? 0 : Math.max(0, this.heard.length - text.length + 1)
+    const at = this.#heard.indexOf(text, this.#searched)
+    this.#found = at >= 0
+    if (this.#found) this.#heard = this.#heard.slice(at + text.length)
+    this.#searched = this.#found ? 0 : Math.max(0, this.#heard.length - text.length + 1)
   }
 
-  private lastLines(): string {
-    const printable = this.tail.replaceAll(/[^\n\x20-\x7e]/g, '')
+  #lastLines(): string {
+    const printable = this.#tail.replaceAll(/[^\n\x20-\x7e]/g, '')
     const lines = printable.split('\n').filter((line) => line.trim() !== '')
     if (lines.length === 0) return '; it printed nothing'
     return `; its last lines were:\n${lines
