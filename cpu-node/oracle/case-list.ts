@@ -56,7 +56,7 @@ export class Source {
 }
 
 /** Changes a case from the usual: all registers and the data random. */
-export interface Situation extends Partial<Omit<Case, 'gpr' | 'name' | 'code'>> {
+export interface Situation extends Partial<Omit<Case, 'gpr' | 'name' | 'code' | 'mnemonic'>> {
   gpr?: Readonly<Record<number, number>>
 }
 
@@ -99,6 +99,7 @@ export class CaseList {
       clearTlb: false,
       data: source.bytes(DATA_BYTES),
       ...situation,
+      mnemonic: of,
       name: `${name} [${words}]`,
       code,
       gpr,

@@ -68,7 +68,7 @@ function addBranch(list: CaseList, mnemonic: Mnemonic): void {
   if (source.oneIn(2) && values['t']) gpr[values['t']] = gpr[s] = source.word()
   if (source.oneIn(4)) gpr[s] = 0
   const fcsr = (source.next() & 0xfe800000) >>> 0
-  list.add(mnemonic, name, code(list, branch, delaySlot(list, s)), { gpr, fcsr })
+  list.add(mnemonic, name, code(list, branch, delaySlot(list, s)), { gpr, fcsr, clearTlb: true })
 }
 
 /** Where a register jump goes: in the slot, nowhere aligned, nowhere mapped. (An odd address is MIPS16 on QEMU's 24Kf.) */

@@ -1,6 +1,8 @@
 /** Compares what QEMU and this CPU left of each case. */
+import { fieldOf } from '../isa/encoding.ts'
+import { encodingOf } from './assembler.ts'
 import { type Difference, differences } from './differences.ts'
-import { type Case, isMissing, readOutcome } from './harness.ts'
+import { type Case, isMissing, type Outcome, readOutcome } from './harness.ts'
 
 /** One case that differs, in words for a person. */
 export interface Mismatch {
@@ -23,11 +25,18 @@ function show(value: unknown): string {
   return typeof value === 'number' || typeof value === 'bigint' ? `0x${value.toString(16)}` : String(value)
 }
 
-/** The registers that a case was given, as far as they help to understand it: all that its first word names. */
+/** The registers that the instruction under test names, as the case was given them. */
 function inputs(test: Case): string {
-  const registers = [...test.gpr].map(([register, value]) => `$${register}=${show(value)}`).join(' ')
-  const floats = [...test.fpr].map(([register, value]) => `$f${register}=${show(value)}`).join(' ')
-  return `Status=${show(test.status)} FCSR=${show(test.fcsr)} HI=${show(test.hi)} LO=${show(test.lo)} ${registers} ${floats}`
+  const shown = [`Status=${show(test.status)} FCSR=${show(test.fcsr)} HI=${show(test.hi)} LO=${show(test.lo)}`]
+  const { fields, mask, match } = encodingOf(test.mnemonic)
+  const word = test.code.find((candidate) => (candidate & mask) >>> 0 === match)
+  for (const letter of Object.keys(fields)) {
+    if (word === undefined) break
+    const register = fieldOf(encodingOf(test.mnemonic), letter, word)
+    if ('std'.includes(letter)) shown.push(`$${register}=${show(test.gpr.get(register) ?? 0)}`)
+    if ('RSTD'.includes(letter)) shown.push(`$f${register}=${show(test.fpr.get(register))}`)
+  }
+  return shown.join(' ')
 }
 
 export function compareRecords(
@@ -38,17 +47,23 @@ export function compareRecords(
 ): Comparison {
   const little = endian === 'little'
   const comparison: Comparison = { cases: cases.length, mismatches: [], mismatchCount: 0, explained: new Map() }
+  let expectedBefore: Outcome | undefined
+  let actualBefore: Outcome | undefined
   for (const [index, test] of cases.entries()) {
     if (isMissing(qemu, index, little)) throw new Error(`QEMU never finished ${test.name}`)
     const fields: string[] = []
+    const expected = readOutcome(qemu, index, little)
     const actual = readOutcome(ananke, index, little)
-    for (const [field, expected] of readOutcome(qemu, index, little)) {
+    for (const [field, value] of expected) {
       const got = actual.get(field)
-      if (got === expected) continue
-      const difference = differences.find((candidate) => candidate.explains(test, field, expected, got))
+      if (got === value) continue
+      const deviation = { test, field, expected, actual, expectedBefore, actualBefore }
+      const difference = differences.find((candidate) => candidate.explains(deviation))
       if (difference) comparison.explained.set(difference, (comparison.explained.get(difference) ?? 0) + 1)
-      else fields.push(`${field}: expected ${show(expected)}, actual ${show(got)}`)
+      else fields.push(`${field}: expected ${show(value)}, actual ${show(got)}`)
     }
+    expectedBefore = expected
+    actualBefore = actual
     if (fields.length === 0) continue
     comparison.mismatchCount++
     if (comparison.mismatches.length < MOST_MISMATCHES) {

@@ -16,6 +16,7 @@
  *              136 Status          148  clear the TLB 512       DATA_BYTES of data for loads and stores
  */
 import assert from 'node:assert/strict'
+import type { Mnemonic } from '../isa/mips/encodings.ts'
 import { Assembler, word } from './assembler.ts'
 import type { ElfSegment } from './elf.ts'
 
@@ -73,6 +74,8 @@ export const VECTORS = [
 
 /** One test case. What is not given is 0, Status 0x30000000 (kernel, both coprocessors usable). */
 export interface Case {
+  /** The instruction under test. */
+  mnemonic: Mnemonic
   name: string
   /** The slot's words; the rest of the slot is `break`. `slotAddress` of its index is where it stands. */
   code: readonly number[]
