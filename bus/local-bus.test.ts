@@ -1,0 +1,409 @@
+import t from 'tap'
+import { device } from './board.ts'
+import type { DeviceModel, Sequence } from './device.ts'
+import { GuestSleepsForEver, LocalBus, SEGMENT_ENTRIES, type SliceOptions } from './local-bus.ts'
+import { type Message, NEVER, type NodeName, SCRIPT, type Vt } from './message.ts'
+import { type Program, type ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
+import { AT, TEST_LOADS, testBoard } from './testing-board.ts'
+import type { WorldSource } from './world.ts'
+
+/** `icount vt src>dst kind ...`, as one line. */
+function show({ icount, vt, src, dst, payload }: Message): string {
+  const { kind, ...rest } = payload
+  const fields = Object.entries(rest).map(([key, value]) => {
+    if (value === NEVER) return `${key}=never`
+    return `${key}=${value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value}`
+  })
+  return [icount, vt, `${src}>${dst}`, kind, ...fields].join(' ')
+}
+
+/** Inputs that wait from given times on. */
+function typist(inputs: { vt: Vt; dst: NodeName; text: string }[], quitVt = NEVER): WorldSource {
+  return {
+    open: false,
+    waiting: (vt) => Math.min(inputs[0] === undefined ? NEVER : Math.max(vt, inputs[0].vt), quitVt),
+    take: (vt) => {
+      const due = inputs.filter((input) => input.vt <= vt)
+      inputs.splice(0, due.length)
+      return due.map(({ dst, text }) => ({ src: SCRIPT, dst, bytes: Buffer.from(text) }))
+    },
+    stop: (vt) => (vt >= quitVt ? 'quit' : undefined),
+  }
+}
+
+function makeBus(program: Program, sources: WorldSource[] = []) {
+  const log: Message[] = []
+  let cpu: ScriptedCpu | undefined
+  const createCpu = scriptedCpu(program, (made) => {
+    cpu = made
+  })
+  const sink = { append: (message: Message) => log.push(message) }
+  const bus = new LocalBus({ board: testBoard(), createCpu, loads: TEST_LOADS, sink, sources })
+  const run = (options: Partial<SliceOptions> = {}) => bus.runSlice({ maxInstructions: 1e9, ...options })
+  /** The log but for resets and grid hashes. */
+  const shown = () => log.filter(({ payload: { kind } }) => kind !== 'reset' && kind !== 'grid').map(show)
+  return { bus, log, run, shown, cpu: cpu as ScriptedCpu }
+}
+
+const write = (address: number, value: number) => ({ op: 'write', address, value }) as const
+const read = (address: number, size: 1 | 2 | 4 = 4) => ({ op: 'read', address, size }) as const
+const off = write(AT.power, 0)
+
+t.test('power-on resets the CPU and then the devices in order; power-off stops at the next boundary', async (t) => {
+  const { log, run, shown, cpu } = makeBus({ 5: off })
+  t.same(run(), { state: 'stopped', reason: 'poweroff' })
+  const resets = log.filter(({ payload }) => payload.kind === 'reset').map(({ src, dst }) => `${src}>${dst}`)
+  const order = ['cpu', 'tick0', 'tick1', 'gate', 'copier', 'cells', 'terminal', 'flash', 'power']
+  t.same(
+    resets,
+    order.map((name) => `bus>${name}`),
+  )
+  t.same(shown(), [
+    '5 50 cpu>power write region=0 offset=0 size=4 value=0',
+    '5 50 power>world output bytes=6f6666',
+    '6 60 bus>world stop reason=poweroff',
+  ])
+  t.equal(cpu.resets, 1)
+  t.same(run(), { state: 'stopped', reason: 'poweroff' }, 'and stays so')
+})
+
+t.test(
+  'a timer falls due before the first instruction at its time, and lines go from device to device to the CPU',
+  async (t) => {
+    const { run, shown, cpu } = makeBus({
+      3: write(AT.ticker, 25),
+      9: write(AT.ticker + 8, 0),
+      10: write(AT.ticker, 0),
+      12: off,
+    })
+    run()
+    t.same(shown().slice(0, -3), [
+      '3 30 cpu>tick0 write region=0 offset=0 size=4 value=25',
+      '3 30 tick0>bus timer due=55',
+      '6 60 bus>tick0 event',
+      '6 60 tick0>gate line wire=0 level=1',
+      '6 60 tick0>bus timer due=85',
+      '6 60 gate>cpu line wire=2 level=1',
+      '9 90 bus>tick0 event',
+      '9 90 tick0>bus timer due=115',
+      '9 90 cpu>tick0 write region=0 offset=8 size=4 value=0',
+      '9 90 tick0>gate line wire=0 level=0',
+      '9 90 gate>cpu line wire=2 level=0',
+      '10 100 cpu>tick0 write region=0 offset=0 size=4 value=0',
+      '10 100 tick0>bus timer due=never',
+    ])
+    t.equal(cpu.lines.get(2), 0)
+  },
+)
+
+t.test('events due together come by due time, then in the order of the board', async (t) => {
+  const { run, shown } = makeBus({
+    1: write(AT.ticker + 0x10, 24),
+    2: write(AT.ticker, 16),
+    3: write(AT.ticker + 0x10, 6),
+    5: off,
+  })
+  run()
+  const events = shown().filter((line) => line.endsWith('event'))
+  t.same(events.slice(0, 2), ['4 40 bus>tick0 event', '4 40 bus>tick1 event'], 'due 36 and 36')
+  const other = makeBus({ 1: write(AT.ticker, 28), 2: write(AT.ticker + 0x10, 16), 5: off })
+  other.run()
+  t.same(
+    other.shown().filter((line) => line.endsWith('event')),
+    ['4 40 bus>tick1 event', '4 40 bus>tick0 event'],
+    'due 36 and 38',
+  )
+})
+
+t.test('DMA and access happen at once, lines and the rest after the handler', async (t) => {
+  const { run, shown, cpu } = makeBus({
+    1: write(AT.copier, 0x100),
+    2: write(AT.copier + 4, 4),
+    3: read(AT.copier),
+    4: read(AT.copier + 8),
+    5: off,
+  })
+  run()
+  t.same(shown().slice(1, -3), [
+    '2 20 cpu>copier write region=0 offset=4 size=4 value=4',
+    '2 20 copier>cpu dmaRead target=-1 address=256 length=4',
+    '2 20 cpu>copier memory bytes=01020304',
+    '2 20 copier>cpu dmaWrite target=-1 address=260 bytes=01020304',
+    '2 20 copier>cpu dmaWrite target=1 address=0 bytes=01020304',
+    '2 20 copier>gate line wire=2 level=1',
+    '2 20 copier>cpu line wire=3 level=1',
+    '2 20 copier>gate line wire=2 level=0',
+    '2 20 copier>cpu line wire=3 level=0',
+    '2 20 gate>cpu line wire=2 level=1',
+    '2 20 gate>cpu line wire=2 level=0',
+    '3 30 cpu>copier read region=0 offset=0 size=4',
+    '3 30 copier>cpu data value=10 validUntil=0',
+    '4 40 cpu>copier read region=0 offset=8 size=4',
+    '4 40 copier>gate read region=0 offset=0 size=4',
+    '4 40 gate>copier data value=0 validUntil=0',
+    '4 40 copier>cpu data value=0 validUntil=0',
+  ])
+  t.same(cpu.results, [1, 1, 10, 0, 1])
+})
+
+t.test('large memory payloads are logged by hash, and the device gets the bytes', async (t) => {
+  const { run, log, cpu } = makeBus({
+    1: write(AT.copier, 0x100),
+    2: write(AT.copier + 4, 65),
+    3: read(AT.copier),
+    4: off,
+  })
+  run()
+  const memory = log.find(({ payload }) => payload.kind === 'memory')?.payload
+  t.match(memory, { kind: 'memory', length: 65 })
+  t.equal(memory?.kind === 'memory' && memory.bytes.length, 32)
+  t.equal(cpu.results[2], 10)
+})
+
+t.test('a map takes place before the CPU goes on', async (t) => {
+  const { run, shown, cpu } = makeBus({
+    1: read(AT.flash),
+    2: write(AT.flash, 0),
+    3: read(AT.flash),
+    4: write(AT.flash, 1),
+    5: read(AT.flash),
+    6: off,
+  })
+  run()
+  t.same(cpu.results.slice(0, 5), [0x54535251, 1, 0xaa, 1, 0x54535251])
+  t.ok(shown().includes('2 20 flash>cpu map region=0 space=memory base=131072 length=8192 offset=0 mode=registers'))
+  t.ok(shown().includes('3 30 cpu>flash read region=0 offset=0 size=4'))
+})
+
+t.test('polling is free until the answer may change', async (t) => {
+  const program: Record<number, Program[number]> = { 1: write(AT.ticker, 100), 40: off }
+  for (let icount = 2; icount < 40; icount++) program[icount] = read(AT.ticker + 4)
+  const { run, shown, cpu } = makeBus(program)
+  run()
+  t.same(cpu.results.slice(1, 39), [
+    ...Array(9).fill(0),
+    ...Array(10).fill(1),
+    ...Array(10).fill(2),
+    ...Array(9).fill(3),
+  ])
+  t.equal(shown().filter((line) => line.includes(' read ')).length, 4)
+})
+
+t.test('grid points: a hash when the CPU ran, then inputs; idle jumps leave none', async (t) => {
+  const inputs = [{ vt: 1500, dst: 'terminal', text: 'x' }]
+  const { run, log, shown } = makeBus({ 150: { op: 'wait' }, 151: read(AT.terminal, 4), 152: off }, [typist(inputs)])
+  run()
+  const kinds = log
+    .filter(({ payload: { kind } }) => kind !== 'reset')
+    .map(({ vt, payload }) => `${vt} ${payload.kind}`)
+  t.same(kinds.slice(0, 5), ['1000 grid', '2000 grid', '2000 input', '2000 line', '2000 line'])
+  t.ok(shown().includes('151 2000 terminal>cpu data value=120 validUntil=0'))
+})
+
+t.test('an idle CPU jumps to device timers and its own, and past grid points that owe nothing', async (t) => {
+  const { run, log, cpu } = makeBus({
+    1: write(AT.ticker, 5_500),
+    2: { op: 'timer', due: 3_333 },
+    3: { op: 'wait' },
+    4: { op: 'wait' },
+    5: off,
+  })
+  run()
+  const times = log
+    .filter(({ payload: { kind } }) => kind !== 'reset')
+    .map(({ icount, vt, payload }) => `${icount} ${vt} ${payload.kind}`)
+  t.same(times, [
+    '1 10 write',
+    '1 10 timer',
+    '4 1000 grid',
+    '5 4000 grid',
+    '5 5510 event',
+    '5 5510 line',
+    '5 5510 timer',
+    '5 5510 line',
+    '5 5510 write',
+    '5 5510 output',
+    '6 5520 stop',
+  ])
+  t.equal(cpu.resets, 1)
+})
+
+t.test('segments end at a grid point with a hash, after enough entries', async (t) => {
+  const program: Record<number, Program[number]> = { 2500: off }
+  for (let icount = 0; icount < 2300; icount++) program[icount] = read(AT.gate)
+  const { run, log } = makeBus(program)
+  run()
+  const at = log.findIndex(({ payload }) => payload.kind === 'segment')
+  t.ok(at >= SEGMENT_ENTRIES && at < SEGMENT_ENTRIES + 250)
+  t.equal(log[at - 1]?.payload.kind, 'grid')
+  t.equal(log[at]?.vt, log[at - 1]?.vt)
+  t.equal(log.filter(({ payload }) => payload.kind === 'segment').length, 1)
+})
+
+t.test('a reset: memory loaded again, the map and the indexes as at power-on, icount goes on', async (t) => {
+  const { run, log, cpu } = makeBus({
+    1: write(AT.flash, 0),
+    2: write(AT.cells, 9),
+    3: write(AT.power, 1),
+    4: read(AT.flash),
+    5: read(AT.cells, 1),
+    6: read(AT.power),
+    7: off,
+  })
+  run()
+  t.equal(cpu.resets, 2)
+  t.same(cpu.results.slice(3, 6), [0x54535251, 3, 1])
+  const second = log.filter(({ payload, icount }) => payload.kind === 'reset' && icount > 0)
+  t.same([second.length, second[0]?.icount, second[0]?.dst], [9, 4, 'cpu'])
+})
+
+t.test('how slices are cut leaves no trace', async (t) => {
+  const program: Program = {
+    1: write(AT.ticker, 777),
+    50: read(AT.terminal),
+    300: { op: 'wait' },
+    301: write(AT.ticker + 8, 0),
+    302: { op: 'wait' },
+    900: off,
+  }
+  const inputs = () =>
+    typist([
+      { vt: 1700, dst: 'terminal', text: 'a' },
+      { vt: 4700, dst: 'terminal', text: 'b' },
+    ])
+  const whole = makeBus(program, [inputs()])
+  whole.run()
+  for (const maxInstructions of [1, 7, 100]) {
+    const cut = makeBus(program, [inputs()])
+    while (cut.bus.stopped === undefined) cut.run({ maxInstructions })
+    t.same(cut.log.map(show), whole.log.map(show), `slices of ${maxInstructions}`)
+  }
+})
+
+t.test('stops: a source, a limit before what is due there, the caller', async (t) => {
+  const quit = makeBus({ 10: { op: 'wait' } }, [typist([], 2000)])
+  t.same(quit.run(), { state: 'stopped', reason: 'quit' })
+  t.equal(quit.shown().at(-1), '11 2000 bus>world stop reason=quit')
+
+  const limit = makeBus({ 1: write(AT.ticker, 20) })
+  t.same(limit.run({ until: [{ icount: 3, vt: 0 }] }), { state: 'until' })
+  t.same(limit.shown().length, 2)
+  t.equal(limit.bus.icount, 3)
+  limit.bus.stop('limit')
+  t.equal(limit.shown().at(-1), '3 30 bus>world stop reason=limit')
+  t.throws(() => limit.bus.stop('limit'), /ended already/)
+
+  const idle = makeBus({ 10: { op: 'wait' } })
+  t.same(idle.run({ until: [{ icount: 0, vt: 12_345 }] }), { state: 'until' })
+  t.equal(idle.bus.vt, 12_345)
+})
+
+t.test('an idle guest with nothing to come', async (t) => {
+  const { run } = makeBus({ 10: { op: 'wait' } }, [typist([])])
+  t.throws(() => run(), GuestSleepsForEver)
+  const person: WorldSource = { open: true, waiting: () => NEVER, take: () => [] }
+  const waiting = makeBus({ 10: { op: 'wait' } }, [person])
+  t.same(waiting.run(), { state: 'sleep', until: NEVER })
+})
+
+t.test('a paced guest jumps no further than the host has slept, and a person types at the host’s time', async (t) => {
+  const typed: { bytes: Uint8Array }[] = []
+  const person: WorldSource = {
+    open: true,
+    waiting: (_vt, hostVt) => (typed.length === 0 ? NEVER : hostVt),
+    take: () => typed.splice(0).map(({ bytes }) => ({ src: 'world', dst: 'terminal', bytes })),
+  }
+  const { bus, run, shown } = makeBus({ 1: write(AT.ticker, 1e6), 10: { op: 'wait' }, 20: off }, [person])
+  t.same(run({ hostVt: 110 }), { state: 'sleep', until: 1000 }, 'a hash is owed')
+  t.same(run({ hostVt: 1200 }), { state: 'sleep', until: 1_000_010 })
+  t.equal(bus.vt, 1000)
+  typed.push({ bytes: Uint8Array.of(65) })
+  run({ hostVt: 345_678 })
+  t.ok(shown().includes('11 345000 world>terminal input bytes=41'))
+  t.equal(bus.stopped, 'poweroff')
+})
+
+t.test('outputs are heard with the number of their entry', async (t) => {
+  const { bus, run, log } = makeBus({ 1: write(AT.terminal, 0x68), 2: write(AT.terminal, 0x69), 3: off })
+  const heard: string[] = []
+  bus.onOutput((src, bytes, vt, entry) => {
+    t.same(log[entry]?.payload, { kind: 'output', bytes })
+    heard.push(`${src} ${vt} ${Buffer.from(bytes)}`)
+  })
+  run()
+  t.same(heard, ['terminal 10 h', 'terminal 20 i', 'power 30 off'])
+})
+
+t.test('devices that pass messages in a circle are stopped', async (t) => {
+  const inverter: DeviceModel<object> = {
+    type: 'inverter',
+    stateVersion: 1,
+    regions: () => [],
+    inputs: ['in'],
+    outputs: ['out'],
+    create: () => ({
+      reset: (io) => io.line('out', 1),
+      read: () => 0,
+      write() {},
+      line: (_wire, level, io) => io.line('out', 1 - level === 1),
+      save: () => ({}),
+      restore() {},
+    }),
+  }
+  const board = testBoard()
+  const circle = {
+    ...board,
+    devices: [...board.devices, device('inverter', inverter, {})],
+    wires: [{ from: 'inverter.out', to: 'inverter.in' }],
+  }
+  const options = { createCpu: scriptedCpu({}), loads: [], sink: { append() {} }, sources: [] }
+  const bus = new LocalBus({ board: circle, ...options })
+  t.throws(() => bus.runSlice({ maxInstructions: 1 }), /in a circle: inverter line at 0/)
+})
+
+t.test('a device that is accessed while its own handler waits is a broken board', async (t) => {
+  const looker: DeviceModel<object> = {
+    type: 'looker',
+    stateVersion: 1,
+    regions: () => [{ kind: 'registers', name: 'regs', size: 4, endian: 'little' }],
+    inputs: [],
+    outputs: [],
+    create: () => ({
+      reset() {},
+      *read(): Sequence<number> {
+        const access = { kind: 'read', region: 0, offset: 0, size: 4 } as const
+        return (yield { request: 'access', dst: 'looker', access }) as number
+      },
+      write() {},
+      save: () => ({}),
+      restore() {},
+    }),
+  }
+  const board = testBoard()
+  const placed = { region: 'looker.regs', space: 'memory', base: AT.nothing, mode: 'registers' } as const
+  const bus = new LocalBus({
+    board: { ...board, devices: [...board.devices, device('looker', looker, {})], placements: [placed] },
+    createCpu: scriptedCpu({ 1: read(AT.nothing) }),
+    loads: [],
+    sink: { append() {} },
+    sources: [],
+  })
+  t.throws(() => bus.runSlice({ maxInstructions: 10 }), /while its own handler waits/)
+})
+
+t.test('a saved bus goes on as the other would have', async (t) => {
+  const program: Program = { 1: write(AT.ticker, 333), 40: write(AT.cells, 9), 200: { op: 'wait' }, 400: off }
+  const whole = makeBus(program)
+  whole.run()
+  const first = makeBus(program)
+  first.run({ until: [{ icount: 50, vt: 0 }] })
+  const state = structuredClone(first.bus.save())
+  const second = makeBus(program)
+  second.bus.machine.resetCpu()
+  second.bus.restore(state)
+  second.run()
+  t.same([...first.log, ...second.log].map(show), whole.log.map(show))
+  t.equal(second.bus.entryCount, whole.log.length)
+  const { tick0: _, ...devices } = state.devices
+  t.throws(() => makeBus(program).bus.restore({ ...state, devices }), { name: 'StateError' })
+})
