@@ -9,6 +9,7 @@ import { type Guest, guestNamed } from '../guests/guests.ts'
 import { checkInitrd } from '../images/initrd.ts'
 import { type KernelImage, readImageFile, readKernel } from '../images/kernel.ts'
 import { parseMemory, parseTimeOfDay } from './format.ts'
+import { boardNamed, machineNames } from './machine.ts'
 
 /** The options that `boot` and `record` share, as the command line gives them. */
 export interface BootWords {
@@ -26,19 +27,23 @@ export interface BootRequest {
   /** The guest's name, or the kernel's file. */
   guest: string
   machine: string
+  /** The board's options, whole. */
+  options: Record<string, JsonValue>
   memoryBytes: number
-  kernel: KernelImage
-  initrd?: Uint8Array
-  append: string
   /** Time of day at power-on, in seconds since 1970. */
   startSeconds: number
+  kernel: KernelImage
+  /** The kernel's file as it was given. */
+  kernelFile: Uint8Array
+  initrd?: Uint8Array
   script?: { name: string; text: string }
 }
 
-export const DEFAULT_MACHINE = 'malta'
-export const DEFAULT_MEMORY = '512M'
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue }
 
-/** RAM that a Malta shows at physical address 0; the rest stands elsewhere, and no kernel is loaded there. */
+export const DEFAULT_MACHINE = 'malta'
+
+/** RAM that a board shows at physical address 0 is at most this; kernels are loaded there. */
 const LOW_MEMORY_BYTES = 256 << 20
 
 /** The time of day of scripted runs, 2024-01-01T00:00:00Z: the same wherever and whenever they run. */
@@ -52,7 +57,6 @@ const SCRIPTED_START_SECONDS = 1_704_067_200
 export async function readRequest(
   guestName: string | undefined,
   words: BootWords,
-  machines: readonly string[],
   hostSeconds: number,
   report: ReportStage,
 ): Promise<BootRequest> {
@@ -61,27 +65,56 @@ export async function readRequest(
     throw new UsageError('nothing to boot: name a guest, such as debian-mipsel, or a kernel with --kernel')
   }
   const machine = words.machine ?? guest?.machine ?? DEFAULT_MACHINE
-  if (!machines.includes(machine)) {
-    throw new UsageError(`no machine is called '${machine}'; there is ${machines.join(', ')}`)
+  if (!machineNames.includes(machine)) {
+    throw new UsageError(`no machine is called '${machine}'; there is ${machineNames.join(', ')}`)
   }
-  const memoryBytes = words.memory === undefined && guest !== undefined ? guest.memoryBytes : memoryOf(words.memory)
   const script = words.input === undefined ? undefined : { name: words.input, text: await readScript(words.input) }
   const startSeconds = startOf(words.rtc, script === undefined ? hostSeconds : SCRIPTED_START_SECONDS)
+  const options = boardOptions(machine, words, guest, startSeconds)
+  const memoryBytes = Number(options['memoryBytes'])
+
   const files = await readImages(guest, words, report)
   const lowMemoryBytes = Math.min(memoryBytes, LOW_MEMORY_BYTES)
   const kernel = await readKernel(files.kernel.name, files.kernel.bytes, { lowMemoryBytes })
-  if (files.initrd !== undefined)
+  if (files.initrd !== undefined) {
     await checkInitrd(files.initrd.name, files.initrd.bytes, lowMemoryBytes - endOf(kernel))
+  }
   return {
     guest: words.kernel === undefined && guest !== undefined ? guest.name : files.kernel.name,
     machine,
+    options: { ...options, endian: kernel.endian },
     memoryBytes,
-    kernel,
-    ...(files.initrd === undefined ? {} : { initrd: files.initrd.bytes }),
-    append: words.append ?? guest?.append ?? '',
     startSeconds,
-    ...(script === undefined ? {} : { script }),
+    kernel,
+    kernelFile: files.kernel.bytes,
+    ...(files.initrd !== undefined && { initrd: files.initrd.bytes }),
+    ...(script !== undefined && { script }),
   }
+}
+
+/** The board's options from the words, the guest's own, and the board's defaults, in this order. */
+function boardOptions(
+  machine: string,
+  words: BootWords,
+  guest: Guest | undefined,
+  startSeconds: number,
+): Record<string, JsonValue> {
+  const { options: schema } = boardNamed(machine)
+  const defaults = schema.parse({}) as Record<string, JsonValue>
+  const guestMemory = guest?.machine === machine ? guest.memoryBytes : undefined
+  const given: Record<string, JsonValue | undefined> = {
+    memoryBytes: words.memory === undefined ? guestMemory : memoryOf(words.memory),
+    append: words.append ?? guest?.append,
+    startSeconds,
+  }
+  if (words.append !== undefined && !('append' in defaults)) {
+    throw new UsageError(`machine ${machine} hands no command line to a kernel; leave --append out`)
+  }
+  const known = Object.entries(given).filter(([name, value]) => name in defaults && value !== undefined)
+  const parsed = schema.safeParse(Object.fromEntries(known))
+  if (parsed.success) return parsed.data as Record<string, JsonValue>
+  const issue = parsed.error.issues[0]
+  throw new UsageError(`${issue?.message ?? 'its options do not fit'} (--machine ${machine})`, { cause: parsed.error })
 }
 
 interface NamedBytes {
@@ -113,12 +146,9 @@ function endOf(kernel: KernelImage): number {
   return Math.max(...kernel.segments.map(({ address, bytes }) => (address & 0x1fffffff) + bytes.length))
 }
 
-function memoryOf(text = DEFAULT_MEMORY): number {
+function memoryOf(text: string): number {
   const bytes = parseMemory(text)
   if (bytes === undefined) throw new UsageError(`'${text}' is no memory size; write it as 256M or 1G`)
-  if (bytes < 1 << 20 || bytes > 2 ** 31 || bytes % 4096 !== 0) {
-    throw new UsageError(`${text} of memory cannot be: give 1M to 2G, in steps of 4K`)
-  }
   return bytes
 }
 

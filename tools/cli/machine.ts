@@ -1,0 +1,56 @@
+/**
+ * From a board's name, its options and its images to a machine: the same for a live run, and for a recording's replay.
+ */
+import { createCpu } from '../../cpu-node/mod.ts'
+import { type BoardDefinition, boards } from '../../device-nodes/mod.ts'
+import type { MachineSpec } from '../../orchestrator/mod.ts'
+import type { Recording } from '../../replay-store/mod.ts'
+import { UserError } from '../errors.ts'
+import { type KernelImage, readKernel } from '../images/kernel.ts'
+
+/** Names of a recording's images. The kernel is kept as it was given, compressed or not. */
+export const KERNEL_IMAGE = 'kernel'
+export const INITRD_IMAGE = 'initrd'
+
+export const machineNames: readonly string[] = Object.keys(boards)
+
+/** @param machine one of `machineNames` */
+export function boardNamed(machine: string): BoardDefinition {
+  const board = boards[machine]
+  if (board === undefined) {
+    throw new UserError(`no machine is called '${machine}'; there is ${machineNames.join(', ')}`)
+  }
+  return board
+}
+
+/**
+ * @throws BoardOptionsError if the options or images do not fit the board.
+ */
+export function buildMachine(
+  machine: string,
+  options: Readonly<Record<string, unknown>>,
+  images: { kernel?: KernelImage; initrd?: Uint8Array },
+): MachineSpec {
+  const { board, loads } = boardNamed(machine).build(options, images)
+  return {
+    board,
+    loads,
+    createCpu: ({ board: cpu, clock, backingBytes }) => createCpu({ ...cpu, clock, backingBytes }),
+  }
+}
+
+/**
+ * The machine that was recorded, with its images checked against their hashes.
+ * @throws StoreError if they are damaged.
+ */
+export async function recordedMachine(recording: Recording): Promise<MachineSpec> {
+  const { board, images, memoryBytes } = recording.manifest
+  const has = (name: string) => images.some((image) => image.name === name)
+  const name = `${recording.directory}, image ${KERNEL_IMAGE}`
+  return buildMachine(board.name, board.options, {
+    ...(has(KERNEL_IMAGE) && {
+      kernel: await readKernel(name, recording.image(KERNEL_IMAGE), { lowMemoryBytes: memoryBytes }),
+    }),
+    ...(has(INITRD_IMAGE) && { initrd: recording.image(INITRD_IMAGE) }),
+  })
+}

@@ -1,0 +1,128 @@
+/**
+ * The command line's words: which commands there are, and what each takes.
+ */
+
+import Table from 'cli-table3'
+import { Command } from 'commander'
+import { GUESTS } from '../guests/guests.ts'
+import { examine } from './doctor.ts'
+import { STATUS_FAILED, STATUS_OK } from './failure.ts'
+import { infoLines, readInfo } from './info.ts'
+import { type LogWords, logCommand } from './log.ts'
+import { machineNames } from './machine.ts'
+import { printLine } from './output.ts'
+import { diffCommand, type ReplayWords, replayCommand } from './replay.ts'
+import { type RunWords, runCommand } from './run.ts'
+import { version } from './version.ts'
+
+const GUEST_HELP = `${GUESTS.map(({ name, title }) => `${name} (${title})`).join(', ')}`
+
+/** The program. A command's function leaves its exit status in `process.exitCode`. */
+export function makeProgram(): Command {
+  const program = new Command('ananke')
+    .description('A full-system emulator whose message bus is its replay journal.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(ananke help COMMAND explains)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ananke: ')) })
+  addRunCommands(program)
+  addReplayCommands(program)
+  addReadingCommands(program)
+  return program
+}
+
+/** What `boot` and `record` have in common; the words are QEMU's. */
+function withBootOptions(command: Command): Command {
+  return command
+    .argument('[guest]', `a known guest: ${GUEST_HELP}`)
+    .option('--machine <name>', `the board: ${machineNames.join(', ')}`)
+    .option('--kernel <file>', 'an ELF kernel of your own, compressed or not')
+    .option('--initrd <file>', 'its initial RAM disk')
+    .option('--append <words>', "the kernel's command line")
+    .option('--memory <size>', 'RAM, such as 256M or 1G')
+    .option('--input <script>', 'what types in place of a person: lines of expect, send, at, quit')
+    .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")
+    .option('--json', 'print the closing line for programs; the console goes to standard error')
+}
+
+function addRunCommands(program: Command): void {
+  withBootOptions(program.command('boot').description('boot a guest with its console here; Ctrl-A x leaves')).action(
+    async (guest: string | undefined, words: RunWords) => leave(await runCommand(guest, words)),
+  )
+  withBootOptions(program.command('record').description('boot a guest and keep the recording'))
+    .requiredOption('-o, --output <recording>', 'where to keep it: a new directory, by custom NAME.ank')
+    .action(async (guest: string | undefined, words: RunWords) => leave(await runCommand(guest, words)))
+}
+
+function addReplayCommands(program: Command): void {
+  program
+    .command('replay')
+    .description('play a recording back, and compare all that happens with it')
+    .argument('<recording>')
+    .option('--mode <mode>', 'cpu: the CPU alone; full: every node; device:NAME: one device alone', 'cpu')
+    .option('--verify', 'check every byte of the recording first')
+    .option('--until <icount>', 'stop before this instruction')
+    .option('--console', 'print what the console printed')
+    .option('--json', 'print the result for programs')
+    .action(async (directory: string, words: ReplayWords) => leave(await replayCommand(directory, words)))
+  program
+    .command('diff')
+    .description('find the first message in which two recordings differ')
+    .argument('<a>')
+    .argument('<b>')
+    .option('--json', 'print the result for programs')
+    .action(async (a: string, b: string, words: { json?: boolean }) => leave(await diffCommand(a, b, words)))
+}
+
+function addReadingCommands(program: Command): void {
+  program
+    .command('info')
+    .description('say what a recording is of, how large it is and how it ended')
+    .argument('<recording>')
+    .option('--json', 'print it for programs')
+    .action(async (directory: string, words: { json?: boolean }) => {
+      const info = readInfo(directory)
+      await printLine(words.json ? JSON.stringify(info) : infoLines(info).join('\n'))
+      leave(STATUS_OK)
+    })
+  program
+    .command('log')
+    .description("print a recording's messages in order, registers by name")
+    .argument('<recording>')
+    .option('--node <name>', 'only what this node sent or got')
+    .option('--from <icount>', 'from this instruction on')
+    .option('--to <icount>', 'up to this instruction')
+    .option('--json', 'one object a line')
+    .action(async (directory: string, words: LogWords) => leave(await logCommand(directory, words)))
+  program
+    .command('doctor')
+    .description('say what this host has and lacks')
+    .option('--json', 'print it for programs')
+    .action(async (words: { json?: boolean }) => leave(await doctorCommand(words)))
+}
+
+/** Gives the exit status: 1 if something is lacking without which no run can succeed. */
+async function doctorCommand(words: { json?: boolean }): Promise<number> {
+  const findings = await examine()
+  if (words.json) {
+    await printLine(JSON.stringify(findings))
+  } else {
+    const table = new Table({ chars: PLAIN, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 } })
+    for (const { check, verdict, found, advice } of findings) {
+      table.push([check, verdict, advice === undefined ? found : `${found}; ${advice}`])
+    }
+    await printLine(table.toString())
+  }
+  return findings.some(({ verdict }) => verdict === 'lacking') ? STATUS_FAILED : STATUS_OK
+}
+
+/** A table without lines. */
+const PLAIN = Object.fromEntries(
+  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid']
+    .concat(['mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+    .map((name) => [name, '']),
+)
+
+function leave(status: number): void {
+  process.exitCode = status
+}

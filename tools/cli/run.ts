@@ -1,0 +1,170 @@
+/**
+ * `ananke boot` and `ananke record`: a live machine, with a person or a script at its console.
+ */
+import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
+import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
+import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
+import { RecordingWriter } from '../../replay-store/mod.ts'
+import { closingLine } from './closing.ts'
+import { STATUS_FAILED, STATUS_OK } from './failure.ts'
+import { grouped, vtText } from './format.ts'
+import { Interruption } from './interruption.ts'
+import { buildMachine, INITRD_IMAGE, KERNEL_IMAGE } from './machine.ts'
+import { note, printLine } from './output.ts'
+import { Progress } from './progress.ts'
+import { type BootRequest, type BootWords, readRequest } from './request.ts'
+import { version } from './version.ts'
+
+export interface RunWords extends BootWords {
+  output?: string
+  json?: boolean
+}
+
+/** Who sits at the machine's console. */
+interface Seat {
+  options: Pick<LiveOptions, 'sources' | 'listeners' | 'paced'>
+  attach(): void
+  detach(): void
+  /** Why the seat itself ended the run with `failed`. */
+  failure(): Error | undefined
+}
+
+/** Gives the exit status. With `words.output` the run is recorded there. */
+export async function runCommand(guest: string | undefined, words: RunWords): Promise<number> {
+  const progress = new Progress()
+  const request = await readRequest(guest, words, Math.floor(Date.now() / 1000), (stage, fraction) => {
+    progress.update(stage, fraction)
+  }).finally(() => progress.clear())
+  const { kernel, initrd, machine: machineName, options } = request
+  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) })
+  const console = machine.board.console
+  // Standard output is for the result where a program reads it.
+  const screen = words.json ? process.stderr : process.stdout
+  let place = { instructions: 0, vt: 0 }
+  const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
+  const seat =
+    request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
+  const recording = words.output === undefined ? undefined : startRecording(words.output, request, machine.board)
+  const interruption = new Interruption()
+  const meter = new RunMeter(progress)
+  seat.attach()
+  try {
+    const result = await runLive({
+      machine,
+      ...seat.options,
+      ...(recording !== undefined && { recording }),
+      signal: interruption.signal,
+      onOutput: (src, bytes) => {
+        if (src === console) screen.write(bytes)
+      },
+      onProgress: (now) => {
+        place = now
+        if (!screen.isTTY) meter.update(`${words.output === undefined ? 'running' : 'recording'} ${request.guest}`, now)
+      },
+    })
+    progress.clear()
+    seat.detach()
+    return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
+  } finally {
+    progress.clear()
+    seat.detach()
+    interruption.dispose()
+  }
+}
+
+/** How fast a run of unknown length goes. */
+class RunMeter {
+  readonly #progress: Progress
+  readonly #startedMs = performance.now()
+
+  constructor(progress: Progress) {
+    this.#progress = progress
+  }
+
+  update(label: string, { instructions, vt }: { instructions: number; vt: number }): void {
+    const mips = instructions / (performance.now() - this.#startedMs) / 1e3
+    const rate = `${grouped(Math.floor(instructions / 1e6))} million instructions, ${(vt / 1e9).toFixed(1)} virtual s`
+    this.#progress.update(label, undefined, `${rate}, ${mips.toFixed(1)} MIPS`)
+  }
+}
+
+function personSeat(console: NodeName, screen: NodeJS.WriteStream, describe: () => string): Seat {
+  const terminal = new HostConsole({
+    input: process.stdin,
+    output: screen,
+    messages: process.stderr,
+    console,
+    describe,
+    // The session asks its sources every few milliseconds.
+    onInput: () => {},
+  })
+  return {
+    options: { sources: [terminal], paced: true },
+    attach: () => terminal.attach(),
+    detach: () => terminal.detach(),
+    failure: () => undefined,
+  }
+}
+
+function scriptSeat(console: NodeName, script: { name: string; text: string }): Seat {
+  const typist = new Typist(parseScript(script.text, script.name), console)
+  return {
+    options: { sources: [typist], listeners: [typist.hear] },
+    attach: () => {},
+    detach: () => {},
+    failure: () => typist.failure,
+  }
+}
+
+function startRecording(directory: string, request: BootRequest, board: Board): RecordingWriter {
+  const { machine, options, guest, memoryBytes, startSeconds, kernelFile, initrd, script } = request
+  const images = [{ name: KERNEL_IMAGE, bytes: kernelFile }]
+  if (initrd !== undefined) images.push({ name: INITRD_IMAGE, bytes: initrd })
+  return RecordingWriter.create(
+    directory,
+    {
+      createdWith: version,
+      board: { name: machine, options },
+      guest,
+      nsPerInstruction: board.nsPerInstruction,
+      gridNs: board.gridNs,
+      memoryBytes,
+      rtcSeconds: startSeconds,
+      nodes: nodeNames(board),
+      ...(script !== undefined && { script: script.text }),
+    },
+    images,
+  )
+}
+
+const ENDINGS: Readonly<Record<StopReason, string>> = {
+  poweroff: 'the guest powered off',
+  quit: 'the run was ended',
+  limit: 'the run reached its limit',
+  failed: 'the run failed',
+}
+
+async function reportRun(
+  result: RunResult,
+  words: RunWords,
+  seatFailure: Error | undefined,
+  wasInterrupted: boolean,
+): Promise<number> {
+  const failure = seatFailure ?? result.failure
+  const ending = wasInterrupted ? 'interrupted' : ENDINGS[result.reason]
+  const where = words.output === undefined ? '' : `; the recording is ${words.output}`
+  const isGood = result.reason !== 'failed' && !wasInterrupted
+  if (!words.json && process.stdout.isTTY) await printLine('')
+  note(`${failure?.message.trim().replaceAll(/\s*\n\s*/g, ' ') ?? ending}${where}`)
+  await printLine(
+    words.json
+      ? JSON.stringify({
+          ...result.summary,
+          reason: result.reason,
+          interrupted: wasInterrupted,
+          ...(failure && { failure: failure.message }),
+        })
+      : closingLine(result.summary),
+  )
+  return isGood ? STATUS_OK : STATUS_FAILED
+}
