@@ -76,7 +76,7 @@ function registerTarget(list: CaseList): number {
   const choice = list.source.below(8)
   if (choice === 0) return list.slot + 4 * FORWARD_TO + 2
   if (choice === 1) return 0x00400000 + 4 * list.source.below(1000)
-  if (choice === 2) return 0xc0001000 + 2 * list.source.below(2000)
+  if (choice === 2) return 0xc0001000 + 4 * list.source.below(1000)
   return list.slot + 4 * (choice & 1 ? FORWARD_TO : BACKWARD_TO)
 }
 

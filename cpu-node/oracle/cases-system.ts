@@ -2,6 +2,7 @@
 import { encodings, type Mnemonic } from '../isa/mips/encodings.ts'
 import { word } from './assembler.ts'
 import { type CaseList, STATUS_KERNEL } from './case-list.ts'
+import { END, RELOCATED_EBASE } from './harness.ts'
 
 const EHB = word('sll', { a: 3 })
 const INDEX = 0
@@ -12,6 +13,13 @@ const ENTRY_HI = 10
 const STATUS = 12
 const CAUSE = 13
 const EPC = 14
+const COUNT = 9
+const COMPARE = 11
+const ERROR_EPC = 30
+const STATUS_EXL = 2
+const STATUS_ERL = 4
+const CAUSE_DC = 1 << 27
+const CAUSE_IP7 = 1 << 15
 
 /** Registers that keep what is written, or part of it: number, select. */
 const WRITABLE: ReadonlyArray<readonly [name: string, register: number, select: number]> = [
@@ -30,6 +38,7 @@ const WRITABLE: ReadonlyArray<readonly [name: string, register: number, select: 
   ['EPC', 14, 0],
   ['PRId', 15, 0],
   ['EBase', 15, 1],
+  ['Config', 16, 0],
   ['Config1', 16, 1],
   ['Config2', 16, 2],
   ['Config3', 16, 3],
@@ -95,6 +104,46 @@ function addInterrupts(list: CaseList): void {
   }
 }
 
+/** Count stands still while Cause.DC is set; writing Compare takes the timer's interrupt back. */
+function addTimer(list: CaseList, count: number): void {
+  const stop = [mtc0(4, CAUSE), EHB, mtc0(5, COUNT), EHB, mfc0(6, COUNT), mfc0(7, COUNT), mtc0(0, CAUSE), EHB]
+  for (let index = 0; index < count; index++) list.add('mtc0', 'Count with Cause.DC', stop, { gpr: { 4: CAUSE_DC } })
+  const wait = [mfc0(5, CAUSE), word('and', { s: 5, t: 6, d: 5 }), word('beq', { s: 5, t: 0, i: -3 }), 0]
+  const fire = [mfc0(4, COUNT), word('addiu', { s: 4, t: 4, i: 1000 }), mtc0(4, COMPARE), ...wait]
+  const after = [mtc0(4, COMPARE), EHB, mfc0(7, CAUSE), word('and', { s: 7, t: 6, d: 7 }), word('addu', { d: 4 })]
+  list.add('mtc0', 'timer', [...fire, ...after], { gpr: { 6: CAUSE_IP7 } })
+}
+
+/** Exceptions at exception level, at error level, by relocated vectors, and the ways out. */
+function addLevels(list: CaseList): void {
+  const level = (bit: number): number => STATUS_KERNEL | bit
+  const enter = [mtc0(4, STATUS), EHB]
+  const load = word('lw', { s: 5, t: 6, i: 0 })
+  for (const address of [0x00400000, 0xc0000000, 0x00000001, 0x80000002]) {
+    for (const bit of [STATUS_EXL, STATUS_ERL]) {
+      const gpr = { 4: level(bit), 5: address }
+      list.add('lw', `lw at Status level ${bit}`, [...enter, load], { gpr, clearTlb: true })
+    }
+  }
+  const low = { gpr: { 4: level(STATUS_ERL), 5: list.data & 0x1fffffff }, clearTlb: true }
+  list.add('lw', 'lw from kuseg, unmapped', [...enter, load], low)
+  for (const instruction of [word('syscall'), word('break'), word('teq'), 0x60000000]) {
+    list.add('mtc0', 'exception at EXL', [...enter, 0, instruction], { gpr: { 4: level(STATUS_EXL) } })
+    const relocate = { gpr: { 4: 0x80000000 + RELOCATED_EBASE } }
+    list.add('mtc0', 'exception with EBase', [mtc0(4, 15, 1), EHB, instruction], relocate)
+  }
+  for (const [bit, register] of [
+    [STATUS_EXL, EPC],
+    [STATUS_ERL, ERROR_EPC],
+    [STATUS_EXL | STATUS_ERL, ERROR_EPC],
+  ] as const) {
+    const leave = [...enter, mtc0(5, register), EHB, word('eret'), word('addiu', { s: 6, t: 6, i: 1 }), END, END]
+    list.add('eret', `eret at level ${bit}`, leave, { gpr: { 4: level(bit), 5: list.slot + 28 } })
+  }
+  const broken = [word('ll', { s: 5, t: 6 }), ...enter, mtc0(7, EPC), EHB, word('eret'), 0, word('sc', { s: 5, t: 6 })]
+  list.add('eret', 'eret breaks the link', broken, { gpr: { 4: level(STATUS_EXL), 5: list.data, 7: list.slot + 28 } })
+}
+
 /** Writes a TLB entry from registers 4 to 8, at an index below 16. */
 const WRITE_ENTRY = [mtc0(4, ENTRY_HI), mtc0(5, ENTRY_LO0), mtc0(6, ENTRY_LO1), mtc0(7, PAGE_MASK), mtc0(8, INDEX), EHB]
 const PAGE_MASKS = [0, 0x6000, 0x1e000, 0x7e000, 0x1fe000, 0x7fe000, 0x1ffe000]
@@ -149,7 +198,7 @@ function addMapped(list: CaseList, write: 'tlbwi' | 'tlbwr'): void {
   // Even and odd page both lead to the page, of its size, in which the data stands.
   const offset = (list.data & (pageBytes - 1)) + (source.oneIn(2) ? pageBytes : 0)
   const base = ((entry[4]! & ~(entry[7]! | 0x1fff)) + offset) >>> 0
-  const access = source.pick(['lw', 'sw', 'lb', 'sb', 'll', 'sc', 'lwl', 'swr'] as const)
+  const access = source.pick(['lw', 'sw', 'lb', 'sb', 'll', 'sh', 'lwl', 'swr'] as const)
   const { word: instruction, name } = list.instruction(access, { s: 13, i: source.below(8) * 4, t: 14 })
   const asid = source.oneIn(3) ? [mtc0(9, ENTRY_HI), EHB] : []
   const gpr = { ...entry, 9: source.below(4), 13: base }
@@ -247,6 +296,8 @@ export function addSystemCases(list: CaseList, casesPerEncoding: number): void {
   addRegisters(list, Math.ceil(casesPerEncoding / 4))
   addStatusAndCause(list, casesPerEncoding)
   addInterrupts(list)
+  addTimer(list, casesPerEncoding)
+  addLevels(list)
   addTlb(list, casesPerEncoding * 2)
   addUserModes(list)
   addRdhwr(list)

@@ -5,7 +5,7 @@
  * the slot; the slot ends in an exception, its own or a `break`; the handler stores all registers back into the record,
  * and the next case begins. The last one resets the board, which stops QEMU and our own runner alike.
  *
- *     physical 0x0000    exception vectors, each: say which, go to the handler
+ *     physical 0x0000    exception vectors, each: say which, go to the handler; one more at 0x4180
  *              0x1000    the harness's variables: see `VARIABLES`
  *              0x100000  the harness, the handler
  *              0x200000  code slots, SLOT_BYTES each
@@ -65,11 +65,15 @@ export const CP0_REGISTERS = [
 
 export type Cp0Name = (typeof CP0_REGISTERS)[number]['name']
 
+/** A second base for the exception vectors, for EBase. */
+export const RELOCATED_EBASE = 0x4000
+
 /** Where an exception came in, as `Outcome.vector`. */
 export const VECTORS = [
   { name: 'TLB refill', address: KSEG0 },
   { name: 'general', address: KSEG0 + 0x180 },
   { name: 'interrupt', address: KSEG0 + 0x200 },
+  { name: 'relocated', address: KSEG0 + RELOCATED_EBASE + 0x180 },
 ] as const
 
 /** One test case. What is not given is 0, Status 0x30000000 (kernel, both coprocessors usable). */
@@ -168,9 +172,10 @@ function emitNext(a: Assembler): void {
   a.emit('sw', { t: T0, s: K0, i: VARIABLE.slot }).emit('mtc0', { t: T0, d: 14 })
 }
 
-/** Fills the TLB with entries that map nothing, and keeps the timer from firing. */
+/** Keeps the timer from firing, puts the vectors back, fills the TLB with entries that map nothing. */
 function emitQuiet(a: Assembler): void {
   a.emit('mfc0', { t: T0, d: 9 }).emit('addiu', { s: T0, t: T0, i: -1 }).emit('mtc0', { t: T0, d: 11 })
+  a.emit('lui', { t: T0, i: KSEG0 >>> 16 }).emit('mtc0', { t: T0, d: 15, e: 1 })
   a.emit('lw', { t: T0, s: K1, i: RECORD.clearTlb })
   a.branch('beq', { s: T0, t: 0 }, 'cleared').nop()
   a.emit('mtc0', { t: 0, d: 2 }).emit('mtc0', { t: 0, d: 3 }).emit('mtc0', { t: 0, d: 5 })

@@ -273,9 +273,12 @@ export class Mips implements Isa {
     this.#set(S.COUNT, this.#countStopped ? value : (value - (this.#ticks(now) % COUNT_PERIOD)) | 0)
   }
 
-  /** Sets when Count next equals Compare; equal already means now. */
+  /**
+   * Sets when Count next becomes equal to Compare. If it is equal already, that is a full round away: Linux tries the
+   * timer by writing to Compare what it just read from Count, and expects the interrupt to go away.
+   */
   #setTimer(now: Vt): void {
-    const wait = (this.#get(S.COMPARE) - this.#count(now)) >>> 0
+    const wait = (this.#get(S.COMPARE) - this.#count(now)) >>> 0 || COUNT_PERIOD
     this.timerDue = this.#countStopped ? NEVER : (this.#ticks(now) + wait) * this.#countNs
     this.#x.breakAfterInstruction()
   }
