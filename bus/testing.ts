@@ -1,11 +1,14 @@
 /**
- * A bench for one device: its registers, lines, timer and guest memory in a test's hands, with no board and no CPU.
- * Tests import this file; nothing else does.
+ * What tests import, and nothing else does. Here: a bench for one device, with its registers, lines, timer and guest
+ * memory in a test's hands, and no board and no CPU. Beside it: a CPU that runs a list, and a board of small devices.
  */
 import assert from 'node:assert/strict'
 import type { AccessRequest, DeviceModel, Region, Request } from './device.ts'
 import { type Answer, DeviceHost, type HostState, type QueuedEffect } from './device-host.ts'
 import { type AccessSize, type Data, type MapRegion, type Payload, SYSTEM_MEMORY, type Vt } from './message.ts'
+
+export { type Instruction, type Mapping, type Program, ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
+export { AT, TEST_LOADS, testBoard } from './testing-board.ts'
 
 /** What a device drove, and when. */
 export interface LineChange {
