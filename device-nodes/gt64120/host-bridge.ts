@@ -30,7 +30,7 @@ export function gtHostBridge(): ConfigSpace {
       pciCommand.SERR_ENABLE,
     interruptPin: 1,
     registers: [
-      { name: 'CacheLine', offset: pciHeader.CACHE_LINE_SIZE, size: 1, writable: 0xff, initial: 7 },
+      { name: 'CacheLine', offset: pciHeader.CACHE_LINE_SIZE, size: 1, writable: 0xff },
       { name: 'Latency', offset: pciHeader.LATENCY_TIMER, size: 1, writable: 0xff },
       { name: 'SCS[1:0]* BAR', offset: 0x10, size: 4, initial: 0x00000000 | PREFETCHABLE, writable: BANK_16_MIB },
       { name: 'SCS[3:2]* BAR', offset: 0x14, size: 4, initial: 0x01000000 | PREFETCHABLE, writable: BANK_16_MIB },
