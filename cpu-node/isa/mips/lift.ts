@@ -39,6 +39,8 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
     const outcome = liftOne(at, window, pc, true)
     b.put(IN_DELAY_SLOT, b.const(0))
     const target = b.get(BRANCH_TARGET)
+    // Where a run was cut is no part of the state: a target that has been used leaves no trace.
+    b.put(BRANCH_TARGET, b.const(0))
     return b.finish(pc, 4, afterDelaySlot(b, outcome, { kind: 'indirect', target }))
   }
   let next = pc

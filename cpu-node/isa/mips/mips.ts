@@ -220,6 +220,7 @@ export class Mips implements Isa {
     const base = (status & Status.BEV) !== 0 ? 0xbfc0_0200 : this.#get(S.EBASE) & ~0xfff
     this.#set(S.PC, (base + vector) | 0)
     this.#set(S.IN_DELAY_SLOT, 0)
+    this.#set(S.BRANCH_TARGET, 0)
     this.#set(S.WAITING, 0)
     this.#statusChanged()
   }
