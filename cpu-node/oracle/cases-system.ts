@@ -104,14 +104,17 @@ function addInterrupts(list: CaseList): void {
   }
 }
 
+/** So many that a slow host does not let Count pass by before Compare is written: QEMU would then wait for it to wrap. */
+const TIMER_TICKS = 2_000_000
+
 /** Count stands still while Cause.DC is set; writing Compare takes the timer's interrupt back. */
 function addTimer(list: CaseList, count: number): void {
   const stop = [mtc0(4, CAUSE), EHB, mtc0(5, COUNT), EHB, mfc0(6, COUNT), mfc0(7, COUNT), mtc0(0, CAUSE), EHB]
   for (let index = 0; index < count; index++) list.add('mtc0', 'Count with Cause.DC', stop, { gpr: { 4: CAUSE_DC } })
   const wait = [mfc0(5, CAUSE), word('and', { s: 5, t: 6, d: 5 }), word('beq', { s: 5, t: 0, i: -3 }), 0]
-  const fire = [mfc0(4, COUNT), word('addiu', { s: 4, t: 4, i: 1000 }), mtc0(4, COMPARE), ...wait]
+  const fire = [mfc0(4, COUNT), word('addu', { s: 4, t: 8, d: 4 }), mtc0(4, COMPARE), ...wait]
   const after = [mtc0(4, COMPARE), EHB, mfc0(7, CAUSE), word('and', { s: 7, t: 6, d: 7 }), word('addu', { d: 4 })]
-  list.add('mtc0', 'timer', [...fire, ...after], { gpr: { 6: CAUSE_IP7 } })
+  list.add('mtc0', 'timer', [...fire, ...after], { gpr: { 6: CAUSE_IP7, 8: TIMER_TICKS } })
 }
 
 /** Exceptions at exception level, at error level, by relocated vectors, and the ways out. */
