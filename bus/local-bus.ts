@@ -129,8 +129,8 @@ export class LocalBus {
   #chainIcount = -1
   #chainVt = -1
   #chainLength = 0
-  #isOn = false
-  #resetAsked = false
+  /** The first reset is power-on. */
+  #resetAsked = true
   #stopAsked: StopReason | undefined
   #stopped: StopReason | undefined
   /** What bounds the CPU besides timers and the grid: the slice's end and the positions to stop at. */
@@ -191,7 +191,6 @@ export class LocalBus {
     const { clock, cpu, cpuSide } = this.machine
     const until = options.until ?? []
     const sliceEnd = this.icount + options.maxInstructions
-    if (!this.#isOn) this.#powerOn()
     let isIdle = false
     for (let boundaries = 0; ; boundaries++) {
       if (this.#stopped !== undefined) return { state: 'stopped', reason: this.#stopped }
@@ -220,7 +219,7 @@ export class LocalBus {
   /** The state of all but memory. Only between slices. */
   save(): BusState {
     const { clock, cpu, cpuSide } = this.machine
-    assert(this.#isOn && this.#queue.length === 0 && !this.#resetAsked && this.#stopAsked === undefined)
+    assert(this.#queue.length === 0 && !this.#resetAsked && this.#stopAsked === undefined)
     return {
       idleNs: clock.idleNs,
       nextGrid: this.#nextGrid,
@@ -250,7 +249,7 @@ export class LocalBus {
     this.#gridIcount = state.gridIcount
     this.#segmentEntries = state.segmentEntries
     this.#entryCount = state.entryCount
-    this.#isOn = true
+    this.#resetAsked = false
   }
 
   /** Does all that is due at this position. Returns whether anything happened that an idle CPU might notice. */
@@ -302,7 +301,6 @@ export class LocalBus {
   /** Power-on, or a reset that a device asked for: the CPU first, then the devices in the board's order. */
   #powerOn(): void {
     const icount = this.icount
-    this.#isOn = true
     this.#resetAsked = false
     this.#log(BUS, CPU, { kind: 'reset' })
     this.machine.resetCpu()

@@ -62,8 +62,12 @@ function typist(vt: number, text: string): WorldSource {
   }
 }
 
+const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'ananke-'))
+t.teardown(() => fs.rmSync(scratch, { recursive: true }))
+let directories = 0
+
 function directory(name: string): string {
-  return path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ananke-')), `${name}.ank`)
+  return path.join(scratch, `${name}${directories++}.ank`)
 }
 
 function newRecording(at: string, board = testBoard()): RecordingWriter {
@@ -196,6 +200,21 @@ t.test('an entry that is left out or doubled is caught by full, and hangs nothin
   }
 })
 
+t.test('segments: the hash of memory is compared', async (t) => {
+  const program: Record<number, Program[number]> = { 2500: write(AT.power, 0) }
+  for (let icount = 0; icount < 2300; icount++) program[icount] = read(AT.gate)
+  const machine = spec(program)
+  const { at } = await record({ machine, sources: [] })
+  const segment = [...Recording.open(at).entries()].findIndex(({ payload }) => payload.kind === 'segment')
+  t.ok(segment > 4096)
+  for (const mode of ['cpu', 'full'] as const) {
+    t.match(await replay({ recording: Recording.open(at), machine, mode }), { state: 'agreed' })
+    const loads = [...TEST_LOADS, { memory: 'ram', offset: 0x8000, bytes: Uint8Array.of(1) }]
+    const found = diverged(await replay({ recording: Recording.open(at), machine: { ...machine, loads }, mode }))
+    t.match(found, { node: 'cpu', entry: segment, expected: { payload: { kind: 'segment' } } })
+  }
+})
+
 t.test('another program, or another model, diverges where it does', async (t) => {
   const { at } = await record()
   const recording = Recording.open(at)
@@ -296,6 +315,7 @@ t.test('ends: limits, aborts, sleeping for ever; all replay to the same digest',
     ['limit', busy, { limits: { vt: 123_456 } }],
     ['limit', asleep, { limits: { vt: 5_500 } }],
     ['failed', asleep, {}],
+    ['quit', busy, { signal: AbortSignal.abort() }],
     ['quit', busy, { signal: controller.signal, onProgress: () => controller.abort() }],
     [
       'quit',

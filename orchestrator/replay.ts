@@ -77,10 +77,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const runner = makeRunner(options)
   const meter = new SliceMeter()
   const summary = (digest?: string) => {
-    const { icount: instructions, vt } = runner.position()
+    const { icount: instructions, vt, pc } = runner.position()
+    const ranCpu = pc !== undefined
     const { journalBytes } = recording
     const ms = hostMs() - startMs
-    return summarize({ instructions, vt, hostMs: ms, journalBytes, ...(digest !== undefined && { digest }) })
+    return summarize({ instructions, vt, hostMs: ms, journalBytes, ranCpu, ...(digest !== undefined && { digest }) })
   }
   try {
     for (;;) {

@@ -8,7 +8,7 @@ export interface RunSummary {
   instructions: number
   virtualSeconds: number
   hostSeconds: number
-  /** Million guest instructions a host second. */
+  /** Million guest instructions a host second; 0 where no CPU ran. */
   mips: number
   /** Bytes of the journal on disk; 0 for a run that keeps none. */
   journalBytes: number
@@ -22,15 +22,17 @@ export interface SummaryInput {
   vt: Vt
   hostMs: number
   journalBytes: number
+  /** Whether a CPU ran them. Default: yes. */
+  ranCpu?: boolean
   digest?: string
 }
 
-export function summarize({ instructions, vt, hostMs, journalBytes, digest }: SummaryInput): RunSummary {
+export function summarize({ instructions, vt, hostMs, journalBytes, ranCpu = true, digest }: SummaryInput): RunSummary {
   return {
     instructions,
     virtualSeconds: vt / 1e9,
     hostSeconds: hostMs / 1e3,
-    mips: hostMs > 0 ? instructions / hostMs / 1e3 : 0,
+    mips: ranCpu && hostMs > 0 ? instructions / hostMs / 1e3 : 0,
     journalBytes,
     bytesPer1000Instructions: instructions > 0 ? (journalBytes * 1000) / instructions : 0,
     ...(digest !== undefined && { digest }),
