@@ -1,6 +1,7 @@
 /** Compares what QEMU and this CPU left of each case. */
+import { Decoder } from '../isa/decoder.ts'
 import { fieldOf } from '../isa/encoding.ts'
-import { encodingOf } from './assembler.ts'
+import { encodings } from '../isa/mips/encodings.ts'
 import { type Difference, differences } from './differences.ts'
 import { type Case, isMissing, type Outcome, readOutcome } from './harness.ts'
 
@@ -25,18 +26,20 @@ function show(value: unknown): string {
   return typeof value === 'number' || typeof value === 'bigint' ? `0x${value.toString(16)}` : String(value)
 }
 
-/** The registers that the instruction under test names, as the case was given them. */
+const decoder = new Decoder(encodings)
+
+/** The registers that a case's instructions name, as it was given them. */
 function inputs(test: Case): string {
-  const shown = [`Status=${show(test.status)} FCSR=${show(test.fcsr)} HI=${show(test.hi)} LO=${show(test.lo)}`]
-  const { fields, mask, match } = encodingOf(test.mnemonic)
-  const word = test.code.find((candidate) => (candidate & mask) >>> 0 === match)
-  for (const letter of Object.keys(fields)) {
-    if (word === undefined) break
-    const register = fieldOf(encodingOf(test.mnemonic), letter, word)
-    if ('std'.includes(letter)) shown.push(`$${register}=${show(test.gpr.get(register) ?? 0)}`)
-    if ('RSTD'.includes(letter)) shown.push(`$f${register}=${show(test.fpr.get(register))}`)
+  const shown = new Set([`Status=${show(test.status)} FCSR=${show(test.fcsr)} HI=${show(test.hi)} LO=${show(test.lo)}`])
+  for (const word of test.code) {
+    const encoding = decoder.decode(word)
+    for (const letter of Object.keys(encoding?.fields ?? {})) {
+      const register = fieldOf(encoding!, letter, word)
+      if ('std'.includes(letter)) shown.add(`$${register}=${show(test.gpr.get(register) ?? 0)}`)
+      if ('RSTD'.includes(letter)) shown.add(`$f${register}=${show(test.fpr.get(register) ?? 0n)}`)
+    }
   }
-  return shown.join(' ')
+  return [...shown].join(' ')
 }
 
 export function compareRecords(

@@ -12,6 +12,7 @@ import { addControlCases } from './cases-control.ts'
 import { addFloatCases } from './cases-float.ts'
 import { addIntegerCases } from './cases-integer.ts'
 import { addMemoryCases, addWideMemoryCases } from './cases-memory.ts'
+import { addSequenceCases } from './cases-sequence.ts'
 import { addSystemCases } from './cases-system.ts'
 import { compareRecords } from './compare.ts'
 import { differences } from './differences.ts'
@@ -28,6 +29,7 @@ function usualCases(): CaseList {
   addMemoryCases(list, CASES)
   addFloatCases(list, CASES, false)
   addSystemCases(list, CASES)
+  addSequenceCases(list, 20 * CASES)
   return list
 }
 
