@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type RunResult, type Vt } from '../bus/mod.ts'
 import { type CodeBlock, CodeCache, type CodePage, instructionAt } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
-import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
+import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf, swapBytes } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { BACKING_BASE, GuestMemory, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE, STATE_BYTES, TLB_BASE } from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
@@ -425,7 +425,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
         return 0
       }
       this.#limitMayBeNearer()
-      return value | 0
+      return this.#atPort(value, width) | 0
     }
     if (kind === 'read') this.#softTlb.fillRead(address, this.#isa.context(), page)
     const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
@@ -442,7 +442,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (this.trap.pending) return
     const page = this.#memory.writablePage(physical)
     if (page < 0) {
-      const unsigned = width === 32 ? value >>> 0 : value & (2 ** width - 1)
+      const unsigned = this.#atPort(width === 32 ? value : value & (2 ** width - 1), width) >>> 0
       if (!this.#port!.write(physical, (width / 8) as 1 | 2 | 4, unsigned)) this.#isa.busError(address, 'write')
       this.#limitMayBeNearer()
       return
@@ -454,6 +454,15 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     else this.#memory.words[byte >>> 2] = value
     if (this.#memory.hasCode(page)) this.#codeWritten(byte - BACKING_BASE, width / 8)
     else this.#softTlb.fillWrite(address, this.#isa.context(), page)
+  }
+
+  /**
+   * The IR's loads and stores are little-endian, and a big-endian ISA's code swaps around them; the port takes and gives
+   * values as the guest's registers hold them.
+   */
+  #atPort(value: number, width: 8 | 16 | 32): number {
+    if (!this.#isa.bigEndian || width === 8) return value
+    return width === 16 ? ((value & 0xff) << 8) | ((value >>> 8) & 0xff) : swapBytes(value)
   }
 
   physicalAddress(address: number, kind: AccessKind): number {

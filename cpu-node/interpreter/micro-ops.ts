@@ -319,7 +319,7 @@ export function makeHotLoop(inputs: LoopInputs, pcSlot: number): HotLoop {
   return make(inputs, swapBytes, populationCount) as HotLoop
 }
 
-function swapBytes(word: number): number {
+export function swapBytes(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }
 
