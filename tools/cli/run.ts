@@ -41,6 +41,12 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   // Standard output is for the result where a program reads it.
   const screen = words.json ? process.stderr : process.stdout
   let place = { instructions: 0, vt: 0 }
+  // A guest prints single characters; they are shown together, slice by slice.
+  let printed: Uint8Array[] = []
+  const show = () => {
+    if (printed.length > 0) screen.write(Buffer.concat(printed))
+    printed = []
+  }
   const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
   const seat =
     request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
@@ -55,13 +61,15 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
       ...(recording !== undefined && { recording }),
       signal: interruption.signal,
       onOutput: (src, bytes) => {
-        if (src === console) screen.write(bytes)
+        if (src === console) printed.push(bytes)
       },
       onProgress: (now) => {
         place = now
+        show()
         if (!screen.isTTY) meter.update(`${words.output === undefined ? 'running' : 'recording'} ${request.guest}`, now)
       },
     })
+    show()
     progress.clear()
     seat.detach()
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)

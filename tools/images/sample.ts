@@ -54,3 +54,32 @@ export function cpioArchive(files: Readonly<Record<string, string>>): Uint8Array
 function padded(text: string): Buffer {
   return Buffer.from(text + '\0'.repeat(-text.length & 3), 'latin1')
 }
+
+/** A bare-metal program for the `dma-test` board, assembled by hand: addresses are those of device-nodes/boards/dma-test.ts. */
+export function bareMetal(program: 'hello' | 'chatter', endian: 'little' | 'big' = 'little'): Uint8Array {
+  const load = (register: number, value: number) => [
+    ((0x3c00 | register) << 16) | (value >>> 16), // lui
+    ((0x3400 | (register << 5) | register) << 16) | (value & 0xffff), // ori
+  ]
+  const store = (value: number, base: number) => (0xac00 | (base << 5) | value) << 16 // sw
+  const [uart, character, power, off] = [8, 9, 10, 11]
+  const print = (text: string) =>
+    [...text].flatMap((letter) => [...load(character, letter.charCodeAt(0)), store(character, uart)])
+  const start = load(uart, 0xbf000900)
+  const words =
+    program === 'hello'
+      ? [
+          ...start,
+          ...print('hello\r\n'),
+          ...load(power, 0xbf000000),
+          ...load(off, 0xff),
+          store(off, power),
+          0x1000ffff,
+          0,
+        ]
+      : [...start, ...print('x'), 0x1000fffe, 0] // branch to the store
+  const content = new Uint8Array(words.length * 4)
+  const view = new DataView(content.buffer)
+  for (const [index, word] of words.entries()) view.setUint32(index * 4, word >>> 0, endian === 'little')
+  return elfFile({ endian, content })
+}
