@@ -7,6 +7,8 @@ import { watchStandardOutput } from './output.ts'
 import { makeProgram } from './program.ts'
 
 watchStandardOutput()
+// A limit on the size of files is met like a full disk, by the write that fails.
+process.on('SIGXFSZ', () => {})
 try {
   await makeProgram().parseAsync()
 } catch (error) {

@@ -1,0 +1,174 @@
+/**
+ * Bad input: each gives one clear line, the right exit status, and loses nothing.
+ */
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { sha256 } from '../../replay-store/mod.ts'
+import { bareMetal, cpioArchive, elfFile } from '../images/sample.ts'
+import { type AnankeOptions, ananke, type Outcome, said } from './testing.ts'
+
+/** Runs a command line that must fail, and checks that it fails as a person would like. */
+async function refused(
+  t: Test,
+  args: readonly string[],
+  expected: { status: number; line: RegExp },
+  options: AnankeOptions = {},
+): Promise<Outcome> {
+  const outcome = await ananke(args, options)
+  const what = `ananke ${args.join(' ')}`
+  t.equal(outcome.status, expected.status, what)
+  t.equal(said(outcome).length, 1, `one line: ${outcome.stderr}`)
+  t.match(said(outcome)[0], expected.line)
+  t.notMatch(outcome.stderr, /^\s+at /m, 'no stack trace')
+  return outcome
+}
+
+/** A directory with the given files; gives a function from a name to its path. */
+function files(t: Test, contents: Readonly<Record<string, string | Uint8Array>>): (name: string) => string {
+  const directory = t.testdir()
+  for (const [name, bytes] of Object.entries(contents)) writeFileSync(join(directory, name), bytes)
+  return (name) => join(directory, name)
+}
+
+t.test('words that make no sense are wrong usage', async (t) => {
+  const at = files(t, { hello: bareMetal('hello') })
+  const kernel = ['--kernel', at('hello')]
+  const cases: readonly [string[], RegExp][] = [
+    [['bot'], /unknown command 'bot'/],
+    [['boot'], /^nothing to boot: name a guest, such as debian-mipsel, or a kernel with --kernel$/],
+    [['boot', 'debian-vax'], /^no guest is named 'debian-vax'; there is debian-mipsel/],
+    [['boot', 'debian-mipsel', '--colour'], /unknown option '--colour'/],
+    [['boot', ...kernel, '--machine', 'pdp11'], /^no machine is called 'pdp11'; there is malta/],
+    [['boot', ...kernel, '--memory', 'lots'], /^'lots' is no memory size; write it as 256M or 1G$/],
+    [['boot', ...kernel, '--memory', '3G'], /at most 2048 MiB/],
+    [['boot', ...kernel, '--rtc', 'noon'], /^'noon' is no time; /],
+    [['boot', ...kernel, '--machine', 'dma-test', '--append', 'x'], /hands no command line/],
+    [['record', ...kernel], /'-o, --output <recording>' not specified/],
+    [['replay', at('a.ank'), '--mode', 'gpu'], /^'gpu' is no mode; there is cpu, full, and device:NAME$/],
+    [['replay', at('a.ank'), '--until', 'soon'], /^'soon' is no instruction count for --until/],
+  ]
+  for (const [args, line] of cases) await refused(t, args, { status: 2, line })
+})
+
+t.test('files that are not there, or not what they should be', async (t) => {
+  const whole = elfFile({ content: new Uint8Array(5000) })
+  const initrd = gzipSync(cpioArchive({ init: 'x'.repeat(1000) }))
+  const at = files(t, {
+    empty: '',
+    'x86-64': elfFile({ bits: 64, machine: 62 }),
+    'cut-kernel': whole.subarray(0, 3000),
+    'cut-kernel.gz': gzipSync(whole).subarray(0, 40),
+    text: 'hello',
+    kernel: whole,
+    initrd,
+    'cut-initrd': initrd.subarray(0, initrd.length - 10),
+    huge: elfFile({ bssBytes: 300 << 20 }),
+  })
+  const kernels: readonly [string, RegExp][] = [
+    ['none', /none: no such file; name the kernel's file with --kernel$/],
+    ['empty', /empty: the file is empty; /],
+    ['x86-64', /x86-64: a kernel for x86-64; this machine needs one for 32-bit MIPS$/],
+    ['cut-kernel', /cut-kernel: cut short: \d+ bytes of segment 0 are missing; fetch or copy it again$/],
+    ['cut-kernel.gz', /cut short or damaged \(gzip\); fetch or copy it again$/],
+    ['text', /text: not a kernel; hand over an ELF file/],
+    ['huge', /huge: needs memory up to 0x[0-9a-f]+, but it ends at 0x10000000; raise --memory$/],
+  ]
+  for (const [name, line] of kernels) {
+    await refused(t, ['record', '--kernel', at(name), '-o', at('a.ank')], { status: 1, line })
+  }
+  for (const [name, line] of [
+    ['none', /none: no such file; name the initrd's file with --initrd$/],
+    ['empty', /empty: the file is empty; /],
+    ['cut-initrd', /cut-initrd: cut short or damaged \(gzip\); fetch or copy it again$/],
+    ['text', /text: not an initrd; /],
+  ] as const) {
+    await refused(t, ['boot', '--kernel', at('kernel'), '--initrd', at(name)], { status: 1, line })
+  }
+  t.equal(existsSync(at('a.ank')), false, 'nothing was begun')
+})
+
+t.test('recordings that are none', async (t) => {
+  const at = files(t, { file: 'x', hello: bareMetal('hello') })
+  mkdirSync(at('foreign'))
+  writeFileSync(join(at('foreign'), 'manifest.json'), '{"name": "a web page"}\n')
+  const recording = at('a.ank')
+  t.equal((await ananke(['record', '--machine', 'dma-test', '--kernel', at('hello'), '-o', recording])).status, 0)
+
+  for (const command of ['replay', 'info', 'log']) {
+    await refused(t, [command, at('none')], {
+      status: 1,
+      line: /none does not exist. Give a directory that ananke record made/,
+    })
+  }
+  await refused(t, ['replay', at('foreign')], { status: 1, line: /foreign is not a recording: / })
+  await refused(t, ['replay', at('file')], { status: 1, line: /file/ })
+  await refused(t, ['diff', recording, at('none')], { status: 1, line: /none/ })
+  await refused(t, ['replay', recording, '--mode', 'device:uart7'], { status: 1, line: /no device uart7. It has: / })
+  await refused(t, ['record', '--machine', 'dma-test', '--kernel', at('hello'), '-o', recording], {
+    status: 1,
+    line: /a\.ank exists\. Remove it, or record under another name\.$/,
+  })
+  t.equal((await ananke(['replay', recording, '--verify'])).status, 0, 'the one that exists is as it was')
+
+  const manifest = join(recording, 'manifest.json')
+  const text = readFileSync(manifest, 'utf8')
+  const newer = text.slice(0, text.lastIndexOf(',\n  "checksum"')).replace('"formatVersion": 1', '"formatVersion": 99')
+  writeFileSync(manifest, `${newer},\n  "checksum": "${sha256(Buffer.from(newer))}"\n}\n`)
+  await refused(t, ['replay', recording], { status: 1, line: /format version 99; this Ananke reads up to 1\. / })
+})
+
+t.test('input scripts', async (t) => {
+  const at = files(t, {
+    hello: bareMetal('hello'),
+    chatter: bareMetal('chatter'),
+    wrong: 'expect hello\nsned x\n',
+    never: 'limit 0.002\nexpect login:\nquit\n',
+  })
+  const boot = (...words: string[]) => ['boot', '--machine', 'dma-test', ...words]
+  await refused(t, boot('--kernel', at('hello'), '--input', at('none')), { status: 1, line: /none: no such file; / })
+  await refused(t, boot('--kernel', at('hello'), '--input', at('wrong')), {
+    status: 1,
+    line: /wrong:2: "sned" is no word of a script; a line is: expect TEXT/,
+  })
+  const record = [
+    'record',
+    '--machine',
+    'dma-test',
+    '--kernel',
+    at('chatter'),
+    '--input',
+    at('never'),
+    '-o',
+    at('a.ank'),
+  ]
+  const line = /never:2: the console did not print "login:" within 0\.002 virtual seconds; its last lines were: .*xxx/
+  await refused(t, record, { status: 1, line })
+  t.equal((await ananke(['replay', at('a.ank'), '--mode', 'full', '--verify'])).status, 0, 'the recording is whole')
+})
+
+t.test('a disk that is full while recording', async (t) => {
+  const at = files(t, { chatter: bareMetal('chatter') })
+  const recording = at('a.ank')
+  // Files of at most 16 KiB: the limit takes effect as a full disk does, in the middle of a write.
+  const shellPrefix = "trap '' XFSZ; ulimit -f 16;"
+  const args = ['record', '--machine', 'dma-test', '--kernel', at('chatter'), '-o', recording]
+  await refused(t, args, { status: 1, line: /a\.ank.*(space|full|large|EFBIG)/i }, { shellPrefix })
+  const replayed = await ananke(['replay', recording, '--mode', 'full', '--verify'])
+  t.equal(replayed.status, 0, 'what was durable replays')
+  t.match(said(replayed), [/was cut off; its [\d,]+ whole entries agree$/])
+})
+
+t.test('a host without apt', async (t) => {
+  const at = files(t, {})
+  mkdirSync(at('bin'))
+  for (const program of ['sh', 'readlink', 'dirname']) {
+    const found = (process.env['PATH'] ?? '').split(':').find((directory) => existsSync(join(directory, program)))
+    symlinkSync(join(found!, program), join(at('bin'), program))
+  }
+  const env = { PATH: at('bin'), XDG_CACHE_HOME: at('cache') }
+  const line = /^no apt-get on this host to fetch debian-installer-\S+ with; boot images of your own with --kernel and/
+  await refused(t, ['boot', 'debian-mipsel'], { status: 1, line }, { env })
+  t.match((await ananke(['doctor'], { env })).stdout, /^apt +limited +no apt-get and no dpkg-deb; /m)
+})
