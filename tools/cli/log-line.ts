@@ -91,7 +91,7 @@ function plainWords(payload: Payload, dst: NodeName, owner: Names | undefined): 
     case 'dmaWrite':
       return `${memoryName(payload.target, owner)}${hex(payload.address, 8)} <- ${Buffer.from(payload.bytes).toString('hex')}`
     case 'map':
-      return `${owner?.regions[payload.region]?.name ?? payload.region} at ${payload.space} ${hex(payload.base, 8)}, ${payload.length} bytes, ${payload.mode}`
+      return mapWords(payload, owner?.regions[payload.region]?.name ?? `region ${payload.region}`)
     case 'grid':
       return `registers ${hex(payload.hash >>> 0, 8)}`
     case 'segment':
@@ -99,6 +99,11 @@ function plainWords(payload: Payload, dst: NodeName, owner: Names | undefined): 
     case 'stop':
       return payload.reason
   }
+}
+
+function mapWords({ space, base, length, mode }: Payload & { kind: 'map' }, region: string): string {
+  if (mode === 'off') return `${region} nowhere in ${space}`
+  return `${region} at ${space} ${hex(base, 8)}, ${length} bytes, ${mode}`
 }
 
 function registerName(access: Payload & { kind: 'read' | 'write' }, owner: Names | undefined): string {
@@ -113,7 +118,7 @@ function memoryName(target: number, owner: Names | undefined): string {
 
 function validity(validUntil: number): string {
   if (validUntil === 0) return ''
-  return validUntil === NEVER ? ', until written' : `, until ${vtText(validUntil)}`
+  return validUntil === NEVER ? ', until its next message' : `, until ${vtText(validUntil)}`
 }
 
 function hex(value: number, digits = 0): string {

@@ -2,8 +2,6 @@
  * Standard output and standard error, as the command line uses them: results on the one, progress and errors on the
  * other, and a reader who has gone away (`ananke log a.ank | head`) is no error.
  */
-import { once } from 'node:events'
-
 let readerGone = false
 
 /** Whether whoever read standard output has closed it. */
@@ -21,12 +19,10 @@ export function watchStandardOutput(): void {
   process.stderr.on('error', () => {})
 }
 
-/** Writes to standard output, and waits while its reader is slower than we are. */
+/** Writes to standard output, and waits until its reader has taken it or has gone away. */
 export async function print(text: string): Promise<void> {
-  if (readerGone || process.stdout.write(text)) return
-  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => {
-    readerGone = true
-  })
+  if (readerGone) return
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()))
 }
 
 export async function printLine(text: string): Promise<void> {
