@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type RunResult, type Vt } from '../bus/mod.ts'
-import { type CodeBlock, CodeCache, type CodePage, instructionAt } from './interpreter/code-cache.ts'
+import { ARENA_WORDS, type CodeBlock, CodeCache, type CodePage, instructionAt } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf, swapBytes } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
@@ -37,6 +37,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly #clock: Clock
   readonly #memory: GuestMemory
   readonly #softTlb: SoftTlb
+  readonly #codeShift: number
   readonly #code: CodeCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
@@ -55,7 +56,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #brokenOpcode = 0
   #flushRequested = false
 
-  constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number) {
+  /** `arenaWords` bounds the compiled code; what does not fit makes room by dropping all. */
+  constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, arenaWords: number = ARENA_WORDS) {
     this.#clock = clock
     this.#memory = new GuestMemory(backingBytes)
     const { buffer } = this.#memory
@@ -63,8 +65,9 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
     this.tlb = new Int32Array(buffer, TLB_BASE, (SOFT_TLB_BASE - TLB_BASE) / 4)
     this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
-    this.#code = new CodeCache(2)
     this.#isa = makeIsa(this, clock)
+    this.#codeShift = this.#isa.codeShift
+    this.#code = new CodeCache(this.#codeShift, arenaWords)
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
       forgetWriteTags: () => this.#softTlb.clearWrites(),
@@ -317,7 +320,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   next(link: number): number {
     const pc = this.#statePc
     const tag = (pc & ~OFFSET_MASK) | this.#context
-    if ((pc & 3) !== 0) {
+    const shift = this.#codeShift
+    if ((pc & ((1 << shift) - 1)) !== 0) {
       this.#linkSlot = 0
       return 0
     }
@@ -332,7 +336,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#page = this.#pageCache[entry]
       this.#pageTag = tag
     }
-    const ip = this.#page!.entries[(pc & OFFSET_MASK) >>> 2]!
+    const ip = this.#page!.entries[(pc & OFFSET_MASK) >>> shift]!
     if (ip !== 0 && linkSlot !== 0) this.#code.words[linkSlot] = ip
     this.#linkSlot = linkSlot
     return ip

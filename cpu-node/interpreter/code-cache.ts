@@ -7,7 +7,7 @@ import type { CompiledBlock } from './compile.ts'
 import { opcodeOf } from './micro-ops.ts'
 
 /** 64 MiB of micro-ops: some 600,000 blocks. */
-const ARENA_WORDS = 2 ** 24
+export const ARENA_WORDS = 2 ** 24
 const STALE = opcodeOf('stale')
 
 /** The code of one backing page, seen at one virtual page. */
@@ -35,15 +35,16 @@ export interface CodeBlock {
 }
 
 export class CodeCache {
-  readonly words = new Int32Array(ARENA_WORDS)
+  readonly words: Int32Array
   readonly #codeShift: number
   /** By backing page: the pages made from it. */
   readonly #pages = new Map<number, CodePage[]>()
   readonly #blocks = new Map<number, CodeBlock>()
   #end = 1
 
-  constructor(codeShift: number) {
+  constructor(codeShift: number, arenaWords: number) {
     this.#codeShift = codeShift
+    this.words = new Int32Array(arenaWords)
   }
 
   clear(): void {
@@ -57,7 +58,7 @@ export class CodeCache {
   }
 
   hasRoomFor(words: number): boolean {
-    return this.#end + words <= ARENA_WORDS
+    return this.#end + words <= this.words.length
   }
 
   /** The page's table, made empty if there is none. */

@@ -89,8 +89,8 @@ const rows = [
   ['bgtzl', '010111 sssss 00000 iiiii iiiii iiiiii', 's, b'],
 
   // COP0
-  ['mfc0', '010000 00000 ttttt ddddd 00000 000eee', 't, 0d, e'],
-  ['mtc0', '010000 00100 ttttt ddddd 00000 000eee', 't, 0d, e'],
+  ['mfc0', '010000 00000 ttttt ddddd 00000 000eee', 't, C0'],
+  ['mtc0', '010000 00100 ttttt ddddd 00000 000eee', 't, C0'],
   ['rdpgpr', '010000 01010 ttttt ddddd 00000 000000', 'd, t'],
   ['wrpgpr', '010000 01110 ttttt ddddd 00000 000000', 'd, t'],
   ['di', '010000 01011 ttttt 01100 00000 000000', 't'],
