@@ -1,0 +1,111 @@
+/**
+ * A CPU with some memory, code at the start of kseg0, and a port that a test answers: what the tests of this folder run.
+ */
+import assert from 'node:assert/strict'
+import { BUS_ERROR, Clock, type CpuPort } from '../bus/mod.ts'
+import { InterpretedCpu } from './cpu.ts'
+import { Mips } from './isa/mips/mips.ts'
+import { Assembler } from './oracle/assembler.ts'
+
+const RAM_BYTES = 0x8_0000
+const ROM_OFFSET = RAM_BYTES
+export const CODE_BASE = 0x8000_1000
+/** Device space: what a `TestPort` answers. */
+export const DEVICE_BASE = 0xb000_0000
+
+/** A port whose limit the test sets, and whose accesses it sees. */
+export class TestPort implements CpuPort {
+  limit = 0
+  onRead: (address: number, size: number) => number = () => BUS_ERROR
+  onWrite: (address: number, size: number, value: number) => boolean = () => false
+
+  read(address: number, size: 1 | 2 | 4): number {
+    return this.onRead(address, size)
+  }
+
+  write(address: number, size: 1 | 2 | 4, value: number): boolean {
+    return this.onWrite(address, size, value)
+  }
+}
+
+export interface TestMachine {
+  cpu: InterpretedCpu
+  port: TestPort
+  clock: Clock
+  /** Runs until the CPU stands before instruction `icount` of the program, or is idle. */
+  runTo(icount: number): void
+  /** A word of RAM. */
+  peek(address: number): number
+  /** A guest register. */
+  gpr(register: number): number
+}
+
+export interface TestMachineOptions {
+  endian?: 'little' | 'big'
+  /** Code at the general exception vector, 0x80000180. */
+  handler?: (at: Assembler) => unknown
+  arenaWords?: number
+}
+
+/** The boot ROM's instructions before the program: icount 0 of a test is the program's first. */
+const BOOT_INSTRUCTIONS = 5
+
+/** A machine about to run `program`, in kernel mode with interrupts off, BEV clear and the FPU on. */
+export function testMachine(program: (at: Assembler) => unknown, options: TestMachineOptions = {}): TestMachine {
+  const { endian = 'little', handler, arenaWords } = options
+  const clock = new Clock(8, 1_000_000)
+  const cpu = new InterpretedCpu(
+    (execution) => new Mips(execution, clock, endian),
+    clock,
+    RAM_BYTES + 0x1000,
+    arenaWords,
+  )
+  cpu.mapMemory(0, RAM_BYTES, 0, 'ram')
+  cpu.mapMemory(0x1fc0_0000, 0x1000, ROM_OFFSET, 'rom')
+  const load = (offset: number, words: readonly number[]) => {
+    const bytes = new Uint8Array(4 * words.length)
+    const view = new DataView(bytes.buffer)
+    for (const [index, word] of words.entries()) view.setUint32(4 * index, word, endian === 'little')
+    cpu.writeBacking(offset, bytes)
+  }
+  const boot = new Assembler(0xbfc0_0000)
+  boot
+    .emit('lui', { t: 26, i: 0x2000 })
+    .emit('mtc0', { t: 26, d: 12 })
+    .emit('lui', { t: 26, i: CODE_BASE >>> 16 })
+  boot
+    .emit('ori', { s: 26, t: 26, i: CODE_BASE & 0xffff })
+    .emit('jr', { s: 26 })
+    .emit('ori', { t: 26, i: 0 })
+  load(ROM_OFFSET, boot.finish())
+  const code = new Assembler(CODE_BASE)
+  program(code)
+  load(CODE_BASE & 0x1fff_ffff, code.finish())
+  const vector = new Assembler(0x8000_0180)
+  handler?.(vector)
+  load(0x180, vector.finish())
+
+  const port = new TestPort()
+  const machine: TestMachine = {
+    cpu,
+    port,
+    clock,
+    runTo(icount) {
+      port.limit = icount + BOOT_INSTRUCTIONS + 1
+      cpu.run(port)
+    },
+    peek(address) {
+      const bytes = cpu.readBacking(address & 0x1fff_ffff, 4)
+      return new DataView(bytes.buffer).getUint32(0, endian === 'little')
+    },
+    gpr: (register) => cpu.state[register]! >>> 0,
+  }
+  machine.runTo(0)
+  assert.equal(cpu.pc, CODE_BASE)
+  return machine
+}
+
+/** Instructions of the program begun so far. */
+export function position(machine: TestMachine): number {
+  return machine.cpu.icount - BOOT_INSTRUCTIONS - 1
+}
