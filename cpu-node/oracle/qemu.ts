@@ -58,27 +58,35 @@ interface Dump {
 /** Speaks QMP: waits for the reset that ends the program, has memory saved, quits. */
 async function drive(endian: 'little' | 'big', cpu: string, kernel: string, results: Dump): Promise<void> {
   const machine = ['-M', 'malta', '-cpu', cpu, '-m', '256', '-display', 'none', '-vga', 'none', '-nic', 'none']
-  const control = ['-serial', 'none', '-qmp', 'stdio', '-action', 'reboot=shutdown,shutdown=pause']
+  const control = ['-S', '-serial', 'none', '-qmp', 'stdio', '-action', 'reboot=shutdown,shutdown=pause']
   const qemu = spawn(EXECUTABLES[endian], [...machine, ...control, '-kernel', kernel], { stdio: 'pipe' })
   let complaints = ''
   qemu.stderr.on('data', (chunk: Buffer) => {
     complaints += chunk.toString()
   })
+  // QEMU has died: what it said, and that it saved nothing, is reported below.
+  qemu.stdin.on('error', (error) => {
+    complaints += error.message
+  })
   const limit = setTimeout(() => qemu.kill('SIGKILL'), HANG_LIMIT_MS)
   const send = (execute: string, args?: Record<string, unknown>): void => {
-    qemu.stdin.write(`${JSON.stringify(args ? { execute, arguments: args } : { execute })}\n`)
+    qemu.stdin.write(`${JSON.stringify({ execute, id: execute, ...(args && { arguments: args }) })}\n`)
   }
   let isSaved = false
   let isSaving = false
   const exited = once(qemu, 'exit')
   for await (const line of createInterface({ input: qemu.stdout })) {
-    const message = JSON.parse(line) as { QMP?: unknown; event?: string; return?: unknown; error?: { desc: string } }
+    const message = JSON.parse(line) as { QMP?: unknown; event?: string; id?: string; error?: { desc: string } }
     if (message.error) complaints += message.error.desc
-    if (message.QMP) send('qmp_capabilities')
+    if (message.QMP) {
+      // Started stopped: events are not sent before the greeting is answered.
+      send('qmp_capabilities')
+      send('cont')
+    }
     if (message.event === 'SHUTDOWN' && !isSaving) {
       isSaving = true
       send('pmemsave', { val: results.address, size: results.length, filename: results.dump })
-    } else if (isSaving && !isSaved && 'return' in message) {
+    } else if (message.id === 'pmemsave' && !message.error) {
       isSaved = true
       send('quit')
     }
