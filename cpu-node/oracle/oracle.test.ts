@@ -15,7 +15,7 @@ import { addMemoryCases, addWideMemoryCases } from './cases-memory.ts'
 import { addSequenceCases } from './cases-sequence.ts'
 import { addSystemCases } from './cases-system.ts'
 import { compareRecords } from './compare.ts'
-import { differences } from './differences.ts'
+import { type Difference, differences } from './differences.ts'
 import { buildProgram } from './harness.ts'
 import { missingQemu, runOnQemu } from './qemu.ts'
 
@@ -45,8 +45,7 @@ const runs = [
   { list: usualCases(), cpu: '24Kf', what: 'all encodings' },
   { list: wideCases(), cpu: '74Kf', what: 'coprocessor 1 with FR=1' },
 ]
-const explainedAnywhere = new Set<unknown>()
-let ran = 0
+const explainedAnywhere = new Set<Difference>()
 
 for (const endian of ['little', 'big'] as const) {
   const missing = missingQemu(endian)
@@ -57,7 +56,6 @@ for (const endian of ['little', 'big'] as const) {
       const qemu = await runOnQemu(program, endian, cpu)
       const ananke = runOnAnanke(program, endian, list.cases.length)
       const comparison = compareRecords(list.cases, endian, qemu, ananke)
-      ran++
       for (const [difference, count] of comparison.explained) {
         explainedAnywhere.add(difference)
         t.comment(`${count} fields differ because ${difference.reason}`)
@@ -77,12 +75,13 @@ t.test('the cases leave no encoding out', (t) => {
   t.end()
 })
 
-t.test('every explained difference is still there', (t) => {
+const missing = missingQemu('little') ?? missingQemu('big')
+
+t.test('every explained difference is still there', { skip: missing ? `${missing} is not installed` : false }, (t) => {
   const stale = differences.filter((difference) => !explainedAnywhere.has(difference))
-  if (ran === 2 * runs.length)
-    t.same(
-      stale.map(({ reason }) => reason),
-      [],
-    )
+  t.same(
+    stale.map(({ reason }) => reason),
+    [],
+  )
   t.end()
 })
