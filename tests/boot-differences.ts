@@ -60,9 +60,4 @@ export const DIFFERENCES: readonly Difference[] = [
     ananke: /^rtc_cmos 70\.rtc: setting system clock to 2024-01-01T00:\d\d:\d\d UTC \(\d+\)$/,
     why: "a scripted run's time of day is fixed; QEMU's is the host's",
   },
-  {
-    qemu: /^input: AT Raw Set 2 keyboard as \/devices\/platform\/i8042\/serio0\/input\/input0$/,
-    ananke: /^input: AT Raw Set 2 keyboard as \/devices\/platform\/i8042\/serio0\/input\/input0$/,
-    why: 'the keyboard is probed by a thread of its own that another clock orders otherwise',
-  },
 ]

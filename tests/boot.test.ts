@@ -16,6 +16,7 @@ const GUEST = guestNamed('debian-mipsel')
 const PROMPT = '~ #'
 const SCRIPT = join(import.meta.dirname, 'boot.script')
 const MAX_JOURNAL_BYTES = 2_000_000
+const MAX_MOVED_LINES = 8
 
 const directory = t.testdir()
 const recording = join(directory, 'debian.ank')
@@ -47,16 +48,14 @@ t.test("the boot log is QEMU's but for the listed differences", { skip: !hasQemu
   const [qemu, here] = [boot(qemuText), boot(consoleText)]
   t.ok(qemu.length > 100 && here.length > 100, `${qemu.length} and ${here.length} lines`)
   const { onlyA, onlyB } = lineDifferences(qemu, here)
-  for (const line of onlyA)
-    t.ok(
-      DIFFERENCES.some((difference) => difference.qemu?.test(line)),
-      `only QEMU: ${line}`,
-    )
-  for (const line of onlyB)
-    t.ok(
-      DIFFERENCES.some((difference) => difference.ananke?.test(line)),
-      `only here: ${line}`,
-    )
+  // The kernel unpacks the initrd, probes the keyboard and starts audit in threads beside the boot; where their lines
+  // fall depends on how fast each goes, under QEMU on the host.
+  const moved = onlyA.filter((line) => onlyB.includes(line))
+  t.ok(moved.length <= MAX_MOVED_LINES, `printed elsewhere: ${moved.join('; ')}`)
+  const explained = (line: string, side: 'qemu' | 'ananke') =>
+    moved.includes(line) || DIFFERENCES.some((difference) => difference[side]?.test(line))
+  for (const line of onlyA) t.ok(explained(line, 'qemu'), `only QEMU: ${line}`)
+  for (const line of onlyB) t.ok(explained(line, 'ananke'), `only here: ${line}`)
 })
 
 for (const mode of ['cpu', 'full']) {
@@ -87,7 +86,8 @@ t.test('the log shows every message, registers by name', async (t) => {
   t.equal(log.length, entries)
   t.match(log.at(-1), /bus -> world +stop +poweroff$/)
   const uart = (await ananke(['log', recording, '--node', 'uart0'])).stdout
-  for (const word of [/LCR <- 8N1\|DLAB/, /DLL <- /, /LSR -> THRE\|TEMT/, /IER <- \S*RDI/]) t.match(uart, word)
+  for (const word of ['LCR <- 8N1|DLAB', 'DLL <- 0x', 'LSR -> THRE|TEMT', 'IER <- ERBFI'])
+    t.ok(uart.includes(word), word)
 })
 
 t.test('a changed answer of a device is caught, and found again by diff', async (t) => {
