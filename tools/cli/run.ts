@@ -43,8 +43,12 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   let place = { instructions: 0, vt: 0 }
   // A guest prints single characters; they are shown together, slice by slice.
   let printed: Uint8Array[] = []
+  let isSilent = true
   const show = () => {
-    if (printed.length > 0) screen.write(Buffer.concat(printed))
+    if (printed.length === 0) return
+    if (isSilent) progress.clear()
+    isSilent = false
+    screen.write(Buffer.concat(printed))
     printed = []
   }
   const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
@@ -66,7 +70,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
       onProgress: (now) => {
         place = now
         show()
-        if (!screen.isTTY) meter.update(`${words.output === undefined ? 'running' : 'recording'} ${request.guest}`, now)
+        // Kernels unpack themselves in silence; after that a terminal belongs to the guest.
+        if (isSilent || !screen.isTTY)
+          meter.update(`${words.output === undefined ? 'running' : 'recording'} ${request.guest}`, now)
       },
     })
     show()
