@@ -9,7 +9,7 @@ import t from 'tap'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** Lints `files` (path: source) in a copy of the project that holds nothing else; gives what was said about each path. */
+/** Lints `files` (path: source) in a copy of the project that holds nothing else; gives what was said of each path. */
 function lint(directory: string, files: ReadonlyMap<string, string>): Map<string, string> {
   cpSync(join(ROOT, 'biome.json'), join(directory, 'biome.json'))
   cpSync(join(ROOT, 'tools', 'lint'), join(directory, 'tools', 'lint'), { recursive: true })

@@ -10,7 +10,8 @@ export function closingLine(summary: RunSummary): string {
     `${grouped(instructions)} instructions`,
     `${virtualSeconds.toFixed(3)} virtual s`,
     `${hostSeconds.toFixed(1)} host s`,
-    `${mips.toFixed(1)} MIPS`,
+    // A device replayed alone runs no instructions.
+    ...(mips > 0 ? [`${mips.toFixed(1)} MIPS`] : []),
     `journal ${bytesText(journalBytes)}, ${bytesPer1000Instructions.toFixed(3)} bytes per 1000 instructions`,
   ]
   if (digest !== undefined) parts.push(`digest ${digest}`)

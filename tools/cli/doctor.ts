@@ -42,7 +42,7 @@ const WASM_MODULES: Readonly<Record<string, readonly number[]>> = {
   ],
 }
 
-/** The part of the WebAssembly JavaScript interface that is used; without the DOM's types, TypeScript knows none of it. */
+/** The part of WebAssembly's JavaScript interface that is used; without the DOM's types, TypeScript lacks it. */
 const wasm = WebAssembly as unknown as { validate(bytes: Uint8Array): boolean }
 
 export async function examine(): Promise<Finding[]> {

@@ -1,5 +1,6 @@
 /**
- * Signals that ask for an end: SIGINT, SIGTERM and SIGHUP end a session in order. A second one ends the process at once.
+ * Signals that ask for an end: SIGINT, SIGTERM and SIGHUP end a session in order. A second one ends the process at
+ * once.
  */
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

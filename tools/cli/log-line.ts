@@ -57,7 +57,7 @@ export function entryObject(number: number, message: Message, words: string): Re
   const { payload, ...position } = message
   const fields = Object.entries(payload).map(([name, value]) => [
     name,
-    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+    value instanceof Uint8Array ? bytesInHex(value) : value,
   ])
   return { entry: number, ...position, ...Object.fromEntries(fields), text: words }
 }
@@ -84,12 +84,12 @@ function plainWords(payload: Payload, dst: NodeName, owner: Names | undefined): 
       return quoted(payload.bytes)
     case 'memory':
       return payload.length === undefined
-        ? Buffer.from(payload.bytes).toString('hex')
-        : `${payload.length} bytes with SHA-256 ${Buffer.from(payload.bytes).toString('hex')}`
+        ? bytesInHex(payload.bytes)
+        : `${payload.length} bytes with SHA-256 ${bytesInHex(payload.bytes)}`
     case 'dmaRead':
       return `${payload.length} bytes at ${memoryName(payload.target, owner)}${hex(payload.address, 8)}`
     case 'dmaWrite':
-      return `${memoryName(payload.target, owner)}${hex(payload.address, 8)} <- ${Buffer.from(payload.bytes).toString('hex')}`
+      return `${memoryName(payload.target, owner)}${hex(payload.address, 8)} <- ${bytesInHex(payload.bytes)}`
     case 'map':
       return mapWords(payload, owner?.regions[payload.region]?.name ?? `region ${payload.region}`)
     case 'grid':
@@ -119,6 +119,10 @@ function memoryName(target: number, owner: Names | undefined): string {
 function validity(validUntil: number): string {
   if (validUntil === 0) return ''
   return validUntil === NEVER ? ', until its next message' : `, until ${vtText(validUntil)}`
+}
+
+function bytesInHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }
 
 function hex(value: number, digits = 0): string {

@@ -116,13 +116,12 @@ async function reportReplay(
       note(`${recording.directory} was cut off; its ${grouped(result.entries)} whole entries agree`)
       break
     case 'until':
-      note(
-        `stopped before instruction ${grouped(result.position.icount)}; all ${grouped(result.position.entries)} entries up to there agree`,
-      )
+    case 'aborted': {
+      const { icount, entries } = result.position
+      const verb = result.state === 'until' ? 'stopped' : 'interrupted'
+      note(`${verb} before instruction ${grouped(icount)}; all ${grouped(entries)} entries up to there agree`)
       break
-    case 'aborted':
-      note(`interrupted before instruction ${grouped(result.position.icount)}; all entries up to there agree`)
-      break
+    }
     case 'diverged':
       if (!words.json) await printDivergence(result.divergence, recording.entries(), decoder)
       break

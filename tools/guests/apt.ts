@@ -134,7 +134,8 @@ function cannotFetch(
 ): GuestError {
   const why = [downloaded.stderr, updated.stderr].map(lastError).find((line) => line !== '') ?? 'apt-get failed'
   return new GuestError(
-    `cannot fetch ${packageName} (Debian ${suite}): ${why}; check the network and apt's sources, or give --kernel and --initrd`,
+    `cannot fetch ${packageName} (Debian ${suite}): ${why}; ` +
+      "check the network and apt's sources, or boot your own with --kernel and --initrd",
   )
 }
 

@@ -55,7 +55,7 @@ function padded(text: string): Buffer {
   return Buffer.from(text + '\0'.repeat(-text.length & 3), 'latin1')
 }
 
-/** A bare-metal program for the `dma-test` board, assembled by hand: addresses are those of device-nodes/boards/dma-test.ts. */
+/** A bare-metal program for the board of device-nodes/boards/dma-test.ts, assembled by hand. */
 export function bareMetal(program: 'hello' | 'chatter', endian: 'little' | 'big' = 'little'): Uint8Array {
   const load = (register: number, value: number) => [
     ((0x3c00 | register) << 16) | (value >>> 16), // lui
