@@ -1,20 +1,27 @@
 #!/bin/sh
 # Boots Debian for MIPS, records the run, plays it back in two ways, and shows that all three digests are one.
 set -eu
-ananke=$(dirname "$(readlink -f "$0")")/../bin/ananke
+tools=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d)
+recording=$work/debian.ank
 
-step() { printf '\n\033[1m$ ananke %s\033[0m\n' "$*" >&2; "$ananke" "$@"; }
-digest() { sed -nE 's/.*digest ([0-9a-f]+).*/\1/p' "$1" | tail -1; }
+# The console and progress are on standard error; results are kept for the comparison.
+step() {
+  result=$1
+  shift
+  printf '\n$ ananke %s\n' "$*" >&2
+  "$tools/../bin/ananke" "$@" --json >"$work/$result"
+  cat "$work/$result"
+}
+digest() { sed -nE 's/.*"digest":"([0-9a-f]+)".*/\1/p' "$work/$1"; }
 
-step record debian-mipsel --input "$(dirname "$ananke")/../tools/scripts/tour.script" -o "$work/demo.ank" | tee "$work/record"
-step replay "$work/demo.ank" --mode cpu --verify | tee "$work/cpu"
-step replay "$work/demo.ank" --mode full --verify | tee "$work/full"
+step recorded record debian-mipsel --input "$tools/scripts/tour.script" -o "$recording"
+step cpu replay "$recording" --mode cpu --verify
+step full replay "$recording" --mode full --verify
 
-recorded=$(digest "$work/record")
 echo
-echo "recorded       $recorded"
-echo "replayed, cpu  $(digest "$work/cpu")"
-echo "replayed, full $(digest "$work/full")"
-echo "The recording is $work/demo.ank: try 'ananke info', 'ananke log', 'ananke replay' on it."
-[ -n "$recorded" ] && [ "$recorded" = "$(digest "$work/cpu")" ] && [ "$recorded" = "$(digest "$work/full")" ]
+echo "recorded        $(digest recorded)"
+echo "replayed, cpu   $(digest cpu)"
+echo "replayed, full  $(digest full)"
+[ -n "$(digest recorded)" ] && [ "$(digest recorded)" = "$(digest cpu)" ] && [ "$(digest recorded)" = "$(digest full)" ]
+echo "All three are one. The recording is $recording: try 'bin/ananke info', 'log' and 'replay' on it."

@@ -46,7 +46,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   let isSilent = true
   const show = () => {
     if (printed.length === 0) return
-    if (isSilent) progress.clear()
+    progress.clear()
     isSilent = false
     screen.write(Buffer.concat(printed))
     printed = []
