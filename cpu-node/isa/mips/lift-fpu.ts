@@ -7,10 +7,10 @@ import { conditionCode } from './lift-integer.ts'
 import type { Lifter, Lifting, Outcome } from './lifting.ts'
 import { Exception, fpr } from './state.ts'
 
-const reserved: Outcome = { when: 'now', exit: { kind: 'fault', code: Exception.RI } }
+export const reserved: Outcome = { when: 'now', exit: { kind: 'fault', code: Exception.RI } }
 
 /** With Status.FR = 0 a double is an even register and the one above it. */
-const isDouble = (at: Lifting, letter: string): boolean => at.fr || at.field(letter) % 2 === 0
+export const isDouble = (at: Lifting, letter: string): boolean => at.fr || at.field(letter) % 2 === 0
 
 export function getDouble(at: Lifting, letter: string): Value {
   const register = at.field(letter)

@@ -1,7 +1,7 @@
 /** Loads, stores and what goes with them. */
 import type { Value, Width } from '../../ir/ir.ts'
 import { Helper } from './helpers.ts'
-import { getDouble, putDouble } from './lift-fpu.ts'
+import { getDouble, isDouble, putDouble, reserved } from './lift-fpu.ts'
 import type { Lifter, Lifting } from './lifting.ts'
 import { fpr } from './state.ts'
 
@@ -94,6 +94,15 @@ function storeDouble(at: Lifting, letter: string, base: Value, displacement: num
   at.b.store(64, base, displacement, inGuestOrder(at, 64, getDouble(at, letter)))
 }
 
+/** With Status.FR = 0 an odd register has no double. The manual leaves open what happens; as in QEMU, it is reserved. */
+const indexedDouble =
+  (letter: string, transfer: typeof loadDouble, address: (at: Lifting) => Value): Lifter =>
+  (at) => {
+    at.needCop1()
+    if (!isDouble(at, letter)) return reserved
+    transfer(at, letter, address(at), 0)
+  }
+
 /** LUXC1 and SUXC1 drop the low three bits of the address. */
 const unalignedIndexed = (at: Lifting): Value => at.b.binary('and', indexed(at), at.b.const(-8))
 
@@ -124,22 +133,10 @@ export const memory = {
   },
   lwxc1: (at) => loadSingle(at, 'D', indexed(at), 0),
   swxc1: (at) => storeSingle(at, 'S', indexed(at), 0),
-  ldxc1(at) {
-    at.needCop1()
-    loadDouble(at, 'D', indexed(at), 0)
-  },
-  sdxc1(at) {
-    at.needCop1()
-    storeDouble(at, 'S', indexed(at), 0)
-  },
-  luxc1(at) {
-    at.needCop1()
-    loadDouble(at, 'D', unalignedIndexed(at), 0)
-  },
-  suxc1(at) {
-    at.needCop1()
-    storeDouble(at, 'S', unalignedIndexed(at), 0)
-  },
+  ldxc1: indexedDouble('D', loadDouble, indexed),
+  sdxc1: indexedDouble('S', storeDouble, indexed),
+  luxc1: indexedDouble('D', loadDouble, unalignedIndexed),
+  suxc1: indexedDouble('S', storeDouble, unalignedIndexed),
   // Caches are not modelled, memory is always coherent: these have nothing to do but be allowed.
   cache: (at) => at.needCop0(),
   pref() {},
