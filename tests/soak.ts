@@ -1,6 +1,6 @@
 /**
- * Repeats what must be the same every time: ten recordings of one script under different host load, then twenty replays
- * of one of them, half of them with every processor busy. About forty minutes on two cores: `npm run soak`.
+ * Repeats what must be the same every time: ten recordings of one script under different host load, then forty replays
+ * of one of them, half of them with every processor busy. About an hour on two cores: `npm run soak`.
  *
  * Prints one line a run; the exit status is 0 only if all digests are one.
  */
@@ -12,7 +12,7 @@ import { ananke, lastObject, type Outcome } from '../tools/mod.ts'
 
 const SCRIPT = join(import.meta.dirname, 'boot.script')
 const RECORDINGS = 10
-const REPLAYS = 20
+const REPLAYS = 40
 
 const directory = mkdtempSync(join(tmpdir(), 'ananke-soak-'))
 const digests = new Set<unknown>()
