@@ -70,15 +70,12 @@ export interface Device {
     value: number,
     io: DeviceIo,
     index?: number,
-    // biome-ignore lint/suspicious/noConfusingVoidType: a plain handler returns nothing, one that needs guest memory a sequence
   ): void | Sequence<void>
   /** The timer that this device set is due. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: as above
   event?(io: DeviceIo): void | Sequence<void>
   /** Input `wire` (an index into the model's `inputs`) changed. */
   line?(wire: number, level: 0 | 1, io: DeviceIo): void
   /** Bytes or a frame from the world. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: as above
   input?(bytes: Uint8Array, io: DeviceIo): void | Sequence<void>
   save(): DeviceState
   /** Throws a `StateError` where `state` is not one that `save` of this version made. */
