@@ -106,6 +106,11 @@ export class DeviceHost {
     return this.#emit !== undefined
   }
 
+  /** Whether the world can send it bytes. */
+  get takesInput(): boolean {
+    return this.#device.input !== undefined
+  }
+
   level(output: number): 0 | 1 {
     const level = this.#levels[output]
     assert(level !== undefined, `${this.name} has no output ${output}`)

@@ -170,6 +170,11 @@ export class LocalBus {
     return this.#stopped
   }
 
+  /** Why the run will end at the next boundary, once a device or a source asked for it. */
+  get stopAsked(): StopReason | undefined {
+    return this.#stopAsked
+  }
+
   onOutput(listener: OutputListener): void {
     this.#listeners.push(listener)
   }

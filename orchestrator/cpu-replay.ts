@@ -26,6 +26,7 @@ import {
   contextBefore,
   DivergenceError,
   describeDifference,
+  impossibleMessage,
   isCut,
   type Journal,
   JournalCut,
@@ -170,10 +171,15 @@ export class CpuReplay {
       this.#produceHash(entry)
       return
     }
+    const index = this.#cursor
     this.#agree(entry)
-    if (dst === CPU) this.#apply(src, payload)
-    else if (payload.kind === 'stop') this.#end = { state: 'stopped', reason: payload.reason }
-    else if (this.machine.layout.byName.has(dst)) this.#delivered(dst, payload.kind === 'reset')
+    try {
+      if (dst === CPU) this.#apply(src, payload)
+      else if (payload.kind === 'stop') this.#end = { state: 'stopped', reason: payload.reason }
+      else if (this.machine.layout.byName.has(dst)) this.#delivered(dst, payload.kind === 'reset')
+    } catch (error) {
+      throw impossibleMessage(error, (what) => this.#differs(undefined, what, index))
+    }
   }
 
   #apply(src: NodeName, payload: Payload): void {
@@ -244,8 +250,7 @@ export class CpuReplay {
     throw this.#differs(undefined, 'the CPU goes on after the journal stopped')
   }
 
-  #differs(actual: Message | undefined, what: string): DivergenceError {
-    const entry = this.#cursor
+  #differs(actual: Message | undefined, what: string, entry = this.#cursor): DivergenceError {
     const expected = entry < this.#journal.entryCount ? this.#journal.entry(entry) : undefined
     return new DivergenceError({
       node: CPU,

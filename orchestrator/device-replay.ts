@@ -25,7 +25,14 @@ import {
   WORLD,
 } from '../bus/mod.ts'
 import { startsChain } from './cpu-replay.ts'
-import { contextBefore, DivergenceError, describeDifference, type Journal, sameMessage } from './divergence.ts'
+import {
+  contextBefore,
+  DivergenceError,
+  describeDifference,
+  impossibleMessage,
+  type Journal,
+  sameMessage,
+} from './divergence.ts'
 import type { MachineSpec } from './machine-spec.ts'
 
 /** A device that the board has not. */
@@ -84,14 +91,14 @@ export class DeviceReplay {
       if (this.#awaiting !== payload.kind)
         throw this.#differs(index, undefined, 'the device has asked for no such answer')
       this.#awaiting = undefined
-      if (payload.kind === 'data') this.#advance(entry, this.host.resume(payload.value))
+      if (payload.kind === 'data') this.#advance(index, entry, () => this.host.resume(payload.value))
       else {
         const whole = bytes ?? payload.bytes
         assert(
           payload.length === undefined || whole.length === payload.length,
           'the bytes were left out of the journal',
         )
-        this.#advance(entry, this.host.resume(whole))
+        this.#advance(index, entry, () => this.host.resume(whole))
       }
       return
     }
@@ -102,14 +109,17 @@ export class DeviceReplay {
       throw this.#differs(index, undefined, `the device's timer is due at ${this.host.due}, not now`)
     }
     this.#asker = entry.src
-    this.#advance(
-      entry,
-      this.host.begin(payload, entry.vt, (effect) => this.#queue(entry, effect)),
-    )
+    this.#advance(index, entry, () => this.host.begin(payload, entry.vt, (effect) => this.#queue(entry, effect)))
   }
 
-  /** The handler came as far as `step`, at the position of `at`. */
-  #advance(at: Message, step: Step): void {
+  /** Runs the handler as far as `run` takes it, at the position of `at`, entry number `index`. */
+  #advance(index: number, at: Message, run: () => Step): void {
+    let step: Step
+    try {
+      step = run()
+    } catch (error) {
+      throw impossibleMessage(error, (what) => this.#differs(index, undefined, what))
+    }
     if (step.state === 'asks') this.#asked = this.#message(at, ...requestPayload(step.request))
     else if (step.data !== undefined) this.#answer = this.#message(at, this.#asker, step.data)
   }
@@ -131,7 +141,7 @@ export class DeviceReplay {
     this.#same(index, entry, asked ?? this.#answer)
     if (kind === 'dmaRead') this.#awaiting = 'memory'
     else if (kind === 'read') this.#awaiting = 'data'
-    else this.#advance(entry, this.host.resume(undefined))
+    else this.#advance(index, entry, () => this.host.resume(undefined))
   }
 
   #queue(at: Message, effect: QueuedEffect): void {

@@ -1,6 +1,7 @@
 /**
  * What a replay compares, and its report of the first difference.
  */
+import { AssertionError } from 'node:assert'
 import type { Message, NodeName, Payload, Vt } from '../bus/mod.ts'
 
 /** A journal to compare with. A `Recording` is one; so is a list of messages in a test. */
@@ -40,6 +41,15 @@ export class DivergenceError extends Error {
     super(`entry ${divergence.entry}, ${divergence.node}: ${divergence.what}`)
     this.divergence = divergence
   }
+}
+
+/**
+ * The `DivergenceError` for a journal's message that breaks a rule of the bus when it is carried out: nothing that ran
+ * can have sent it. Other errors, divergences among them, come back as they are.
+ */
+export function impossibleMessage(error: unknown, differs: (what: string) => DivergenceError): unknown {
+  if (!(error instanceof AssertionError || error instanceof RangeError)) return error
+  return Object.assign(differs(`the message cannot be: ${error.message}`), { cause: error })
 }
 
 /** Stops a replay from within at the end of a journal that was cut off. */

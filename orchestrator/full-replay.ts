@@ -11,9 +11,11 @@ import {
   NEVER,
   type OutputListener,
   type Position,
+  SCRIPT,
   type StopReason,
   type UnhandledListener,
   type Vt,
+  WORLD,
   type WorldInput,
   type WorldSource,
 } from '../bus/mod.ts'
@@ -53,7 +55,10 @@ export class FullReplay {
     const entries = journal.entryCount - (this.#isCut ? 0 : 1)
     this.#end = { icount: last?.icount ?? 0, vt: last?.vt ?? 0, entries }
     const sink: LogSink = { append: (message) => this.#compare(message, onEntry) }
-    const feed = new JournalFeed(journal, () => this.#cursor)
+    const feed = new JournalFeed(journal, {
+      position: () => this.#cursor,
+      check: (entry, index) => this.#checkInput(entry, index),
+    })
     this.bus = new LocalBus({ ...spec, sink, sources: [feed], ...(onUnhandled && { onUnhandled }) })
     if (onOutput !== undefined) this.bus.onOutput(onOutput)
   }
@@ -71,6 +76,9 @@ export class FullReplay {
       if (result.state === 'stopped' || result.state === 'ran') return result
       if (this.#cursor < (this.#end.entries ?? 0) || this.bus.icount < this.#end.icount) return { state: 'until' }
       if (this.#reason === undefined) return { state: 'cut' }
+      if (this.#reason === 'poweroff' && this.bus.stopAsked !== 'poweroff') {
+        throw this.#differs(undefined, 'no device asked for power-off')
+      }
       this.bus.stop(this.#reason)
       return { state: 'stopped', reason: this.#reason }
     } catch (error) {
@@ -92,8 +100,17 @@ export class FullReplay {
     onEntry?.(this.#cursor - 1, expected)
   }
 
-  #differs(actual: Message | undefined, what: string): DivergenceError {
-    const entry = this.#cursor
+  /** Throws a `DivergenceError` for an input, entry number `index`, that no world can have sent. */
+  #checkInput({ src, dst }: Message, index: number): void {
+    const { hosts, machine } = this.bus
+    const device = machine.layout.byName.get(dst)
+    if (src !== WORLD && src !== SCRIPT) throw this.#differs(undefined, `inputs do not come from ${src}`, index)
+    if (device === undefined || !hosts[device.number]?.takesInput) {
+      throw this.#differs(undefined, `${dst} takes no input`, index)
+    }
+  }
+
+  #differs(actual: Message | undefined, what: string, entry = this.#cursor): DivergenceError {
     const expected = entry < this.#journal.entryCount ? this.#journal.entry(entry) : undefined
     return new DivergenceError({
       node: actual?.src ?? expected?.src ?? CPU,
@@ -109,18 +126,26 @@ export class FullReplay {
   }
 }
 
+/** What a feed asks of its replay. */
+interface FeedReplay {
+  /** Entries that the replay agreed with. */
+  position(): number
+  /** Throws a `DivergenceError` for an input that cannot be. */
+  check(input: Message, index: number): void
+}
+
 /** The inputs of a journal, and the stop that a world source asked for, at the positions where they stand. */
 class JournalFeed implements WorldSource {
   readonly open = false
   readonly #journal: Journal
-  readonly #position: () => number
+  readonly #replay: FeedReplay
   /** The first input that was not taken, and the entries after it. */
   #input: Message | undefined
   #next = 0
 
-  constructor(journal: Journal, position: () => number) {
+  constructor(journal: Journal, replay: FeedReplay) {
     this.#journal = journal
-    this.#position = position
+    this.#replay = replay
     this.#find()
   }
 
@@ -132,6 +157,7 @@ class JournalFeed implements WorldSource {
     const inputs: WorldInput[] = []
     while (this.#input !== undefined && this.#input.vt <= vt) {
       const { src, dst, payload } = this.#input
+      this.#replay.check(this.#input, this.#next - 1)
       if (payload.kind === 'input') inputs.push({ src, dst, bytes: payload.bytes })
       this.#find()
     }
@@ -139,7 +165,7 @@ class JournalFeed implements WorldSource {
   }
 
   stop(vt: Vt, icount: number): StopReason | undefined {
-    const index = this.#position()
+    const index = this.#replay.position()
     if (index >= this.#journal.entryCount) return undefined
     const entry = this.#journal.entry(index)
     return entry.payload.kind === 'stop' && entry.vt === vt && entry.icount === icount

@@ -189,6 +189,64 @@ function change(message: Message): Message | undefined {
   }
 }
 
+/** Messages that no bus sends: what a careless editor makes. */
+const IMPOSSIBLE: Message['payload'][] = [
+  { kind: 'reset' },
+  { kind: 'event' },
+  { kind: 'input', bytes: Uint8Array.of(1) },
+  { kind: 'line', wire: 99, level: 1 },
+  { kind: 'read', region: 7, offset: 4, size: 4 },
+  { kind: 'data', value: 300, validUntil: 0 },
+  { kind: 'memory', bytes: new Uint8Array(32), length: 5 },
+  { kind: 'dmaRead', target: 9, address: 0, length: 1 },
+  { kind: 'dmaRead', target: -1, address: 0, length: 2 ** 52 },
+  { kind: 'dmaWrite', target: 9, address: 0, bytes: Uint8Array.of(1) },
+  { kind: 'map', region: 9, space: 'memory', base: 0, length: 4096, offset: 0, mode: 'ram' },
+  { kind: 'grid', hash: 1 },
+  { kind: 'output', bytes: Uint8Array.of(1) },
+]
+
+t.test('an entry that cannot be is a divergence, never a crash', async (t) => {
+  const { at } = await record()
+  const recording = Recording.open(at)
+  const { nodes } = recording.manifest
+  for (const [target, message] of [...recording.entries()].entries()) {
+    const { src, dst, payload } = message
+    // A third of them an entry: over a run every kind meets every other.
+    const some = IMPOSSIBLE.filter(({ kind }, number) => kind !== payload.kind && (number + target) % 3 === 0)
+    const others = some.map((made) => ({ ...message, payload: made }))
+    const edits: Message[] = [{ ...message, src: dst, dst: src }, { ...message, dst: 'copier', src: 'cpu' }, ...others]
+    for (const edit of edits.filter((edited) => edited.src !== src || edited.payload.kind !== payload.kind)) {
+      const to = directory('impossible')
+      const edited = rewriteRecording(at, to, (old, number) => (number === target ? edit : old))
+      const label = `entry ${target}, ${src}>${dst} ${payload.kind}, now ${edit.src}>${edit.dst} ${edit.payload.kind}`
+      const devices = [src, dst].filter((node) => nodes.indexOf(node) > 3).map((device) => ({ device }))
+      for (const mode of ['cpu', 'full', ...devices] as const) {
+        const result = await replay({ recording: edited, machine: spec(), mode })
+        if (typeof mode === 'string') t.equal(result.state, 'diverged', `${mode}: ${label}`)
+      }
+      fs.rmSync(to, { recursive: true })
+    }
+  }
+})
+
+t.test('a closed recording without a stop entry, or with a power-off that nothing asked for', async (t) => {
+  const { at } = await record()
+  const last = Recording.open(at).entryCount - 1
+  const open = rewriteRecording(at, directory('open'), (old, number) => (number === last ? undefined : old))
+  for (const mode of MODES) {
+    const found = diverged(await replay({ recording: open, machine: spec(), mode }))
+    t.match(found, { entry: last, what: /has no stop entry/ }, modeName(mode))
+  }
+  const limited = await record({ limits: { instructions: 300 } })
+  const end = Recording.open(limited.at).entryCount - 1
+  const edited = rewriteRecording(limited.at, directory('off'), (old, number) =>
+    number === end ? { ...old, payload: { kind: 'stop', reason: 'poweroff' } } : old,
+  )
+  const found = diverged(await replay({ recording: edited, machine: spec(), mode: 'full' }))
+  t.match(found, { entry: end, what: 'no device asked for power-off' })
+})
+
 t.test('an entry that is left out or doubled is caught by full, and hangs nothing in any mode', async (t) => {
   const { at } = await record()
   const count = Recording.open(at).entryCount

@@ -3,6 +3,7 @@
  * the journal; the first difference ends the replay with a report.
  */
 import {
+  BUS,
   type Cpu,
   type NodeName,
   type OutputListener,
@@ -88,7 +89,10 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       const result = meter.measure((maxInstructions) => runner.slice(maxInstructions))
       const position = runner.position()
       onProgress?.({ instructions: position.icount, vt: position.vt, entries: position.entries })
-      if (result.state === 'cut') return { state: 'cut', entries: recording.entryCount, summary: summary() }
+      if (result.state === 'cut') {
+        checkCut(recording, position)
+        return { state: 'cut', entries: recording.entryCount, summary: summary() }
+      }
       if (result.state === 'until') return { state: 'until', position, summary: summary() }
       if (result.state === 'stopped') {
         const digest = runner.digest?.(recording.identity())
@@ -120,6 +124,15 @@ function checkMachine(recording: Recording, { board }: MachineSpec): void {
         `and this ${board.name} has ${board.nsPerInstruction} and ${board.gridNs}. Replay it with the Ananke that made it.`,
     )
   }
+}
+
+/** A journal that was closed has its `stop` entry. Throws a `DivergenceError`. */
+function checkCut(recording: Recording, { icount, vt, pc }: ReplayPosition): void {
+  if (recording.manifest.end === undefined) return
+  const entry = recording.entryCount
+  const what = `the journal has no stop entry, and the recording ended with ${recording.manifest.end.reason}`
+  const before = contextBefore(recording, entry)
+  throw new DivergenceError({ node: BUS, entry, vt, icount, ...(pc !== undefined && { pc }), what, before })
 }
 
 /** Compares the final state with what the recorder found. Throws a `DivergenceError`. */
