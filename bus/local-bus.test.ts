@@ -404,6 +404,19 @@ t.test('a saved bus goes on as the other would have', async (t) => {
   second.run()
   t.same([...first.log, ...second.log].map(show), whole.log.map(show))
   t.equal(second.bus.entryCount, whole.log.length)
+  // A reset or a power-off that was asked for and not yet carried out is state too.
+  const asking: Program = { 1: write(AT.ticker, 333), 60: write(AT.power, 1), 90: off }
+  const undisturbed = makeBus(asking)
+  undisturbed.run()
+  for (const icount of [0, 1, 60, 61, 62, 90, 91]) {
+    const before = makeBus(asking)
+    before.run({ until: [{ icount, vt: 0 }] })
+    const after = makeBus(asking)
+    after.bus.machine.resetCpu()
+    after.bus.restore(structuredClone(before.bus.save()))
+    after.run()
+    t.same([...before.log, ...after.log].map(show), undisturbed.log.map(show), `saved before instruction ${icount}`)
+  }
   const { tick0: _, ...devices } = state.devices
   t.throws(() => makeBus(program).bus.restore({ ...state, devices }), { name: 'StateError' })
 })

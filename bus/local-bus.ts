@@ -104,6 +104,9 @@ export interface BusState {
   gridIcount: number
   segmentEntries: number
   entryCount: number
+  /** Asked for, and due at the next boundary. At power-on the first reset is. */
+  resetAsked: boolean
+  stopAsked: StopReason | null
   cpu: Record<string, unknown>
   cpuSide: CpuSideState
   devices: Record<NodeName, HostState>
@@ -221,16 +224,18 @@ export class LocalBus {
     }
   }
 
-  /** The state of all but memory. Only between slices. */
+  /** The state of all but memory. Between any two slices, and before the first. */
   save(): BusState {
     const { clock, cpu, cpuSide } = this.machine
-    assert(this.#queue.length === 0 && !this.#resetAsked && this.#stopAsked === undefined)
+    assert(this.#queue.length === 0 && this.#stopped === undefined, 'a bus is saved between slices, before its end')
     return {
       idleNs: clock.idleNs,
       nextGrid: this.#nextGrid,
       gridIcount: this.#gridIcount,
       segmentEntries: this.#segmentEntries,
       entryCount: this.#entryCount,
+      resetAsked: this.#resetAsked,
+      stopAsked: this.#stopAsked ?? null,
       cpu: cpu.save(),
       cpuSide: cpuSide.save(),
       devices: Object.fromEntries(this.hosts.map((host) => [host.name, host.save()])),
@@ -254,7 +259,8 @@ export class LocalBus {
     this.#gridIcount = state.gridIcount
     this.#segmentEntries = state.segmentEntries
     this.#entryCount = state.entryCount
-    this.#resetAsked = false
+    this.#resetAsked = state.resetAsked
+    this.#stopAsked = state.stopAsked ?? undefined
   }
 
   /** Does all that is due at this position. Returns whether anything happened that an idle CPU might notice. */
