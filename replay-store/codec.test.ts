@@ -121,6 +121,7 @@ t.test('bytes that are no entries are refused', async (t) => {
   refused('01', /not an array/)
   refused('9500000004', /not msgpack/)
   refused('950000000410', /unknown kind/)
+  refused('9500000004a66c656e677468', /unknown kind/)
   refused('950000070400', /src is not/)
   refused('96000000040001', /too many fields/)
   refused('95000000040d', /grid.hash/)

@@ -243,7 +243,7 @@ export function entryFault(entry: unknown, nodeCount: number): string | undefine
   if (!isWhole(entry[ICOUNT_AT])) return 'icount is not a whole number below 2^53'
   if (!isWhole(entry[SRC_AT]) || entry[SRC_AT] >= nodeCount) return 'src is not in the node table'
   if (!isWhole(entry[DST_AT]) || entry[DST_AT] >= nodeCount) return 'dst is not in the node table'
-  const row = KINDS[entry[KIND_AT] as number]
+  const row = isWhole(entry[KIND_AT]) ? KINDS[entry[KIND_AT]] : undefined
   if (row === undefined) return 'unknown kind'
   const given = entry.length - FIELDS_AT
   if (given > row.fields.length) return `${row.kind} has too many fields`

@@ -22,7 +22,7 @@ t.test("QEMU's words for sizes and times", async (t) => {
   t.equal(parseTimeOfDay('2024-01-31T12:00:00'), 1_706_702_400)
   t.equal(parseTimeOfDay('2024-01-31'), 1_706_659_200)
   t.equal(parseTimeOfDay('7'), 7)
-  for (const wrong of ['now', '2024-13-01', '2024-1-1']) t.equal(parseTimeOfDay(wrong), undefined, wrong)
+  for (const wrong of ['now', '2024-13-01', '2024-1-1', '2024-02-31']) t.equal(parseTimeOfDay(wrong), undefined, wrong)
 })
 
 t.test('progress has a rate and a time left, on terminals only', async (t) => {

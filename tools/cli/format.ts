@@ -57,8 +57,11 @@ export function parseTimeOfDay(text: string): number | undefined {
   if (/^\d{1,12}$/.test(text)) return Number(text)
   const match = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d))?Z?$/.exec(text)
   if (match === null) return undefined
-  const ms = Date.parse(`${match[1]}T${match[2] ?? '00:00:00'}Z`)
-  return Number.isNaN(ms) ? undefined : ms / 1000
+  const named = `${match[1]}T${match[2] ?? '00:00:00'}`
+  const ms = Date.parse(`${named}Z`)
+  // The 31st of February is parsed as some day of March.
+  if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(named)) return undefined
+  return ms / 1000
 }
 
 /** The text on one line: control characters are shown as C would write them. */
