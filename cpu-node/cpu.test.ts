@@ -278,3 +278,78 @@ t.test('a fetch that nothing answers is a bus error, one that is not aligned an 
     t.equal(machine.cpu.state[(1024 + 32 * EPC) / 4]! >>> 0, target)
   }
 })
+
+t.test('a fetch that faults is an instruction like any other: not before the limit lets it', async (t) => {
+  for (const target of [0xb000_0000, 0x8000_1002, 0x0000_4000]) {
+    const program = (at: Assembler) => at.constant(A0, target).emit('jr', { s: A0 }).nop()
+    const machine = testMachine(program)
+    machine.runTo(4)
+    t.equal(position(machine), 4)
+    t.equal(machine.cpu.pc, target)
+    machine.runTo(5)
+    t.equal(position(machine), 5)
+    t.equal(machine.gpr(A0), target)
+    t.not(machine.cpu.pc, target)
+  }
+})
+
+t.test('an interrupt that a delay slot sets off comes before the fault at the target', async (t) => {
+  const program = (at: Assembler) => {
+    at.emit('mfc0', { t: T0, d: STATUS }).emit('ori', { s: T0, t: T0, i: 0x0401 }).emit('mtc0', { t: T0, d: STATUS })
+    at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 }).constant(A1, 0x4000)
+    at.emit('jr', { s: A1 }).emit('sw', { s: A0, t: 0, i: 0 })
+  }
+  for (const stop of [7, 8, 9]) {
+    const machine = testMachine(program)
+    machine.port.onWrite = () => {
+      machine.cpu.setLine(2, 1)
+      return true
+    }
+    machine.runTo(stop)
+    machine.runTo(9)
+    t.equal(machine.cpu.state[(1024 + 32 * CAUSE) / 4]! & 0x7c, 0, `an interrupt, with a stop before ${stop}`)
+    t.equal(machine.cpu.state[(1024 + 32 * EPC) / 4]! >>> 0, 0x4000)
+  }
+})
+
+t.test(
+  'a store of part of a word that may not be written faults alike, whether or not the page was read',
+  async (t) => {
+    for (const store of ['swl', 'swr'] as const) {
+      for (const read of [false, true]) {
+        const machine = testMachine((at) => {
+          // Pages 0x4000 and 0x5000, valid and not dirty.
+          at.constant(A0, 0x4000).emit('mtc0', { t: A0, d: 10 })
+          at.emit('addiu', { t: T0, i: (4 << 6) | 2 }).emit('mtc0', { t: T0, d: 2 })
+          at.emit('addiu', { t: T0, i: (5 << 6) | 2 }).emit('mtc0', { t: T0, d: 3 })
+          at.emit('tlbwi')
+          if (read) at.emit('lw', { s: A0, t: T1, i: 0x20 })
+          at.emit(store, { s: A0, t: T1, i: 0x21 })
+        })
+        machine.runTo(read ? 10 : 9)
+        t.equal((machine.cpu.state[(1024 + 32 * CAUSE) / 4]! >>> 2) & 0x1f, 1, 'TLB modified')
+        t.equal(machine.cpu.state[(1024 + 32 * 8) / 4]! >>> 0, 0x4021, `BadVAddr of ${store}`)
+      }
+    }
+  },
+)
+
+t.test('code that moves under the program counter is run where it now stands', async (t) => {
+  const loop = (step: number) => (at: Assembler) => {
+    at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 })
+    at.label('loop').emit('sw', { s: A0, t: 0, i: 0 }).emit('addiu', { s: T3, t: T3, i: step })
+    at.branch('beq', {}, 'loop').nop()
+  }
+  const machine = testMachine(loop(1))
+  const physical = CODE_BASE & 0x1fff_ffff
+  const elsewhere = 0x9000
+  machine.cpu.writeBacking(elsewhere, testMachine(loop(100)).cpu.readBacking(physical, 0x1000))
+  let writes = 0
+  machine.port.onWrite = () => {
+    if (++writes === 4) machine.cpu.mapMemory(physical, 0x1000, elsewhere, 'ram')
+    return true
+  }
+  machine.runTo(1 + 4 * 5)
+  t.equal(writes, 5)
+  t.equal(machine.gpr(T3), 3 + 200)
+})

@@ -71,7 +71,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
       forgetWriteTags: () => this.#softTlb.clearWrites(),
-      forgetMapping: () => this.forgetTranslations(0, 2 ** 32),
+      forgetMapping: () => this.#mappingChanged(),
     })
     const inputs = {
       S: this.state,
@@ -210,7 +210,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#linkSlot = 0
     this.ip = this.#isa.midInstruction ? 0 : this.next(0)
     if (this.ip !== 0) left = this.#enter()
-    while (left === Left.missing) {
+    // At the limit nothing may be fetched any more: a fetch that faults counts as an instruction.
+    while (left === Left.missing && this.remaining > 0) {
       const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
       if (block === undefined) break
       if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = block.ip
@@ -250,7 +251,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#code.drop(block)
   }
 
-  /** Lifts and compiles the code at state's PC; undefined where it can't be fetched, after taking that trap. */
+  /**
+   * The code at state's PC: what was made before or, for a part of a block always, lifted and compiled now. Undefined
+   * where it can't be fetched, after taking that trap.
+   */
   #makeBlock(most?: number): CodeBlock | undefined {
     const pc = this.#statePc
     const codePage = this.#findPage(pc)
@@ -260,6 +264,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.takeTrap(pc, this.#isa.midInstruction)
       return undefined
     }
+    const known = most === undefined ? codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
+    if (known !== 0) return this.#code.block(known)
     const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS)
     const compiled = compile(lifted, this.#isa.stateBytes / 4)
     if (!this.#code.hasRoomFor(compiled.code.length)) {
@@ -351,6 +357,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const physical = this.#isa.translate(address, kind)
     if (this.trap.pending) return 0
     return this.#loadPhysical(address & ~3, physical - (address & 3), 32, kind)
+  }
+
+  slowStoreDown(address: number, value: number): void {
+    this.#isa.translate(address, 'write')
+    if (!this.trap.pending) this.store(address & ~3, 32, value)
   }
 
   slowLoad64(address: number): void {
@@ -475,16 +486,18 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   forgetTranslations(address: number, length: number): void {
     this.#softTlb.forget(address, length)
-    this.#forgetPages()
+    this.#forgetPages(address, length)
   }
 
   contextChanged(): void {
     this.#pageTag = NO_PAGE
   }
 
-  #forgetPages(): void {
+  #forgetPages(address: number, length: number): void {
     this.#pageTag = NO_PAGE
-    this.#pageCacheTags.fill(NO_PAGE)
+    const first = address >>> PAGE_SHIFT
+    const pages = Math.min(length / PAGE_BYTES, PAGE_CACHE_ENTRIES)
+    for (let page = first; page < first + pages; page++) this.#pageCacheTags[page % PAGE_CACHE_ENTRIES] = NO_PAGE
   }
 
   forgetCode(): void {
@@ -501,7 +514,13 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (this.#port!.limit < this.#limit) this.breakRequested = true
   }
 
-  /** Bytes that code was made from were written. */
+  /** Physical pages stand elsewhere, in the middle of an instruction perhaps: code under way may no longer be there. */
+  #mappingChanged(): void {
+    this.forgetTranslations(0, 2 ** 32)
+    this.breakRequested = true
+  }
+
+  /** Bytes that code may have been made from were written. */
   #codeWritten(offset: number, length: number): void {
     const first = offset >>> PAGE_SHIFT
     const last = (offset + length - 1) >>> PAGE_SHIFT
@@ -521,7 +540,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     for (const page of this.#code.codePages) this.#memory.markCode(page, false)
     this.#code.clear()
     this.#linkSlot = 0
-    this.#forgetPages()
+    this.#forgetPages(0, 2 ** 32)
     this.#page = undefined
   }
 }

@@ -29,7 +29,7 @@ const NO_MEMORY = -1
 
 /** Keeps what depends on backing memory's contents in step with writes to it. */
 export interface MemoryWatcher {
-  /** Code was made from bytes in `[offset, offset + length)` of backing memory, which were now written. */
+  /** `[offset, offset + length)` of backing memory was now written; code was made from a page of it. */
   codeWritten(offset: number, length: number): void
   /** No page may be written without the slow path seeing it first. */
   forgetWriteTags(): void
@@ -107,10 +107,12 @@ export class GuestMemory {
     if (bytes.length === 0) return
     this.bytes.set(bytes, BACKING_BASE + offset)
     const last = (offset + bytes.length - 1) >>> PAGE_SHIFT
+    let code = false
     for (let page = offset >>> PAGE_SHIFT; page <= last; page++) {
       this.markDirty(page)
-      if (this.hasCode(page)) this.#watcher?.codeWritten(offset, bytes.length)
+      code ||= this.hasCode(page)
     }
+    if (code) this.#watcher?.codeWritten(offset, bytes.length)
   }
 
   markDirty(page: number): void {

@@ -1,6 +1,6 @@
 /**
  * Where compiled blocks stand: an arena of micro-ops, and for each page of code seen through one virtual page a table
- * from address to block. When the arena is full everything is dropped.
+ * from address to block. When the arena is full, or there are too many tables, everything is dropped.
  */
 import { PAGE_BYTES } from '../memory.ts'
 import type { CompiledBlock } from './compile.ts'
@@ -8,6 +8,8 @@ import { opcodeOf } from './micro-ops.ts'
 
 /** 64 MiB of micro-ops: some 600,000 blocks. */
 export const ARENA_WORDS = 2 ** 24
+/** 64 MiB of tables, for MIPS. */
+const MAX_CODE_PAGES = 2 ** 14
 const STALE = opcodeOf('stale')
 
 /** The code of one backing page, seen at one virtual page. */
@@ -40,6 +42,7 @@ export class CodeCache {
   /** By backing page: the pages made from it. */
   readonly #pages = new Map<number, CodePage[]>()
   readonly #blocks = new Map<number, CodeBlock>()
+  #codePages = 0
   #end = 1
 
   constructor(codeShift: number, arenaWords: number) {
@@ -50,6 +53,7 @@ export class CodeCache {
   clear(): void {
     this.#pages.clear()
     this.#blocks.clear()
+    this.#codePages = 0
     this.#end = 1
   }
 
@@ -58,7 +62,7 @@ export class CodeCache {
   }
 
   hasRoomFor(words: number): boolean {
-    return this.#end + words <= this.words.length
+    return this.#end + words <= this.words.length && this.#codePages <= MAX_CODE_PAGES
   }
 
   /** The page's table, made empty if there is none. */
@@ -72,6 +76,7 @@ export class CodeCache {
     if (found === undefined) {
       found = { address, page, entries: new Int32Array(PAGE_BYTES >> this.#codeShift), blocks: new Set() }
       list.push(found)
+      this.#codePages++
     }
     return found
   }

@@ -120,7 +120,7 @@ const arithmetic: MicroOp[] = [
 
 /**
  * Memory, in pseudocode: address = slot + displacement; if the tag of its page fits, the byte is at address + addend;
- * else the slow path. `forWrite` loads need the write tag.
+ * else the slow path. A `forWrite` load that takes it faults as its store would; else the store itself does.
  */
 const fast = (bytes: number, tags: 'read' | 'write', address = 'S[{a}] + {i}'): string =>
   `const address = (${address}) | 0; const entry = (address >>> 12) & 1023; ` +
@@ -172,7 +172,7 @@ const memory: MicroOp[] = [
     'v a i',
     `const wanted = S[{a}] + {i};
      ${fast(4, 'write', 'wanted & -4')} W${at(2)} = S[{v}]
-     else { SLOW(m.slowStore(wanted & -4, 32, S[{v}])); ${TAKEN} }`,
+     else { SLOW(m.slowStoreDown(wanted | 0, S[{v}])); ${TAKEN} }`,
   ),
   op(
     'store64',
@@ -260,6 +260,8 @@ export interface Machine {
   /** Leaves its result in `low` and `high`. */
   slowLoad64(address: number): void
   slowStore(address: number, width: 8 | 16 | 32, value: number): void
+  /** Stores to the word around `address`; a fault reports `address` as it is. */
+  slowStoreDown(address: number, value: number): void
   slowStore64(address: number, low: number, high: number): void
   /** Makes the loop come back with `look` before the next instruction. */
   armBreak(): void
