@@ -5,11 +5,12 @@
  * A guest is put together in a directory of its own, which is renamed into place once it is whole: a process that is
  * killed leaves only a `.partial-` directory, and of two that fetch at once the later one takes the earlier one's.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { sha256 } from '../../replay-store/mod.ts'
 import { GuestError } from '../errors.ts'
 import { downloadPackage, type ReportStage, unpackPackage } from './apt.ts'
 import type { Guest } from './guests.ts'
@@ -172,8 +173,4 @@ async function removeAbandoned(directory: string): Promise<void> {
     )
     if (age > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true })
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
