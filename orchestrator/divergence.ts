@@ -43,13 +43,16 @@ export class DivergenceError extends Error {
   }
 }
 
+/** What models and the bus throw at a register, region or length that is not there. */
+const IMPOSSIBLE_ERRORS = [AssertionError, RangeError, TypeError] as const
+
 /**
  * The `DivergenceError` for a journal's message that breaks a rule of the bus when it is carried out: nothing that ran
  * can have sent it. Other errors, divergences among them, come back as they are.
  */
 export function impossibleMessage(error: unknown, differs: (what: string) => DivergenceError): unknown {
-  if (!(error instanceof AssertionError || error instanceof RangeError)) return error
-  return Object.assign(differs(`the message cannot be: ${error.message}`), { cause: error })
+  if (!IMPOSSIBLE_ERRORS.some((kind) => error instanceof kind)) return error
+  return Object.assign(differs(`the message cannot be: ${(error as Error).message}`), { cause: error })
 }
 
 /** Stops a replay from within at the end of a journal that was cut off. */
