@@ -231,6 +231,33 @@ t.test('a saved state goes on as the original does, from every instruction', asy
   t.throws(() => testMachine(busyProgram).cpu.restore({ version: 99 }), { message: /version 99/ })
 })
 
+t.test('a state can be restored after an error of the port cut a run off', async (t) => {
+  const machine = testMachine((at) => {
+    at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 }).label('loop')
+    // It reads the word, then writes it.
+    at.emit('swl', { s: A0, t: T1, i: 1 }).emit('addiu', { s: T2, t: T2, i: 1 })
+    at.branch('beq', {}, 'loop').nop()
+  })
+  machine.runTo(1)
+  const saved = machine.cpu.save()
+  let writes = 0
+  machine.port.onRead = () => {
+    machine.cpu.setLine(2, 1)
+    return 0
+  }
+  machine.port.onWrite = () => {
+    // A break stands in the code now.
+    if (++writes === 1) throw new Error('no journal entry')
+    return true
+  }
+  t.throws(() => machine.runTo(20), { message: 'no journal entry' })
+  machine.cpu.restore(saved)
+  t.equal(position(machine), 1)
+  machine.runTo(1 + 4 * 5)
+  t.equal(writes, 6)
+  t.equal(machine.gpr(T2), 5)
+})
+
 t.test('the timer interrupts at its tick, and ends an idle wait', async (t) => {
   const program = (at: Assembler) => {
     at.emit('mfc0', { t: T0, d: STATUS }).emit('ori', { s: T0, t: T0, i: 0x8001 }).emit('mtc0', { t: T0, d: STATUS })

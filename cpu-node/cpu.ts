@@ -173,6 +173,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (version !== 1) throw new Error(`CPU state of version ${String(version)}, this is version 1`)
     assert(typeof icount === 'number' && state instanceof Uint8Array && tlb instanceof Uint8Array)
     assert(state.length === this.#isa.stateBytes && tlb.length === this.#isa.tlbBytes)
+    this.#abandonRun()
     this.#limit = icount
     this.#memory.bytes.set(state, 0)
     this.#memory.bytes.set(tlb, TLB_BASE)
@@ -198,6 +199,14 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   get #statePc(): number {
     return this.state[this.#isa.pcOffset / 4]!
+  }
+
+  /** Forgets a run that an error of the port cut off amid an instruction. */
+  #abandonRun(): void {
+    if (this.#brokenIp !== 0) this.#mend()
+    this.#running = false
+    this.remaining = 0
+    this.trap.pending = false
   }
 
   /** Runs code from state's PC until there is reason to look, `limit` at the latest. */

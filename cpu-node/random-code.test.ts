@@ -1,0 +1,164 @@
+/**
+ * Random code that does what is hardest for a run loop: it writes over itself, branches across pages, faults, raises
+ * interrupts by its accesses, has devices write over it and move it. However a run is cut, it must do the same.
+ */
+import t from 'tap'
+import type { Mnemonic } from './isa/mips/encodings.ts'
+import { word } from './oracle/assembler.ts'
+import { randomWords } from './softfloat/test-patterns.ts'
+import { DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+
+const PROGRAMS = 60
+const LENGTH = 600
+/** Code stands on both sides of the end of this page. */
+const PAGE = 0x8000_2000
+const CODE_FROM = PAGE - 0x60
+const CODE_WORDS = 48
+/** Where the second page's contents may move to. */
+const ELSEWHERE = 0x9000
+
+type Random = (below: number) => number
+
+const [AT_CODE, AT_DATA, AT_DEVICE, AT_MAPPED] = [4, 5, 6, 7]
+
+/** An instruction at place `at` of the code. */
+function anInstruction(random: Random, at: number): number {
+  const register = () => 8 + random(4)
+  const branch = () => ({ i: (random(CODE_WORDS) - at - 1) & 0xffff })
+  const two = () => ({ s: register(), t: register() })
+  const i = () => 4 * random(CODE_WORDS)
+  const choices: (() => number)[] = [
+    () => word('addiu', { ...two(), i: random(65536) }),
+    () => word('addu', { ...two(), d: register() }),
+    () => word('add', { ...two(), d: register() }),
+    () => word('sw', { s: AT_DATA, t: register(), i: i() }),
+    () => word('lw', { s: AT_DATA, t: register(), i: i() }),
+    () => word(pick<Mnemonic>(random, 'swl', 'swr', 'lwl', 'lwr'), { s: AT_DATA, t: register(), i: random(200) }),
+    () => word('lh', { s: AT_DATA, t: register(), i: random(200) }),
+    // Code that overwrites code with code: a word of it is copied elsewhere, by way of k0.
+    () => word('lw', { s: AT_CODE, t: 26, i: i() }),
+    () => word('sw', { s: AT_CODE, t: 26, i: i() }),
+    () => word('sw', { s: AT_CODE, t: 26, i: i() }),
+    () => word('lw', { s: AT_DEVICE, t: register(), i: i() }),
+    () => word('sw', { s: AT_DEVICE, t: register(), i: i() }),
+    () => word('swr', { s: AT_DEVICE, t: register(), i: i() + 1 }),
+    () => word(pick<Mnemonic>(random, 'lw', 'sw', 'swl'), { s: AT_MAPPED, t: register(), i: i() + 0x1000 * random(4) }),
+    () => word(pick<Mnemonic>(random, 'beq', 'bne', 'beql', 'bnel'), { ...two(), ...branch() }),
+    () => word(pick<Mnemonic>(random, 'blez', 'bgtz', 'bltzal', 'bgezall'), { s: register(), ...branch() }),
+    () => word('beq', branch()),
+    () => word(pick<Mnemonic>(random, 'j', 'jal'), { j: (codeAddress(random(CODE_WORDS)) >>> 2) & 0x3ff_ffff }),
+    () => word('jr', { s: 31 }),
+    () => word('mfc0', { t: register(), d: random(32) }),
+    () => word('mtc0', { t: register(), d: 9 }),
+    () => word(pick<Mnemonic>(random, 'tlbwr', 'tlbp', 'tlbr')),
+    () => word('ll', { s: AT_DATA, t: register(), i: i() }),
+    () => word('sc', { s: AT_DATA, t: register(), i: i() }),
+    () => word('syscall'),
+  ]
+  return pick(random, ...choices)()
+}
+
+function pick<T>(random: Random, ...choices: T[]): T {
+  return choices[random(choices.length)] as T
+}
+
+const codeAddress = (place: number): number => CODE_FROM + 4 * place
+
+interface Outcome {
+  registers: number
+  memory: unknown
+  accesses: string[]
+}
+
+/** Builds the machine of a program; each of these does the same. */
+function makeMachine(code: readonly number[], arenaWords?: number): { machine: TestMachine; accesses: string[] } {
+  const machine = testMachine(
+    (at) => {
+      at.emit('mfc0', { t: 8, d: 12 }).emit('ori', { s: 8, t: 8, i: 0x8401 }).emit('mtc0', { t: 8, d: 12 })
+      at.constant(AT_CODE, CODE_FROM).constant(AT_DATA, 0x8000_4000).constant(AT_DEVICE, DEVICE_BASE)
+      at.constant(AT_MAPPED, 0x4000)
+      // Two valid pages, of which the second may not be written; the next two are not mapped.
+      at.emit('mtc0', { t: AT_MAPPED, d: 10 })
+        .emit('addiu', { t: 8, i: (4 << 6) | 6 })
+        .emit('mtc0', { t: 8, d: 2 })
+      at.emit('addiu', { t: 8, i: (5 << 6) | 2 })
+        .emit('mtc0', { t: 8, d: 3 })
+        .emit('tlbwi')
+      at.jump(CODE_FROM)
+    },
+    {
+      ...(arenaWords === undefined ? {} : { arenaWords }),
+      // Quiets the device and goes on after the instruction at fault, or at the start for the third time.
+      handler: (at) => {
+        at.emit('lui', { t: 27, i: DEVICE_BASE >>> 16 }).emit('sw', { s: 27, t: 0, i: 0xfc })
+        at.emit('mfc0', { t: 27, d: 14 }).emit('addiu', { s: 27, t: 27, i: 4 })
+        at.emit('addiu', { s: 2, t: 2, i: 1 }).emit('andi', { s: 2, t: 3, i: 3 })
+        at.branch('bne', { s: 3, t: 0 }, 'on').nop().constant(27, CODE_FROM)
+        at.label('on').emit('mtc0', { t: 27, d: 14 }).emit('eret').nop()
+      },
+    },
+  )
+  const { cpu, port } = machine
+  const bytes = (value: number) => new Uint8Array(Uint32Array.of(value).buffer)
+  code.forEach((instruction, place) => {
+    cpu.writeBacking((codeAddress(place) & 0x1fff_ffff) >>> 0, bytes(instruction))
+  })
+  cpu.writeBacking(ELSEWHERE, cpu.readBacking(PAGE & 0x1fff_ffff, 0x1000))
+  const accesses: string[] = []
+  const accessed = (what: string) => {
+    accesses.push(`${what} at ${cpu.icount}, pc ${cpu.pc.toString(16)}`)
+    const count = accesses.length
+    if (count % 5 === 0) cpu.setLine(2, 1)
+    if (count % 7 === 0)
+      cpu.writeBacking((codeAddress((count * 13) % CODE_WORDS) & 0x1fff_ffff) >>> 0, bytes(code[count % CODE_WORDS]!))
+    if (count % 11 === 0)
+      cpu.mapMemory(PAGE & 0x1fff_ffff, 0x1000, count % 2 === 0 ? ELSEWHERE : PAGE & 0x1fff_ffff, 'ram')
+  }
+  port.onRead = (address) => {
+    accessed(`read ${address.toString(16)}`)
+    return (accesses.length * 0x9e37) & 0xff
+  }
+  port.onWrite = (address, _size, value) => {
+    accessed(`write ${address.toString(16)} ${value.toString(16)}`)
+    if ((address & 0xff) === 0xfc) cpu.setLine(2, 0)
+    return true
+  }
+  return { machine, accesses }
+}
+
+/** Runs to `LENGTH` by way of the stops that `next` gives. */
+function run(code: readonly number[], next: (icount: number) => number, arenaWords?: number): Outcome {
+  const { machine, accesses } = makeMachine(code, arenaWords)
+  for (let icount = 0; icount < LENGTH; ) {
+    icount = Math.min(LENGTH, next(icount))
+    machine.runTo(icount)
+    if (position(machine) !== icount) throw new Error(`stopped at ${position(machine)}, not at ${icount}`)
+  }
+  return { registers: machine.cpu.hashRegisters(), memory: machine.cpu.hashMemory(), accesses }
+}
+
+t.test('random code does the same however its run is cut', async (t) => {
+  const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+  t.comment(`seed ${seed}`)
+  const words = randomWords(seed)
+  const random: Random = (below) => (words() >>> 0) % below
+  for (let program = 0; program < PROGRAMS; program++) {
+    const code = Array.from({ length: CODE_WORDS }, (_, place) => anInstruction(random, place))
+    const straight = run(code, () => LENGTH)
+    t.same(
+      run(code, (icount) => icount + 1),
+      straight,
+      `program ${program}, one by one`,
+    )
+    t.same(
+      run(code, (icount) => icount + 1 + random(9)),
+      straight,
+      `program ${program}, in pieces`,
+    )
+    t.same(
+      run(code, () => LENGTH, 800),
+      straight,
+      `program ${program}, with room for little code`,
+    )
+  }
+})
