@@ -95,6 +95,13 @@ t.test('images that do not fit', async (t) => {
   t.throws(() => build('dma-test', {}, { kernel, initrd: new Uint8Array(1) }), { name: 'BoardOptionsError' })
 })
 
+t.test('a time of day that the clock cannot show', async (t) => {
+  for (const startSeconds of [-1, 253402300800, 1.5]) {
+    t.throws(() => build('malta', { startSeconds }), { name: 'BoardOptionsError', message: /startSeconds/ })
+  }
+  t.doesNotThrow(() => build('malta', { startSeconds: 253402300799 }))
+})
+
 t.test('the boot ROM starts at the reset vector and holds the revision word', async (t) => {
   for (const endian of ['little', 'big']) {
     const rom = load(build('malta', { endian }, { kernel }), 'boot-rom', 0)!

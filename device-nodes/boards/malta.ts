@@ -53,7 +53,8 @@ const maltaOptions = z.strictObject({
   /** The time of day at power-on, in seconds since 1970 UTC. */
   startSeconds: z
     .int()
-    .min(0)
+    .min(0, 'a Malta starts in 1970 or later')
+    .max(Date.UTC(9999, 11, 31, 23, 59, 59) / 1000, 'a Malta starts in the year 9999 at the latest')
     .default(Date.UTC(2024, 0, 1) / 1000),
 })
 

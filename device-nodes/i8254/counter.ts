@@ -153,9 +153,9 @@ export class Counter {
       case 1:
         return reached || pulse < base ? 1 : 0
       case 2:
-        return held || pulse < base || this.#elementAt(pulse) !== 1 ? 1 : 0
+        return held || pulse < base || count === 1 || this.#elementAt(pulse) !== 1 ? 1 : 0
       case 3:
-        return held || pulse < base || highHalf ? 1 : 0
+        return held || pulse < base || count === 1 || highHalf ? 1 : 0
       default:
         return !done && !held && pulse === base + count ? 0 : 1
     }
@@ -167,7 +167,7 @@ export class Counter {
     const { mode, count, base, held, done } = this.state
     if (count === null || held || done) return NEVER
     if (mode === 2 || mode === 3) {
-      // A count of 1 is not allowed here.
+      // A count of 1 is not allowed here: OUT stays high.
       if (count === 1) return NEVER
       return mode === 3 || pulse >= base + count - 1 ? this.#cycleEnd() : base + count - 1
     }

@@ -108,6 +108,19 @@ t.test('mode 4: a strobe of one pulse', async (t) => {
   )
 })
 
+t.test('a count of 1, which modes 2 and 3 do not allow, leaves OUT high', async (t) => {
+  for (const mode of [2, 3]) {
+    const b = bench()
+    b.write('portB', 0, 0x01)
+    program(b, 2, mode, 1)
+    t.equal(b.unhandled.length, 1)
+    for (let pulse = 0; pulse < 6; pulse++) {
+      atPulse(b, pulse)
+      t.equal(out2(b), 1)
+    }
+  }
+})
+
 t.test('modes 1 and 5 wait for the gate of counter 2', async (t) => {
   const b = bench()
   program(b, 2, 1, 20)

@@ -34,6 +34,8 @@ export interface ConsoleOptions {
 const ESCAPE = 0x01
 /** Bytes typed and not yet taken. When it is full the terminal is not read until the guest has taken them. */
 const QUEUE_BYTES = 65536
+/** Bytes for the machine at one point of its input grid, which is about what a serial line carries: more would only pile up there. */
+const TAKE_BYTES = 8
 
 const HELP = [
   'Ctrl-A x  end the run',
@@ -44,7 +46,7 @@ const HELP = [
 
 export class HostConsole implements WorldSource {
   readonly #options: ConsoleOptions
-  #queue: number[] = []
+  readonly #queue: number[] = []
   #escaped = false
   #quit = false
   #ended = false
@@ -92,9 +94,8 @@ export class HostConsole implements WorldSource {
 
   take(_vt: Vt, _icount: number): readonly WorldInput[] {
     if (this.#queue.length === 0) return []
-    const bytes = Uint8Array.from(this.#queue)
-    this.#queue = []
-    if (this.#attached) this.#options.input.resume()
+    const bytes = Uint8Array.from(this.#queue.splice(0, TAKE_BYTES))
+    if (this.#attached && this.#queue.length < QUEUE_BYTES) this.#options.input.resume()
     return [{ src: WORLD, dst: this.#options.console, bytes }]
   }
 
