@@ -3,21 +3,49 @@
  */
 import assert from 'node:assert/strict'
 import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type RunResult, type Vt } from '../bus/mod.ts'
-import { ARENA_WORDS, type CodeBlock, CodeCache, type CodePage, instructionAt } from './interpreter/code-cache.ts'
+import {
+  ARENA_WORDS,
+  BLOCK_WORDS,
+  type CodeBlock,
+  CodeCache,
+  type CodePage,
+  ENTRY_WORDS,
+  instructionAt,
+} from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf, swapBytes } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
-import { BACKING_BASE, GuestMemory, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE, STATE_BYTES, TLB_BASE } from './memory.ts'
+import {
+  BACKING_BASE,
+  GuestMemory,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  SCRATCH,
+  SOFT_TLB_BASE,
+  STATE_BYTES,
+  TLB_BASE,
+} from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
+import { Translator } from './translator/translator.ts'
 
 /** Instructions of a block at most. */
 const MAX_BLOCK_INSTRUCTIONS = 64
+/** What translated code counts down is an i32. */
+const MAX_RUN_INSTRUCTIONS = 2 ** 30
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
 const PAGE_CACHE_ENTRIES = 256
 /** Has bit 2 set, which no page address with its context has. */
 const NO_PAGE = 4
 const BREAK = opcodeOf('break')
+
+/** How guest code is run. None of it shows in what the guest does. */
+export interface TierOptions {
+  /** Bounds the compiled code, in words; what does not fit makes room by dropping all. */
+  arenaWords?: number
+  /** Entries of a block before it is translated to WebAssembly; 0, the default for now: it is always interpreted. */
+  hotEntries?: number
+}
 
 export type IsaFactory = (execution: Execution, clock: Clock) => Isa
 
@@ -41,6 +69,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly #code: CodeCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
+  readonly #translator: Translator
   #port: CpuPort | undefined
   /** Icount is this less `remaining`, and less what is left of the block under way. */
   #limit = 0
@@ -53,11 +82,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #context = 0
   #linkSlot = 0
   #brokenIp = 0
+  #brokenIndex = 0
   #brokenOpcode = 0
   #flushRequested = false
 
-  /** `arenaWords` bounds the compiled code; what does not fit makes room by dropping all. */
-  constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, arenaWords: number = ARENA_WORDS) {
+  constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
+    const { arenaWords = ARENA_WORDS, hotEntries = 0 } = options
     this.#clock = clock
     this.#memory = new GuestMemory(backingBytes)
     const { buffer } = this.#memory
@@ -67,7 +97,16 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
     this.#isa = makeIsa(this, clock)
     this.#codeShift = this.#isa.codeShift
-    this.#code = new CodeCache(this.#codeShift, arenaWords)
+    this.#code = new CodeCache(this.#codeShift, arenaWords, hotEntries)
+    this.#translator = new Translator({
+      isa: this.#isa,
+      memory: this.#memory,
+      softTlb: this.#softTlb,
+      code: this.#code,
+      state: this.state,
+      trap: this.trap,
+      window: (codePage) => this.#window(codePage),
+    })
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
       forgetWriteTags: () => this.#softTlb.clearWrites(),
@@ -82,13 +121,15 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       H: this.#memory.halves,
       W: this.#memory.words,
       F: this.#isa.helpers,
+      X: this.#translator.regions,
     }
-    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4)
+    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4, SCRATCH.reason / 4)
   }
 
   // --- Cpu ----------------------------------------------------------------------------------------------------------
 
   get icount(): number {
+    if (this.#translator.calling) return this.#limit - this.#translator.left
     if (!this.#running) return this.#limit - this.remaining
     const block = this.#code.block(this.block)
     return this.#limit - this.remaining - block.pcs.length + instructionAt(block, this.ip)
@@ -191,7 +232,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.takeInterrupt()
       if (this.#isa.idle) return 'idle'
       if (this.#flushRequested) this.#flush()
-      this.#runCode(Math.min(port.limit, this.#clock.icountAt(this.#isa.timerDue)))
+      const limit = Math.min(port.limit, this.#clock.icountAt(this.#isa.timerDue), icount + MAX_RUN_INSTRUCTIONS)
+      this.#runCode(limit)
     }
   }
 
@@ -223,7 +265,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     while (left === Left.missing && this.remaining > 0) {
       const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
       if (block === undefined) break
-      if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = block.ip
+      if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = block.ip - ENTRY_WORDS
       this.ip = block.ip
       left = this.#enter()
     }
@@ -234,8 +276,13 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   /** Runs compiled code from `ip`; a trap that it leaves with is taken. */
   #enter(): number {
-    this.#running = true
     this.block = this.ip
+    return this.#runHotLoop()
+  }
+
+  /** The same in the middle of `block`, whose instructions have been counted. */
+  #runHotLoop(): number {
+    this.#running = true
     const left = this.#hotLoop(this, this.#context)
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
@@ -252,12 +299,28 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Runs as many of the next block's instructions as are left, or the one that stands alone. */
   #runPart(): void {
     const most = this.#isa.midInstruction ? 1 : Math.min(this.remaining, MAX_BLOCK_INSTRUCTIONS)
-    if (most === 0) return
+    if (most === 0 || (!this.#isa.midInstruction && this.#runToBreak(most))) return
     const block = this.#makeBlock(most)
     if (block === undefined) return
     this.ip = block.ip
     this.#enter()
     this.#code.drop(block)
+  }
+
+  /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
+  #runToBreak(count: number): boolean {
+    const ip = this.next(0)
+    if (ip === 0) return false
+    const block = this.#code.block(ip + ENTRY_WORDS)
+    const { length } = block.pcs
+    // Between a branch and its delay slot there is state that the whole block does not keep.
+    if (count >= length || (block.lastInDelaySlot && count === length - 1)) return false
+    this.#breakBefore(block, count)
+    this.remaining -= length
+    this.block = block.ip
+    this.ip = block.ip + BLOCK_WORDS
+    this.#runHotLoop()
+    return true
   }
 
   /**
@@ -274,10 +337,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       return undefined
     }
     const known = most === undefined ? codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
-    if (known !== 0) return this.#code.block(known)
+    if (known !== 0) return this.#code.block(known + ENTRY_WORDS)
     const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS)
     const compiled = compile(lifted, this.#isa.stateBytes / 4)
-    if (!this.#code.hasRoomFor(compiled.code.length)) {
+    if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) {
       this.#flush()
       return this.#makeBlock(most)
     }
@@ -290,10 +353,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     }
     const keep = most === undefined
     const block = this.#code.add(codePage, compiled, description, keep)
-    if (!this.#memory.hasCode(codePage.page)) {
-      this.#memory.markCode(codePage.page, true)
-      this.#softTlb.forgetWritesTo(codePage.page)
-    }
+    if (!this.#memory.hasCode(codePage.page)) this.#softTlb.forgetWritesTo(codePage.page)
+    this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), lifted.length)
     return block
   }
 
@@ -321,7 +382,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.busError(pc, 'fetch')
       return undefined
     }
-    const codePage = this.#code.codePage(pc & ~OFFSET_MASK, page)
+    const codePage = this.#code.codePage(pc & ~OFFSET_MASK, page, this.#isa.codeFlags)
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     this.#pageCache[entry] = codePage
     this.#pageCacheTags[entry] = tag
@@ -355,6 +416,16 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (ip !== 0 && linkSlot !== 0) this.#code.words[linkSlot] = ip
     this.#linkSlot = linkSlot
     return ip
+  }
+
+  nextInterpreted(): number {
+    const ip = this.next(0)
+    return ip === 0 ? 0 : ip + ENTRY_WORDS
+  }
+
+  hot(entry: number): void {
+    if (this.#translator.hasRoom) this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
+    else this.#flushRequested = true
   }
 
   slowLoad(address: number, width: 8 | 16 | 32, forWrite: boolean): number {
@@ -400,7 +471,6 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   armBreak(): void {
     this.breakRequested = false
-    if (this.#brokenIp !== 0) return
     const block = this.#code.block(this.block)
     const index = instructionAt(block, this.ip) + 1
     const last = block.pcs.length
@@ -410,6 +480,13 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.remaining = 0
       return
     }
+    this.#breakBefore(block, index)
+  }
+
+  /** Puts the one break there is before instruction `index` of `block`. */
+  #breakBefore(block: CodeBlock, index: number): void {
+    if (this.#brokenIp !== 0) this.#mend()
+    this.#brokenIndex = index
     this.#brokenIp = block.starts[index]!
     this.#brokenOpcode = this.#code.words[this.#brokenIp]!
     this.#code.words[this.#brokenIp] = BREAK
@@ -417,7 +494,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   disarmBreak(): void {
     const block = this.#code.block(this.block)
-    const index = block.starts.indexOf(this.#brokenIp)
+    const index = this.#brokenIndex
     this.#mend()
     this.remaining += block.pcs.length - index
     this.state[this.#isa.pcOffset / 4] = block.pcs[index]!
@@ -443,6 +520,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #loadPhysical(address: number, physical: number, width: 8 | 16 | 32, kind: AccessKind): number {
     const page = this.#memory.readablePage(physical)
     if (page < 0) {
+      if (this.#translator.calling) {
+        this.trap.pending = true
+        return 0
+      }
       const value = this.#port!.read(physical, (width / 8) as 1 | 2 | 4)
       if (value === BUS_ERROR) {
         this.#isa.busError(address, kind)
@@ -465,6 +546,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const physical = this.#isa.translate(address, 'write')
     if (this.trap.pending) return
     const page = this.#memory.writablePage(physical)
+    if (this.#translator.calling && (page < 0 || this.#memory.hasCode(page))) {
+      this.trap.pending = true
+      return
+    }
     if (page < 0) {
       const unsigned = this.#atPort(width === 32 ? value : value & (2 ** width - 1), width) >>> 0
       if (!this.#port!.write(physical, (width / 8) as 1 | 2 | 4, unsigned)) this.#isa.busError(address, 'write')
@@ -476,8 +561,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (width === 8) this.#memory.bytes[byte] = value
     else if (width === 16) this.#memory.halves[byte >>> 1] = value
     else this.#memory.words[byte >>> 2] = value
-    if (this.#memory.hasCode(page)) this.#codeWritten(byte - BACKING_BASE, width / 8)
-    else this.#softTlb.fillWrite(address, this.#isa.context(), page)
+    if (this.#memory.isCode(byte - BACKING_BASE, width / 8)) this.#codeWritten(byte - BACKING_BASE, width / 8)
+    else if (!this.#memory.hasCode(page)) this.#softTlb.fillWrite(address, this.#isa.context(), page)
   }
 
   /**
@@ -509,6 +594,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     for (let page = first; page < first + pages; page++) this.#pageCacheTags[page % PAGE_CACHE_ENTRIES] = NO_PAGE
   }
 
+  codeFlagsChanged(): void {
+    this.#forgetPages(0, 2 ** 32)
+    this.breakAfterInstruction()
+  }
+
   forgetCode(): void {
     this.#flushRequested = true
     this.breakAfterInstruction()
@@ -536,18 +626,20 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     for (let page = first; page <= last; page++) {
       const start = Math.max(offset - page * PAGE_BYTES, 0)
       const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
-      const stale = this.#code.written(page, start, end - start)
+      const { blocks: stale, regions } = this.#code.written(page, start, end - start)
+      this.#translator.drop(regions)
       if (stale.length === 0) continue
       if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
-      if (!this.#code.hasBlocks(page)) this.#memory.markCode(page, false)
+      if (!this.#code.hasBlocks(page)) this.#memory.clearCode(page)
     }
   }
 
   /** Drops all code. Only between runs of the hot loop. */
   #flush(): void {
     this.#flushRequested = false
-    for (const page of this.#code.codePages) this.#memory.markCode(page, false)
+    for (const page of this.#code.codePages) this.#memory.clearCode(page)
     this.#code.clear()
+    this.#translator.clear()
     this.#linkSlot = 0
     this.#forgetPages(0, 2 ** 32)
     this.#page = undefined

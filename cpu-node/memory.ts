@@ -12,8 +12,22 @@ import assert from 'node:assert/strict'
 
 export const PAGE_BYTES = 4096
 export const PAGE_SHIFT = 12
+const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
+/** Guest state and what the interpreter may use for scratch. */
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 32
+/** Words above that, as byte offsets, by which translated code and its callers tell each other things. */
+export const SCRATCH = {
+  /** Why a region was left. */
+  reason: STATE_BYTES - 32,
+  /** What a slow load gives: 64 bits. */
+  slowValue: STATE_BYTES - 24,
+  /** Whether a helper failed. */
+  failed: STATE_BYTES - 16,
+  /** Instructions left before the limit, when a helper is called. */
+  left: STATE_BYTES - 12,
+} as const
 export const TLB_BASE = 0x4000
 export const SOFT_TLB_BASE = 0x8000
 export const BACKING_BASE = 0x10000
@@ -38,6 +52,9 @@ export interface MemoryWatcher {
 }
 
 export class GuestMemory {
+  readonly memory: WebAssembly.Memory
+  /** Of `memory`, in pages of 64 KiB. */
+  readonly wasmPages: number
   readonly buffer: ArrayBuffer
   readonly bytes: Uint8Array
   readonly halves: Uint16Array
@@ -46,6 +63,8 @@ export class GuestMemory {
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
   readonly #pageHashes: Int32Array
+  /** Of each page, 64 bits: the chunks of 64 bytes that code was made from. */
+  readonly #codeChunks: Int32Array
   readonly #dirtyPages: number[] = []
   #hashLow = 0
   #hashHigh = 0
@@ -53,15 +72,16 @@ export class GuestMemory {
 
   constructor(backingBytes: number) {
     this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
-    const wasmPages = Math.ceil((BACKING_BASE + this.backingBytes) / 65536)
-    const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages })
-    this.buffer = memory.buffer
+    this.wasmPages = Math.ceil((BACKING_BASE + this.backingBytes) / 65536)
+    this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
+    this.buffer = this.memory.buffer
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
     const pages = this.backingBytes / PAGE_BYTES
     this.#flags = new Uint8Array(pages)
     this.#pageHashes = new Int32Array(2 * pages)
+    this.#codeChunks = new Int32Array(2 * pages)
   }
 
   watch(watcher: MemoryWatcher): void {
@@ -126,9 +146,31 @@ export class GuestMemory {
     return (this.#flags[page]! & CODE) !== 0
   }
 
-  /** Writes to `page` are to be reported; the caller sees that no write tag for it stays. */
-  markCode(page: number, code: boolean): void {
-    this.#flags[page] = code ? this.#flags[page]! | CODE : this.#flags[page]! & ~CODE
+  /** Whether code was made from any of the chunks that the bytes at `offset`, all of one page, are in. */
+  isCode(offset: number, length: number): boolean {
+    const page = offset >>> PAGE_SHIFT
+    if ((this.#flags[page]! & CODE) === 0) return false
+    const last = ((offset + length - 1) >>> CHUNK_SHIFT) & 63
+    for (let chunk = (offset >>> CHUNK_SHIFT) & 63; chunk <= last; chunk++) {
+      if ((this.#codeChunks[2 * page + (chunk >>> 5)]! & (1 << (chunk & 31))) !== 0) return true
+    }
+    return false
+  }
+
+  /** Code was made from bytes of one page: writes to them are to be reported. The caller forgets the page's write tags. */
+  markCode(offset: number, length: number): void {
+    const page = offset >>> PAGE_SHIFT
+    this.#flags[page] = this.#flags[page]! | CODE
+    const last = ((offset + length - 1) >>> CHUNK_SHIFT) & 63
+    for (let chunk = (offset >>> CHUNK_SHIFT) & 63; chunk <= last; chunk++) {
+      this.#codeChunks[2 * page + (chunk >>> 5)]! |= 1 << (chunk & 31)
+    }
+  }
+
+  /** No code made from `page` is left. */
+  clearCode(page: number): void {
+    this.#flags[page] = this.#flags[page]! & ~CODE
+    this.#codeChunks.fill(0, 2 * page, 2 * page + 2)
   }
 
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */

@@ -3,6 +3,7 @@
  * interrupts by its accesses, has devices write over it and move it. However a run is cut, it must do the same.
  */
 import t from 'tap'
+import type { TierOptions } from './cpu.ts'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
@@ -71,7 +72,7 @@ interface Outcome {
 }
 
 /** Builds the machine of a program; each of these does the same. */
-function makeMachine(code: readonly number[], arenaWords?: number): { machine: TestMachine; accesses: string[] } {
+function makeMachine(code: readonly number[], tiers: TierOptions): { machine: TestMachine; accesses: string[] } {
   const machine = testMachine(
     (at) => {
       at.emit('mfc0', { t: 8, d: 12 }).emit('ori', { s: 8, t: 8, i: 0x8401 }).emit('mtc0', { t: 8, d: 12 })
@@ -87,7 +88,7 @@ function makeMachine(code: readonly number[], arenaWords?: number): { machine: T
       at.jump(CODE_FROM)
     },
     {
-      ...(arenaWords === undefined ? {} : { arenaWords }),
+      ...tiers,
       // Quiets the device and goes on after the instruction at fault, or at the start for the third time.
       handler: (at) => {
         at.emit('lui', { t: 27, i: DEVICE_BASE >>> 16 }).emit('sw', { s: 27, t: 0, i: 0xfc })
@@ -127,8 +128,8 @@ function makeMachine(code: readonly number[], arenaWords?: number): { machine: T
 }
 
 /** Runs to `LENGTH` by way of the stops that `next` gives. */
-function run(code: readonly number[], next: (icount: number) => number, arenaWords?: number): Outcome {
-  const { machine, accesses } = makeMachine(code, arenaWords)
+function run(code: readonly number[], next: (icount: number) => number, tiers: TierOptions): Outcome {
+  const { machine, accesses } = makeMachine(code, tiers)
   for (let icount = 0; icount < LENGTH; ) {
     icount = Math.min(LENGTH, next(icount))
     machine.runTo(icount)
@@ -144,21 +145,16 @@ t.test('random code does the same however its run is cut', async (t) => {
   const random: Random = (below) => (words() >>> 0) % below
   for (let program = 0; program < PROGRAMS; program++) {
     const code = Array.from({ length: CODE_WORDS }, (_, place) => anInstruction(random, place))
-    const straight = run(code, () => LENGTH)
-    t.same(
-      run(code, (icount) => icount + 1),
-      straight,
-      `program ${program}, one by one`,
-    )
-    t.same(
-      run(code, (icount) => icount + 1 + random(9)),
-      straight,
-      `program ${program}, in pieces`,
-    )
-    t.same(
-      run(code, () => LENGTH, 800),
-      straight,
-      `program ${program}, with room for little code`,
-    )
+    const straight = run(code, () => LENGTH, { hotEntries: 0 })
+    const oneByOne = (icount: number) => icount + 1
+    const inPieces = (icount: number) => icount + 1 + random(9)
+    const compare = (next: (icount: number) => number, tiers: TierOptions, how: string) =>
+      t.same(run(code, next, tiers), straight, `program ${program}, ${how}`)
+    compare(oneByOne, { hotEntries: 0 }, 'one by one')
+    compare(inPieces, { hotEntries: 0 }, 'in pieces')
+    compare(() => LENGTH, { hotEntries: 0, arenaWords: 800 }, 'with room for little code')
+    compare(() => LENGTH, { hotEntries: 1 }, 'translated at once')
+    compare(inPieces, { hotEntries: 2 }, 'translated at the second entry, in pieces')
+    compare(() => LENGTH, { hotEntries: 5, arenaWords: 2000 }, 'translated later, with room for little code')
   }
 })

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { BUS_ERROR, Clock, type CpuPort } from '../bus/mod.ts'
-import { InterpretedCpu } from './cpu.ts'
+import { InterpretedCpu, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
 import { Assembler } from './oracle/assembler.ts'
 
@@ -40,11 +40,10 @@ export interface TestMachine {
   gpr(register: number): number
 }
 
-export interface TestMachineOptions {
+export interface TestMachineOptions extends TierOptions {
   endian?: 'little' | 'big'
   /** Code at the general exception vector, 0x80000180. */
   handler?: (at: Assembler) => unknown
-  arenaWords?: number
 }
 
 /** The boot ROM's instructions before the program: icount 0 of a test is the program's first. */
@@ -52,14 +51,9 @@ const BOOT_INSTRUCTIONS = 5
 
 /** A machine about to run `program`, in kernel mode with interrupts off, BEV clear and the FPU on. */
 export function testMachine(program: (at: Assembler) => unknown, options: TestMachineOptions = {}): TestMachine {
-  const { endian = 'little', handler, arenaWords } = options
+  const { endian = 'little', handler, ...tiers } = options
   const clock = new Clock(8, 1_000_000)
-  const cpu = new InterpretedCpu(
-    (execution) => new Mips(execution, clock, endian),
-    clock,
-    RAM_BYTES + 0x1000,
-    arenaWords,
-  )
+  const cpu = new InterpretedCpu((execution) => new Mips(execution, clock, endian), clock, RAM_BYTES + 0x1000, tiers)
   cpu.mapMemory(0, RAM_BYTES, 0, 'ram')
   cpu.mapMemory(0x1fc0_0000, 0x1000, ROM_OFFSET, 'rom')
   const load = (offset: number, words: readonly number[]) => {

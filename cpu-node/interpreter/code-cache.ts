@@ -10,22 +10,40 @@ import { opcodeOf } from './micro-ops.ts'
 export const ARENA_WORDS = 2 ** 24
 /** 64 MiB of tables, for MIPS. */
 const MAX_CODE_PAGES = 2 ** 14
+const ENTRY = opcodeOf('entry')
+const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
+/** Words of `entry`, which stands before a block's `block`. */
+export const ENTRY_WORDS = 5
+/** Words of `block`. */
+export const BLOCK_WORDS = 3
 
 /** The code of one backing page, seen at one virtual page. */
 export interface CodePage {
   /** Virtual address of the page, as int32. */
   readonly address: number
   readonly page: number
+  /** `Isa.codeFlags` it was lifted under. */
+  readonly flags: number
   /** Place in the arena of the block that starts at each code address of the page; 0: none. */
   readonly entries: Int32Array
   readonly blocks: Set<CodeBlock>
+  readonly regions: Set<Region>
+}
+
+/** A translated region, as far as the code cache is concerned. */
+export interface Region {
+  readonly number: number
+  /** What it was made from: bytes `[from, to)` of code pages. */
+  readonly sources: readonly { readonly codePage: CodePage; readonly from: number; readonly to: number }[]
+  /** Blocks whose entry leads to it, and their number in it. */
+  readonly entered: readonly { readonly block: CodeBlock; readonly index: number }[]
 }
 
 /** What is kept of a block besides its micro-ops. */
 export interface CodeBlock {
   readonly codePage: CodePage
-  /** Place of its first micro-op. */
+  /** Place of its `block`, after its `entry`. */
   readonly ip: number
   /** Virtual address, and its bytes of code. */
   readonly pc: number
@@ -39,14 +57,17 @@ export interface CodeBlock {
 export class CodeCache {
   readonly words: Int32Array
   readonly #codeShift: number
+  readonly #hotEntries: number
   /** By backing page: the pages made from it. */
   readonly #pages = new Map<number, CodePage[]>()
   readonly #blocks = new Map<number, CodeBlock>()
   #codePages = 0
   #end = 1
 
-  constructor(codeShift: number, arenaWords: number) {
+  /** `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
+  constructor(codeShift: number, arenaWords: number, hotEntries: number) {
     this.#codeShift = codeShift
+    this.#hotEntries = hotEntries
     this.words = new Int32Array(arenaWords)
   }
 
@@ -65,16 +86,28 @@ export class CodeCache {
     return this.#end + words <= this.words.length && this.#codePages <= MAX_CODE_PAGES
   }
 
+  /** The page's table, if there is one. */
+  findCodePage(address: number, page: number, flags: number): CodePage | undefined {
+    return this.#pages.get(page)?.find((candidate) => candidate.address === address && candidate.flags === flags)
+  }
+
   /** The page's table, made empty if there is none. */
-  codePage(address: number, page: number): CodePage {
+  codePage(address: number, page: number, flags: number): CodePage {
     let list = this.#pages.get(page)
     if (list === undefined) {
       list = []
       this.#pages.set(page, list)
     }
-    let found = list.find((candidate) => candidate.address === address)
+    let found = this.findCodePage(address, page, flags)
     if (found === undefined) {
-      found = { address, page, entries: new Int32Array(PAGE_BYTES >> this.#codeShift), blocks: new Set() }
+      found = {
+        address,
+        page,
+        flags,
+        entries: new Int32Array(PAGE_BYTES >> this.#codeShift),
+        blocks: new Set(),
+        regions: new Set(),
+      }
       list.push(found)
       this.#codePages++
     }
@@ -88,13 +121,14 @@ export class CodeCache {
     lifted: Omit<CodeBlock, 'codePage' | 'ip' | 'starts'>,
     keep: boolean,
   ) {
-    const ip = this.#end
+    this.words.set([ENTRY, this.#hotEntries, 0, 0, lifted.pc], this.#end)
+    const ip = this.#end + ENTRY_WORDS
     this.words.set(compiled.code, ip)
-    this.#end += compiled.code.length
+    this.#end = ip + compiled.code.length
     const starts = Int32Array.from(compiled.starts, (start) => ip + start)
     const block: CodeBlock = { ...lifted, codePage, ip, starts }
     this.#blocks.set(ip, block)
-    if (keep) codePage.entries[(lifted.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = ip
+    if (keep) codePage.entries[(lifted.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = ip - ENTRY_WORDS
     codePage.blocks.add(block)
     return block
   }
@@ -110,24 +144,70 @@ export class CodeCache {
   drop(block: CodeBlock): void {
     this.#blocks.delete(block.ip)
     block.codePage.blocks.delete(block)
-    this.#end = block.ip
+    this.#end = block.ip - ENTRY_WORDS
   }
 
   /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`: the blocks it was. */
-  written(page: number, offset: number, length: number): CodeBlock[] {
+  written(page: number, offset: number, length: number): { blocks: CodeBlock[]; regions: Region[] } {
     const stale: CodeBlock[] = []
+    const dropped: Region[] = []
     for (const codePage of this.#pages.get(page) ?? []) {
       for (const block of codePage.blocks) {
         const start = block.pc & (PAGE_BYTES - 1)
         if (start >= offset + length || offset >= start + block.length) continue
         codePage.blocks.delete(block)
         const entry = start >>> this.#codeShift
-        if (codePage.entries[entry] === block.ip) codePage.entries[entry] = 0
-        this.words[block.ip] = STALE
+        if (codePage.entries[entry] === block.ip - ENTRY_WORDS) codePage.entries[entry] = 0
+        this.words[block.ip - ENTRY_WORDS] = STALE
         stale.push(block)
       }
+      for (const region of codePage.regions) {
+        const isHit = region.sources.some(
+          (source) => source.codePage === codePage && source.from < offset + length && offset < source.to,
+        )
+        if (!isHit) continue
+        this.#dropRegion(region)
+        dropped.push(region)
+      }
     }
-    return stale
+    return { blocks: stale, regions: dropped }
+  }
+
+  /** Lets the entries of a region's blocks lead to it. */
+  addRegion(region: Region): void {
+    for (const { codePage } of region.sources) codePage.regions.add(region)
+    for (const { block, index } of region.entered) {
+      const entry = block.ip - ENTRY_WORDS
+      this.words[entry] = TRANSLATED
+      this.words[entry + 2] = region.number
+      this.words[entry + 3] = index
+    }
+  }
+
+  #dropRegion(region: Region): void {
+    for (const { codePage } of region.sources) codePage.regions.delete(region)
+    for (const { block } of region.entered) {
+      const entry = block.ip - ENTRY_WORDS
+      if (this.words[entry] === STALE) continue
+      this.words[entry] = ENTRY
+      this.words[entry + 1] = this.#hotEntries
+    }
+  }
+
+  /** The block entered at virtual `pc` of `codePage`, if there is one. */
+  blockAt(codePage: CodePage, pc: number): CodeBlock | undefined {
+    const entry = codePage.entries[(pc & (PAGE_BYTES - 1)) >>> this.#codeShift]!
+    return entry === 0 ? undefined : this.block(entry + ENTRY_WORDS)
+  }
+
+  /** Whether the block has been entered a good part of the times that make it hot. */
+  isWarm(block: CodeBlock): boolean {
+    const entry = block.ip - ENTRY_WORDS
+    return this.words[entry] === TRANSLATED || this.words[entry + 1]! <= (this.#hotEntries * 3) / 4
+  }
+
+  isTranslated(block: CodeBlock): boolean {
+    return this.words[block.ip - ENTRY_WORDS] === TRANSLATED
   }
 
   /** True while any block made from `page` is in use. */

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import type { Block, Op, Type, Value } from '../ir/ir.ts'
-import { STATE_BYTES } from '../memory.ts'
+import { valuesOf } from '../ir/uses.ts'
+import { INTERPRETER_STATE_BYTES } from '../memory.ts'
 import { hasImmediateForm, opcodeOf } from './micro-ops.ts'
 
-const SCRATCH_SLOTS_END = STATE_BYTES / 4 - 2
+const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES / 4 - 2
 /** A slot that is always 0. */
-const ZERO_SLOT = STATE_BYTES / 4 - 2
+const ZERO_SLOT = INTERPRETER_STATE_BYTES / 4 - 2
 
 export interface CompiledBlock {
   /** Micro-ops, beginning with `block`. Links are 0. */
@@ -19,33 +20,6 @@ export interface CompiledBlock {
 }
 
 const isWide = (type: Type): boolean => type === 'i64' || type === 'f64'
-
-function valuesOf(op: Op): readonly Value[] {
-  switch (op.op) {
-    case 'const':
-    case 'get':
-      return []
-    case 'put':
-      return [op.value]
-    case 'binary':
-    case 'compare':
-      return [op.a, op.b]
-    case 'unary':
-    case 'convert':
-      return [op.a]
-    case 'select':
-      return [op.condition, op.a, op.b]
-    case 'load':
-      return [op.address]
-    case 'store':
-      return [op.address, op.value]
-    case 'call':
-      return op.args
-    case 'faultIf':
-    case 'exitIf':
-      return [op.condition]
-  }
-}
 
 /** Compiles `block`; scratch slots begin at `firstScratchSlot` (even). */
 export function compile(block: Block, firstScratchSlot: number): CompiledBlock {

@@ -202,8 +202,26 @@ const flow: MicroOp[] = [
     'n pc',
     'if ({n} > remaining) { S[PC] = {pc}; LEAVE(cut) } remaining -= {n}; block = ip; ip += 3; continue',
   ),
-  /** A block whose code was overwritten: whoever is linked to it looks again. */
-  jump('stale', 'n pc', 'S[PC] = {pc}; NEXT(0)'),
+  /** Where a block is entered, before its `block`: counts until it is worth translating. */
+  jump(
+    'entry',
+    'left region number pc',
+    'if (--{left} === 0) { m.remaining = remaining; m.hot(ip) } ip += 5; continue',
+  ),
+  /** In place of `entry`: the block is number `number` of a translated region. */
+  jump(
+    'translated',
+    'left region number pc',
+    `remaining = X[{region}]({number}, remaining, context);
+     switch (S[REASON]) {
+       case 0: NEXT(0)
+       case 1: m.remaining = remaining; ip = m.nextInterpreted(); if (ip !== 0) continue; return ${Left.missing}
+       case 2: LEAVE(cut)
+       default: LEAVE(look)
+     }`,
+  ),
+  /** In place of either: a block whose code was overwritten. Whoever is linked to it looks again. */
+  jump('stale', 'left region number pc', 'S[PC] = {pc}; NEXT(0)'),
   /** Stands for a moment in place of another micro-op, at the start of an instruction (see `Machine.armBreak`). */
   jump(
     'break',
@@ -266,6 +284,10 @@ export interface Machine {
   /** Makes the loop come back with `look` before the next instruction. */
   armBreak(): void
   disarmBreak(): void
+  /** The block entered at `ip` has been entered often. */
+  hot(ip: number): void
+  /** As `next(0)`, but past what is translated of it: the interpreter must do the instruction at state's PC. */
+  nextInterpreted(): number
   /** The code of state's PC, or 0; `link` is where to write it for next time, or 0. */
   next(link: number): number
 }
@@ -279,6 +301,8 @@ export interface LoopInputs {
   H: Uint16Array
   W: Int32Array
   F: readonly unknown[]
+  /** Translated regions. */
+  X: readonly unknown[]
 }
 
 /** Runs from `m.ip`, with `m.remaining` instructions to go, until it has to leave. */
@@ -305,13 +329,14 @@ function caseOf(microOp: MicroOp, opcode: number): string {
 }
 
 /** Makes the hot loop for one CPU's memory. `pcSlot` is where in `S` the program counter stands. */
-export function makeHotLoop(inputs: LoopInputs, pcSlot: number): HotLoop {
+export function makeHotLoop(inputs: LoopInputs, pcSlot: number, reasonSlot: number): HotLoop {
   const cases = microOps.map((microOp, index) => caseOf(microOp, index + 1)).join('\n')
   const source = `'use strict'
-    const { S, L, C, T, B, H, W, F } = inputs
+    const { S, L, C, T, B, H, W, F, X } = inputs
+    const REASON = ${reasonSlot}
     const PC = ${pcSlot}
     return function hotLoop(m, context) {
-      let ip = m.ip, remaining = m.remaining, block = ip
+      let ip = m.ip, remaining = m.remaining, block = m.block
       for (;;) switch (C[ip]) {
         ${cases}
         default: throw new Error('no micro-op ' + C[ip] + ' at ' + ip)

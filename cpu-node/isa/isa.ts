@@ -40,6 +40,8 @@ export interface Execution {
   forgetTranslations(address: number, length: number): void
   /** The mode or address space has changed: `Isa.context` gives another value. */
   contextChanged(): void
+  /** `Isa.codeFlags` gives another value. */
+  codeFlagsChanged(): void
   /** Code lifted so far no longer means what it did. */
   forgetCode(): void
   /** The instruction at hand ends with a look at interrupts and the limit. */
@@ -62,14 +64,26 @@ export interface Isa {
   /** Code addresses are multiples of 2 to this. */
   readonly codeShift: number
   readonly bigEndian: boolean
+  /** What translated code knows of guest state, as byte offsets. */
+  readonly layout: {
+    readonly pc: number
+    /** Below this offset are registers that no helper touches. */
+    readonly registerBytes: number
+    readonly branchTarget: number
+    readonly inDelaySlot: number
+  }
   /** Bytes of guest state that belong to the register hash. */
   readonly stateBytes: number
   readonly tlbBytes: number
   reset(): void
   /** What to add to a virtual page to tell address spaces and modes apart in the soft TLB: bits 3 to 11. */
   context(): number
+  /** What, besides the bytes, decides what code means: code of each value is kept apart. */
+  readonly codeFlags: number
   /** Translates a virtual address: the physical one, or -1 with the trap set. */
   translate(address: number, kind: AccessKind): number
+  /** Whether virtual `address` is mapped the same in every address space, for ever. */
+  isFixed(address: number): boolean
   /** The block at virtual `pc`, of at most `maxInstructions`, all from one page. */
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */

@@ -44,6 +44,7 @@ export class Mips implements Isa {
   readonly pcOffset = S.PC
   readonly stateBytes = S.STATE_BYTES
   readonly codeShift = 2
+  readonly layout = { pc: S.PC, registerBytes: S.PC, branchTarget: S.BRANCH_TARGET, inDelaySlot: S.IN_DELAY_SLOT }
   readonly bigEndian: boolean
   readonly tlbBytes = TLB_BYTES
   readonly helpers: Isa['helpers']
@@ -148,6 +149,11 @@ export class Mips implements Isa {
     return this.#translateMapped(unsigned, kind)
   }
 
+  /** kseg0 and kseg1. */
+  isFixed(address: number): boolean {
+    return address >>> 30 === 2
+  }
+
   #translateMapped(address: number, kind: AccessKind): number {
     const asid = this.#get(S.ENTRY_HI) & ASID
     const result = this.#tlb.translate(address, asid, kind === 'write')
@@ -178,6 +184,10 @@ export class Mips implements Isa {
 
   get midInstruction(): boolean {
     return this.#get(S.IN_DELAY_SLOT) !== 0
+  }
+
+  get codeFlags(): number {
+    return this.#get(S.STATUS) & Status.FR
   }
 
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block {
@@ -422,7 +432,7 @@ export class Mips implements Isa {
     const before = this.#get(S.STATUS)
     const status = (before & ~STATUS_WRITABLE) | (value & STATUS_WRITABLE)
     this.#set(S.STATUS, status)
-    if (((before ^ status) & Status.FR) !== 0) this.#x.forgetCode()
+    if (((before ^ status) & Status.FR) !== 0) this.#x.codeFlagsChanged()
     this.#statusChanged()
   }
 

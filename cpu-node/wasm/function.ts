@@ -1,0 +1,238 @@
+/**
+ * The body of one WebAssembly function, written instruction by instruction. Locals and labels are objects, so that a
+ * number is never taken for one, and a label left open or used out of its scope is an assertion.
+ */
+import assert from 'node:assert/strict'
+import { ByteWriter } from './bytes.ts'
+
+export type ValueType = 'i32' | 'i64'
+
+const VALUE_TYPES: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e }
+const NO_RESULT = 0x40
+
+export interface Local {
+  readonly index: number
+  readonly type: ValueType
+}
+
+export interface Label {
+  /** How many blocks were open around it. */
+  readonly depth: number
+}
+
+/** Instructions without immediates. */
+const OPCODES = {
+  unreachable: 0x00,
+  return: 0x0f,
+  drop: 0x1a,
+  select: 0x1b,
+  'i32.eqz': 0x45,
+  'i32.eq': 0x46,
+  'i32.ne': 0x47,
+  'i32.lt_s': 0x48,
+  'i32.lt_u': 0x49,
+  'i32.le_s': 0x4c,
+  'i32.le_u': 0x4d,
+  'i32.clz': 0x67,
+  'i32.ctz': 0x68,
+  'i32.popcnt': 0x69,
+  'i32.add': 0x6a,
+  'i32.sub': 0x6b,
+  'i32.mul': 0x6c,
+  'i32.div_s': 0x6d,
+  'i32.div_u': 0x6e,
+  'i32.rem_s': 0x6f,
+  'i32.rem_u': 0x70,
+  'i32.and': 0x71,
+  'i32.or': 0x72,
+  'i32.xor': 0x73,
+  'i32.shl': 0x74,
+  'i32.shr_s': 0x75,
+  'i32.shr_u': 0x76,
+  'i32.rotl': 0x77,
+  'i32.rotr': 0x78,
+  'i64.add': 0x7c,
+  'i64.sub': 0x7d,
+  'i64.mul': 0x7e,
+  'i64.div_s': 0x7f,
+  'i64.div_u': 0x80,
+  'i64.rem_s': 0x81,
+  'i64.rem_u': 0x82,
+  'i64.and': 0x83,
+  'i64.or': 0x84,
+  'i64.xor': 0x85,
+  'i64.shl': 0x86,
+  'i64.shr_s': 0x87,
+  'i64.shr_u': 0x88,
+  'i64.rotr': 0x8a,
+  'i64.eq': 0x51,
+  'i64.ne': 0x52,
+  'i64.lt_s': 0x53,
+  'i64.lt_u': 0x54,
+  'i64.le_s': 0x57,
+  'i64.le_u': 0x58,
+  'i64.clz': 0x79,
+  'i64.ctz': 0x7a,
+  'i64.popcnt': 0x7b,
+  'i32.wrap_i64': 0xa7,
+  'i64.extend_i32_s': 0xac,
+  'i64.extend_i32_u': 0xad,
+  'i32.extend8_s': 0xc0,
+  'i32.extend16_s': 0xc1,
+  'i64.extend8_s': 0xc2,
+  'i64.extend16_s': 0xc3,
+} as const
+
+/** Memory instructions: opcode and the access's alignment, as a power of 2. */
+const MEMORY_OPCODES = {
+  'i32.load': [0x28, 2],
+  'i64.load': [0x29, 2],
+  'i32.load8_s': [0x2c, 0],
+  'i32.load8_u': [0x2d, 0],
+  'i32.load16_s': [0x2e, 1],
+  'i32.load16_u': [0x2f, 1],
+  'i32.store': [0x36, 2],
+  'i64.store': [0x37, 2],
+  'i32.store8': [0x3a, 0],
+  'i32.store16': [0x3b, 1],
+} as const
+
+export type Plain = keyof typeof OPCODES
+export type MemoryInstruction = keyof typeof MEMORY_OPCODES
+
+export class FunctionBody {
+  readonly #code = new ByteWriter()
+  readonly #parameters: readonly ValueType[]
+  readonly #locals: ValueType[] = []
+  readonly #open: Label[] = []
+
+  constructor(parameters: readonly ValueType[]) {
+    this.#parameters = parameters
+  }
+
+  parameter(index: number): Local {
+    const type = this.#parameters[index]
+    assert(type !== undefined)
+    return { index, type }
+  }
+
+  local(type: ValueType): Local {
+    this.#locals.push(type)
+    return { index: this.#parameters.length + this.#locals.length - 1, type }
+  }
+
+  op(name: Plain): void {
+    this.#code.byte(OPCODES[name])
+  }
+
+  i32(value: number): void {
+    this.#code.byte(0x41)
+    this.#code.signed(value)
+  }
+
+  i64(value: bigint): void {
+    this.#code.byte(0x42)
+    this.#code.signed64(value)
+  }
+
+  get(local: Local): void {
+    this.#code.byte(0x20)
+    this.#code.unsigned(local.index)
+  }
+
+  set(local: Local): void {
+    this.#code.byte(0x21)
+    this.#code.unsigned(local.index)
+  }
+
+  tee(local: Local): void {
+    this.#code.byte(0x22)
+    this.#code.unsigned(local.index)
+  }
+
+  memory(name: MemoryInstruction, offset: number): void {
+    const [opcode, alignment] = MEMORY_OPCODES[name]
+    this.#code.byte(opcode)
+    this.#code.unsigned(alignment)
+    this.#code.unsigned(offset)
+  }
+
+  call(index: number): void {
+    this.#code.byte(0x10)
+    this.#code.unsigned(index)
+  }
+
+  block(): Label {
+    return this.#begin(0x02, NO_RESULT)
+  }
+
+  loop(): Label {
+    return this.#begin(0x03, NO_RESULT)
+  }
+
+  if(result?: ValueType): Label {
+    return this.#begin(0x04, result === undefined ? NO_RESULT : VALUE_TYPES[result])
+  }
+
+  else(): void {
+    this.#code.byte(0x05)
+  }
+
+  #begin(opcode: number, result: number): Label {
+    this.#code.byte(opcode)
+    this.#code.byte(result)
+    const label = { depth: this.#open.length }
+    this.#open.push(label)
+    return label
+  }
+
+  /** Ends `label`'s block, which must be the innermost. */
+  end(label: Label): void {
+    assert.equal(this.#open.pop(), label, 'blocks end in the order they nest')
+    this.#code.byte(0x0b)
+  }
+
+  br(label: Label): void {
+    this.#code.byte(0x0c)
+    this.#code.unsigned(this.#distance(label))
+  }
+
+  brIf(label: Label): void {
+    this.#code.byte(0x0d)
+    this.#code.unsigned(this.#distance(label))
+  }
+
+  /** Branches to the label that the top of stack counts out; the last is for all else. */
+  brTable(labels: readonly Label[]): void {
+    this.#code.byte(0x0e)
+    this.#code.unsigned(labels.length - 1)
+    for (const label of labels) this.#code.unsigned(this.#distance(label))
+  }
+
+  #distance(label: Label): number {
+    assert.equal(this.#open[label.depth], label, 'the label is in scope')
+    return this.#open.length - 1 - label.depth
+  }
+
+  /** The function as the code section has it: locals, then code. */
+  finish(): Uint8Array {
+    assert.equal(this.#open.length, 0, 'every block has ended')
+    const body = new ByteWriter()
+    const runs: { type: ValueType; count: number }[] = []
+    for (const type of this.#locals) {
+      const last = runs.at(-1)
+      if (last?.type === type) last.count++
+      else runs.push({ type, count: 1 })
+    }
+    body.unsigned(runs.length)
+    for (const { type, count } of runs) {
+      body.unsigned(count)
+      body.byte(VALUE_TYPES[type])
+    }
+    body.append(this.#code.written)
+    body.byte(0x0b)
+    return body.written.slice()
+  }
+}
+
+export const valueTypeCode = (type: ValueType): number => VALUE_TYPES[type]
