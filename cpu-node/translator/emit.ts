@@ -95,6 +95,7 @@ class RegionEmitter {
   #count = 0
   #values: (Local | undefined)[] = []
   #inline!: Uint8Array
+  #uses!: Int32Array
   readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [] }
   readonly #used: Record<ValueType, number> = { i32: 0, i64: 0 }
 
@@ -225,8 +226,6 @@ class RegionEmitter {
     this.#inline = inline
     this.#uses = uses
   }
-  #uses!: Int32Array
-
   #local(type: ValueType): Local {
     const pool = this.#pool[type]
     const number = this.#used[type]++
