@@ -26,8 +26,11 @@ const ANANKE = join(import.meta.dirname, '..', '..', 'bin', 'ananke')
 /** `ananke` with `args`, and nobody at its standard input. */
 export async function ananke(args: readonly string[], options: AnankeOptions = {}): Promise<Outcome> {
   const { env, cwd, shellPrefix, onStart } = options
+  // Node options come from the test runner, which would have the process write a file of its own under the same limits.
   const [program, all] =
-    shellPrefix === undefined ? [ANANKE, args] : ['bash', ['-c', `${shellPrefix} exec "$@"`, 'bash', ANANKE, ...args]]
+    shellPrefix === undefined
+      ? [ANANKE, args]
+      : ['bash', ['-c', `unset NODE_OPTIONS; ${shellPrefix} exec "$@"`, 'bash', ANANKE, ...args]]
   const child = spawn(program, all, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
