@@ -13,7 +13,7 @@ import {
   instructionAt,
 } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
-import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf, swapBytes } from './interpreter/micro-ops.ts'
+import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import {
   BACKING_BASE,
@@ -26,6 +26,7 @@ import {
   TLB_BASE,
 } from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
+import { swapBytes } from './swap-bytes.ts'
 import { Translator } from './translator/translator.ts'
 
 /** Instructions of a block at most. */
@@ -367,7 +368,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       word(pc) {
         const word = words[(base + (pc & OFFSET_MASK)) >>> 2]!
         if (!swap) return word >>> 0
-        return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0
+        return swapBytes(word) >>> 0
       },
     }
   }

@@ -12,6 +12,7 @@
  *
  * Macros: SLOW(expression) calls out with `m` in step; NEXT(link) goes on at the block that state's PC names.
  */
+import { swapBytes } from '../swap-bytes.ts'
 
 export interface MicroOp {
   name: string
@@ -344,10 +345,6 @@ export function makeHotLoop(inputs: LoopInputs, pcSlot: number, reasonSlot: numb
     }`
   const make = new Function('inputs', 'swapBytes', 'populationCount', source)
   return make(inputs, swapBytes, populationCount) as HotLoop
-}
-
-export function swapBytes(word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }
 
 function populationCount(word: number): number {

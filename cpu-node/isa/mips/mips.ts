@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict'
 import { type Clock, NEVER, type Vt } from '../../../bus/mod.ts'
 import type { Block } from '../../ir/ir.ts'
+import { swapBytes } from '../../swap-bytes.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Helper as IsaHelper } from '../isa.ts'
 import { Fpu } from './fpu.ts'
 import { Helper } from './helpers.ts'
@@ -329,8 +330,7 @@ export class Mips implements Isa {
   }
 
   #inGuestOrder(word: number): number {
-    if (!this.bigEndian) return word
-    return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+    return this.bigEndian ? swapBytes(word) : word
   }
 
   #loadLinked(address: number): number {
