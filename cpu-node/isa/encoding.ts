@@ -7,6 +7,8 @@
 export interface Field {
   low: number
   bits: number
+  /** The largest value it holds. */
+  mask: number
 }
 
 export interface Encoding<M extends string = string> {
@@ -40,25 +42,30 @@ export function encoding<M extends string>([mnemonic, pattern, operands]: Row<M>
       mask |= 1 << position
       if (letter === '1') match |= 1 << position
     } else if (letter !== '-') {
-      const field = fields[letter] ?? { low: position, bits: 0 }
-      fields[letter] = { low: position, bits: field.bits + 1 }
+      const bits = (fields[letter]?.bits ?? 0) + 1
+      fields[letter] = { low: position, bits, mask: 2 ** bits - 1 }
     }
   }
   return { mnemonic, mask: mask >>> 0, match: match >>> 0, fields, operands, section }
+}
+
+/** The value that `word` has in `field`. */
+export function bitsOf(field: Field, word: number): number {
+  return (word >>> field.low) & field.mask
 }
 
 /** The value of field `letter` in `word`. */
 export function fieldOf(of: Encoding, letter: string, word: number): number {
   const field = of.fields[letter]
   if (field === undefined) throw new Error(`${of.mnemonic} has no field ${letter}`)
-  return (word >>> field.low) & (2 ** field.bits - 1)
+  return bitsOf(field, word)
 }
 
 /** An instruction word from field values; the inverse of decoding. */
 export function encode(of: Encoding, values: Readonly<Record<string, number>>): number {
   let word = of.match
-  for (const [letter, { low, bits }] of Object.entries(of.fields)) {
-    word |= ((values[letter] ?? 0) & (2 ** bits - 1)) << low
+  for (const [letter, { low, mask }] of Object.entries(of.fields)) {
+    word |= ((values[letter] ?? 0) & mask) << low
   }
   return word >>> 0
 }

@@ -1,5 +1,6 @@
 /** Jumps and branches. */
 import type { Compare, Value } from '../../ir/ir.ts'
+import { instrIndex, rd, rs, rt } from './fields.ts'
 import { conditionCode } from './lift-integer.ts'
 import type { Lifter, Lifting, Outcome } from './lifting.ts'
 import { gpr } from './state.ts'
@@ -22,10 +23,10 @@ type Finish = (at: Lifting, condition: Value) => Outcome
 const ofTwo =
   (name: Compare, finish: Finish): Lifter =>
   (at) => {
-    if (name === 'eq' && finish === branch && at.field('s') === at.field('t')) {
+    if (name === 'eq' && finish === branch && at.field(rs) === at.field(rt)) {
       return { when: 'afterDelaySlot', exit: { kind: 'jump', target: at.branchTarget } }
     }
-    return finish(at, at.b.compare(name, at.reg('s'), at.reg('t')))
+    return finish(at, at.b.compare(name, at.reg(rs), at.reg(rt)))
   }
 
 /** Compares rs with zero; `swapped` puts the zero first. */
@@ -33,7 +34,7 @@ const ofOne =
   (name: Compare, swapped: boolean, finish: Finish, link = false): Lifter =>
   (at) => {
     const zero = at.b.const(0)
-    const condition = swapped ? at.b.compare(name, zero, at.reg('s')) : at.b.compare(name, at.reg('s'), zero)
+    const condition = swapped ? at.b.compare(name, zero, at.reg(rs)) : at.b.compare(name, at.reg(rs), zero)
     if (link) at.b.put(RA, at.b.const(at.pc + 8))
     return finish(at, condition)
   }
@@ -49,17 +50,17 @@ const jump =
   (link: boolean): Lifter =>
   (at) => {
     if (link) at.b.put(RA, at.b.const(at.pc + 8))
-    const target = ((at.pc + 4) & 0xf000_0000) | (at.field('j') << 2) | 0
+    const target = ((at.pc + 4) & 0xf000_0000) | (at.field(instrIndex) << 2) | 0
     return { when: 'afterDelaySlot', exit: { kind: 'jump', target } }
   }
 
 export const control = {
   j: jump(false),
   jal: jump(true),
-  jr: (at) => ({ when: 'afterDelaySlot', exit: { kind: 'indirect', target: at.reg('s') } }),
+  jr: (at) => ({ when: 'afterDelaySlot', exit: { kind: 'indirect', target: at.reg(rs) } }),
   jalr(at) {
-    const target = at.reg('s')
-    at.putReg('d', at.b.const(at.pc + 8))
+    const target = at.reg(rs)
+    at.putReg(rd, at.b.const(at.pc + 8))
     return { when: 'afterDelaySlot', exit: { kind: 'indirect', target } }
   },
   beq: ofTwo('eq', branch),

@@ -1,6 +1,8 @@
 /** Coprocessor 1: moves and bit operations are IR, arithmetic is the helper `float`. */
 import type { Value } from '../../ir/ir.ts'
+import type { Field } from '../encoding.ts'
 import type { Mnemonic } from './encodings.ts'
+import { comparedCc, cond, fd, fr, fs, ft, rt } from './fields.ts'
 import { FLOAT_OPERATIONS } from './fpu.ts'
 import { Helper } from './helpers.ts'
 import { conditionCode } from './lift-integer.ts'
@@ -10,10 +12,10 @@ import { Exception, fpr } from './state.ts'
 export const reserved: Outcome = { when: 'now', exit: { kind: 'fault', code: Exception.RI } }
 
 /** With Status.FR = 0 a double is an even register and the one above it. */
-export const isDouble = (at: Lifting, letter: string): boolean => at.fr || at.field(letter) % 2 === 0
+export const isDouble = (at: Lifting, field: Field): boolean => at.fr || at.field(field) % 2 === 0
 
-export function getDouble(at: Lifting, letter: string): Value {
-  const register = at.field(letter)
+export function getDouble(at: Lifting, field: Field): Value {
+  const register = at.field(field)
   if (at.fr) return at.b.get(fpr(register), 'i64')
   const even = register & ~1
   const low = at.b.convert('extendU', at.b.get(fpr(even)))
@@ -21,8 +23,8 @@ export function getDouble(at: Lifting, letter: string): Value {
   return at.b.binary('or', low, at.b.binary('shl', high, at.b.const64(32n), 'i64'), 'i64')
 }
 
-export function putDouble(at: Lifting, letter: string, value: Value): void {
-  const register = at.field(letter)
+export function putDouble(at: Lifting, field: Field, value: Value): void {
+  const register = at.field(field)
   if (at.fr) {
     at.b.put(fpr(register), value, 'i64')
     return
@@ -32,94 +34,95 @@ export function putDouble(at: Lifting, letter: string, value: Value): void {
   at.b.put(fpr(even | 1), at.b.convert('wrap', at.b.binary('shrU', value, at.b.const64(32n), 'i64')))
 }
 
-const LETTERS = ['D', 'S', 'T', 'R'] as const
+const REGISTERS = { fd, fs, ft, fr } as const
+type Register = keyof typeof REGISTERS
 
-/** The formats of an instruction's register operands, by letter: `d` double (also a 64-bit integer), `s` single. */
-type Formats = Partial<Record<(typeof LETTERS)[number], 's' | 'd'>>
+/** The formats of an instruction's register operands: `d` double (also a 64-bit integer), `s` single. */
+type Formats = Partial<Record<Register, 's' | 'd'>>
 
-function doublesAreEven(at: Lifting, formats: Formats): boolean {
-  return LETTERS.every((letter) => formats[letter] !== 'd' || isDouble(at, letter))
-}
+const doublesOf = (formats: Formats): Field[] =>
+  Object.entries(formats).flatMap(([name, format]) => (format === 'd' ? REGISTERS[name as Register] : []))
 
 /** Arithmetic. `long`: it has a 64-bit fixed-point operand, which needs Status.FR = 1. */
-const arithmetic =
-  (mnemonic: Mnemonic, formats: Formats, long = false): Lifter =>
-  (at) => {
+const arithmetic = (mnemonic: Mnemonic, formats: Formats, long = false): Lifter => {
+  const number = FLOAT_OPERATIONS.indexOf(mnemonic)
+  const doubles = doublesOf(formats)
+  return (at) => {
     at.needCop1()
-    if ((long && !at.fr) || !doublesAreEven(at, formats)) return reserved
-    const operand = (letter: 'D' | 'S' | 'T' | 'R') => at.b.const(letter in formats ? at.field(letter) : 0)
-    const number = FLOAT_OPERATIONS.indexOf(mnemonic)
-    at.b.call(Helper.float, [at.b.const(number), operand('D'), operand('S'), operand('T'), operand('R')])
+    if ((long && !at.fr) || !doubles.every((field) => isDouble(at, field))) return reserved
+    const operand = (name: Register) => at.b.const(name in formats ? at.field(REGISTERS[name]) : 0)
+    at.b.call(Helper.float, [at.b.const(number), operand('fd'), operand('fs'), operand('ft'), operand('fr')])
   }
+}
 
-const compare =
-  (mnemonic: 'c.cond.s' | 'c.cond.d', format: 's' | 'd'): Lifter =>
-  (at) => {
+const compare = (mnemonic: 'c.cond.s' | 'c.cond.d', format: 's' | 'd'): Lifter => {
+  const number = FLOAT_OPERATIONS.indexOf(mnemonic)
+  return (at) => {
     at.needCop1()
-    if (!doublesAreEven(at, { S: format, T: format })) return reserved
-    const number = FLOAT_OPERATIONS.indexOf(mnemonic)
-    const args = [number, at.field('n'), at.field('S'), at.field('T'), at.field('c')]
+    if (format === 'd' && !(isDouble(at, fs) && isDouble(at, ft))) return reserved
+    const args = [number, at.field(cond), at.field(fs), at.field(ft), at.field(comparedCc)]
     at.b.call(
       Helper.float,
       args.map((value) => at.b.const(value)),
     )
   }
+}
 
 /** Bit operations on one register: they look at no value and raise nothing. */
 const onSingle =
   (apply: (at: Lifting, value: Value) => Value): Lifter =>
   (at) => {
     at.needCop1()
-    at.b.put(fpr(at.field('D')), apply(at, at.b.get(fpr(at.field('S')))))
+    at.b.put(fpr(at.field(fd)), apply(at, at.b.get(fpr(at.field(fs)))))
   }
 
 const onDouble =
   (apply: (at: Lifting, value: Value) => Value): Lifter =>
   (at) => {
     at.needCop1()
-    if (!doublesAreEven(at, { D: 'd', S: 'd' })) return reserved
-    putDouble(at, 'D', apply(at, getDouble(at, 'S')))
+    if (!(isDouble(at, fd) && isDouble(at, fs))) return reserved
+    putDouble(at, fd, apply(at, getDouble(at, fs)))
   }
 
 const keepUnless =
   (condition: (at: Lifting) => Value) =>
   (at: Lifting, value: Value): Value =>
-    at.b.select(condition(at), value, at.b.get(fpr(at.field('D'))))
+    at.b.select(condition(at), value, at.b.get(fpr(at.field(fd))))
 
 const keepDoubleUnless =
   (condition: (at: Lifting) => Value) =>
   (at: Lifting, value: Value): Value =>
-    at.b.select(condition(at), value, getDouble(at, 'D'), 'i64')
+    at.b.select(condition(at), value, getDouble(at, fd), 'i64')
 
 const codeIs = (wanted: 0 | 1) => (at: Lifting) => at.b.compare('eq', conditionCode(at), at.b.const(wanted))
-const registerIs = (name: 'eq' | 'ne') => (at: Lifting) => at.b.compare(name, at.reg('t'), at.b.const(0))
+const registerIs = (name: 'eq' | 'ne') => (at: Lifting) => at.b.compare(name, at.reg(rt), at.b.const(0))
 
 const SIGN64 = 1n << 63n
 
 const moves = {
   mfc1(at) {
     at.needCop1()
-    at.putReg('t', at.b.get(fpr(at.field('S'))))
+    at.putReg(rt, at.b.get(fpr(at.field(fs))))
   },
   mtc1(at) {
     at.needCop1()
-    at.b.put(fpr(at.field('S')), at.reg('t'))
+    at.b.put(fpr(at.field(fs)), at.reg(rt))
   },
   mfhc1(at) {
     at.needCop1()
-    at.putReg('t', at.b.get(highHalf(at)))
+    at.putReg(rt, at.b.get(highHalf(at)))
   },
   mthc1(at) {
     at.needCop1()
-    at.b.put(highHalf(at), at.reg('t'))
+    at.b.put(highHalf(at), at.reg(rt))
   },
   cfc1(at) {
     at.needCop1()
-    at.putReg('t', at.b.call(Helper.readFpuControl, [at.b.const(at.field('S'))], 'i32'))
+    at.putReg(rt, at.b.call(Helper.readFpuControl, [at.b.const(at.field(fs))], 'i32'))
   },
   ctc1(at) {
     at.needCop1()
-    at.b.call(Helper.writeFpuControl, [at.b.const(at.field('S')), at.reg('t')])
+    at.b.call(Helper.writeFpuControl, [at.b.const(at.field(fs)), at.reg(rt)])
   },
   'mov.s': onSingle((_, value) => value),
   'mov.d': onDouble((_, value) => value),
@@ -139,18 +142,18 @@ const moves = {
 
 /** MFHC1's half: the high half of a 64-bit register, or with FR = 0 the odd register. */
 function highHalf(at: Lifting): number {
-  const register = at.field('S')
+  const register = at.field(fs)
   return at.fr ? fpr(register) + 4 : fpr(register | 1)
 }
 
-const s2: Formats = { D: 's', S: 's', T: 's' }
-const d2: Formats = { D: 'd', S: 'd', T: 'd' }
-const s1: Formats = { D: 's', S: 's' }
-const d1: Formats = { D: 'd', S: 'd' }
-const sd: Formats = { D: 's', S: 'd' }
-const ds: Formats = { D: 'd', S: 's' }
-const s3: Formats = { ...s2, R: 's' }
-const d3: Formats = { ...d2, R: 'd' }
+const s2: Formats = { fd: 's', fs: 's', ft: 's' }
+const d2: Formats = { fd: 'd', fs: 'd', ft: 'd' }
+const s1: Formats = { fd: 's', fs: 's' }
+const d1: Formats = { fd: 'd', fs: 'd' }
+const sd: Formats = { fd: 's', fs: 'd' }
+const ds: Formats = { fd: 'd', fs: 's' }
+const s3: Formats = { ...s2, fr: 's' }
+const d3: Formats = { ...d2, fr: 'd' }
 
 export const fpu = {
   ...moves,

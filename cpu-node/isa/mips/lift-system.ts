@@ -1,4 +1,5 @@
 /** Coprocessor 0, system calls, and RDHWR. */
+import { rd, rt, sel } from './fields.ts'
 import { Helper } from './helpers.ts'
 import type { Lifter, Lifting, Outcome } from './lifting.ts'
 import { cp0, Exception } from './state.ts'
@@ -35,7 +36,7 @@ const setInterrupts =
   (enable: 0 | 1): Lifter =>
   (at) => {
     at.needCop0()
-    at.putReg('t', at.b.call(Helper.setInterruptEnable, [at.b.const(enable)], 'i32'))
+    at.putReg(rt, at.b.call(Helper.setInterruptEnable, [at.b.const(enable)], 'i32'))
     return look(at)
   }
 
@@ -46,32 +47,29 @@ const fault =
 export const system = {
   mfc0(at) {
     at.needCop0()
-    const register = 8 * at.field('d') + at.field('e')
-    const offset = cp0(at.field('d'), at.field('e'))
-    at.putReg(
-      't',
-      PLAIN_READS.has(offset) ? at.b.get(offset) : at.b.call(Helper.readCp0, [at.b.const(register)], 'i32'),
-    )
+    const register = 8 * at.field(rd) + at.field(sel)
+    const offset = cp0(at.field(rd), at.field(sel))
+    at.putReg(rt, PLAIN_READS.has(offset) ? at.b.get(offset) : at.b.call(Helper.readCp0, [at.b.const(register)], 'i32'))
   },
   mtc0(at) {
     at.needCop0()
-    const offset = cp0(at.field('d'), at.field('e'))
+    const offset = cp0(at.field(rd), at.field(sel))
     const mask = PLAIN_WRITES.get(offset)
     if (mask !== undefined) {
-      at.b.put(offset, mask === -1 ? at.reg('t') : at.b.binary('and', at.reg('t'), at.b.const(mask)))
+      at.b.put(offset, mask === -1 ? at.reg(rt) : at.b.binary('and', at.reg(rt), at.b.const(mask)))
       return
     }
-    at.b.call(Helper.writeCp0, [at.b.const(8 * at.field('d') + at.field('e')), at.reg('t')])
+    at.b.call(Helper.writeCp0, [at.b.const(8 * at.field(rd) + at.field(sel)), at.reg(rt)])
     return look(at)
   },
   // One register set: the previous set is the current one.
   rdpgpr(at) {
     at.needCop0()
-    at.putReg('d', at.reg('t'))
+    at.putReg(rd, at.reg(rt))
   },
   wrpgpr(at) {
     at.needCop0()
-    at.putReg('d', at.reg('t'))
+    at.putReg(rd, at.reg(rt))
   },
   di: setInterrupts(0),
   ei: setInterrupts(1),
@@ -90,5 +88,5 @@ export const system = {
   wait: callAndLook(Helper.wait),
   syscall: fault(Exception.Sys),
   break: fault(Exception.Bp),
-  rdhwr: (at) => at.putReg('t', at.b.call(Helper.readHardware, [at.b.const(at.field('d'))], 'i32')),
+  rdhwr: (at) => at.putReg(rt, at.b.call(Helper.readHardware, [at.b.const(at.field(rd))], 'i32')),
 } satisfies Record<string, Lifter>

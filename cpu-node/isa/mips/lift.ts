@@ -21,7 +21,9 @@ import { BRANCH_TARGET, Exception, IN_DELAY_SLOT, PC } from './state.ts'
 /** Every mnemonic has its lifter: the compiler checks that none is missing. */
 const lifters: Record<Mnemonic, Lifter> = { ...integer, ...control, ...memory, ...system, ...fpu }
 
-export const decoder = new Decoder(encodings)
+export const decoder = new Decoder(
+  encodings.map((row) => ({ ...row, lifter: lifters[row.mnemonic], isBranch: row.mnemonic in control })),
+)
 
 export interface LiftOptions {
   bigEndian: boolean
@@ -65,14 +67,13 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
 function liftOne(at: Lifting, window: FetchWindow, pc: number, delaySlot: boolean): Outcome | void {
   at.b.instruction(pc, delaySlot)
   at.pc = pc
-  at.word = window.word(pc)
-  const encoding = decoder.decode(at.word)
-  if (encoding === undefined || (delaySlot && encoding.mnemonic in control)) {
+  at.word = window.word(pc) | 0
+  const row = decoder.decode(at.word)
+  if (row === undefined || (delaySlot && row.isBranch)) {
     // A branch in a delay slot is unpredictable in the manual; like QEMU, we take it for reserved.
     return { when: 'now', exit: { kind: 'fault', code: reservedCode(at) } }
   }
-  at.encoding = encoding
-  return lifters[encoding.mnemonic](at)
+  return row.lifter(at)
 }
 
 /** Encodings of a coprocessor that there is not, or that is switched off, fault for the coprocessor first. */

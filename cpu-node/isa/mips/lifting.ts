@@ -1,8 +1,6 @@
 import type { BlockBuilder } from '../../ir/builder.ts'
 import type { Exit, Value } from '../../ir/ir.ts'
-import type { Encoding } from '../encoding.ts'
-import { fieldOf } from '../encoding.ts'
-import type { Mnemonic } from './encodings.ts'
+import { bitsOf, type Field } from '../encoding.ts'
 import { COP0_UNUSABLE, COP1_UNUSABLE, coprocessorUnusable, gpr } from './state.ts'
 
 /** How an instruction goes on, where it does not simply go on to the next. */
@@ -23,7 +21,6 @@ export class Lifting {
   readonly fr: boolean
   word = 0
   pc = 0
-  encoding!: Encoding<Mnemonic>
   #cop0Checked = false
   #cop1Checked = false
 
@@ -33,8 +30,8 @@ export class Lifting {
     this.fr = fr
   }
 
-  field(letter: string): number {
-    return fieldOf(this.encoding, letter, this.word)
+  field(field: Field): number {
+    return bitsOf(field, this.word)
   }
 
   /** The 16-bit immediate, sign-extended. */
@@ -42,14 +39,14 @@ export class Lifting {
     return (this.word << 16) >> 16
   }
 
-  /** The register that field `letter` names. */
-  reg(letter: string): Value {
-    const number = this.field(letter)
+  /** The register that `field` names. */
+  reg(field: Field): Value {
+    const number = this.field(field)
     return number === 0 ? this.b.const(0) : this.b.get(gpr(number))
   }
 
-  putReg(letter: string, value: Value): void {
-    const number = this.field(letter)
+  putReg(field: Field, value: Value): void {
+    const number = this.field(field)
     if (number !== 0) this.b.put(gpr(number), value)
   }
 
