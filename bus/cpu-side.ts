@@ -21,7 +21,7 @@ import assert from 'node:assert/strict'
 import { AddressMap, type Piece, type SavedPlacement } from './address-map.ts'
 import { MEMORY_SPACE } from './board.ts'
 import type { Clock } from './clock.ts'
-import { BUS_ERROR, type Cpu, type CpuPort } from './cpu.ts'
+import { BUS_ERROR, type Cpu, type CpuPort, NOT_KEPT } from './cpu.ts'
 import { type RegisterRegion, StateError } from './device.ts'
 import type { Layout } from './layout.ts'
 import {
@@ -135,6 +135,20 @@ export class CpuSide implements CpuPort {
     return this.#writeSplit(address, size, value)
   }
 
+  readKept(address: number, size: AccessSize): number {
+    const target = this.#target(address, size)
+    if (target === undefined || target.bytes !== size) return NOT_KEPT
+    if (target.kind === 'index') return this.#readPart(target)
+    return target.kind === 'registers' && this.#isKept(target)
+      ? fromDevice(target, this.#keptOf(target).value)
+      : NOT_KEPT
+  }
+
+  writeKept(address: number, size: AccessSize, value: number): boolean {
+    const target = this.#target(address, size)
+    return target?.kind === 'index' && target.bytes === size && this.#writePart(target, value)
+  }
+
   /** A message is delivered to device number `device`: what was kept of it is void; a reset resets its indexes. */
   delivered(device: number, isReset = false): void {
     const kept = this.#kept[device]
@@ -244,22 +258,28 @@ export class CpuSide implements CpuPort {
 
   /** The hot path: a polled register whose answer still stands costs no message and no allocation. */
   #readRegister(target: Target): number {
-    const kept = this.#kept[target.device] as Kept
-    const index = target.index === undefined ? -1 : target.index.value
-    if (
+    if (this.#isKept(target)) return fromDevice(target, this.#keptOf(target).value)
+    const { region, offset, size, index } = target
+    const read: Read = { kind: 'read', region, offset, size }
+    if (index !== undefined) read.index = index.value
+    return fromDevice(target, this.#exchange(this.#name(target.device), read))
+  }
+
+  #keptOf(target: Target): Kept {
+    return this.#kept[target.device] as Kept
+  }
+
+  /** Whether what was last read here still stands. */
+  #isKept(target: Target): boolean {
+    const kept = this.#keptOf(target)
+    return (
       kept.until !== 0 &&
       kept.offset === target.offset &&
       kept.region === target.region &&
       kept.size === target.size &&
-      kept.index === index &&
+      kept.index === (target.index === undefined ? -1 : target.index.value) &&
       this.#clock.vtAt(this.#cpu.icount) < kept.until
-    ) {
-      return fromDevice(target, kept.value)
-    }
-    const { region, offset, size } = target
-    const read: Read = { kind: 'read', region, offset, size }
-    if (index >= 0) read.index = index
-    return fromDevice(target, this.#exchange(this.#name(target.device), read))
+    )
   }
 
   #writePart(target: Target, value: number): boolean {

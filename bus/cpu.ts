@@ -6,6 +6,9 @@ import type { AccessSize, Vt } from './message.ts'
 /** What `CpuPort.read` gives where nothing answers. */
 export const BUS_ERROR = -1
 
+/** What `CpuPort.readKept` gives where a message is needed. */
+export const NOT_KEPT = -1
+
 /** What a CPU node sees of the machine: everything that is not memory. */
 export interface CpuPort {
   /**
@@ -17,6 +20,10 @@ export interface CpuPort {
   read(address: number, size: AccessSize): number
   /** Writes device space; false: bus error. */
   write(address: number, size: AccessSize, value: number): boolean
+  /** `read`, where that takes no message and has no effect (a polled register); else `NOT_KEPT`. */
+  readKept(address: number, size: AccessSize): number
+  /** `write`, where that takes no message (an index register); false: nothing was done. */
+  writeKept(address: number, size: AccessSize, value: number): boolean
 }
 
 /** Why `Cpu.run` came back. `idle`: the CPU waits for an interrupt. */
@@ -55,4 +62,6 @@ export interface Cpu {
   restore(state: Record<string, unknown>): void
   /** The program counter of the next instruction, for reports. */
   readonly pc: number
+  /** How guest code was run so far, for reports: counts by name. They depend on tiers and time, never the other way. */
+  readonly statistics: Readonly<Record<string, number>>
 }

@@ -84,6 +84,10 @@ export class ScriptedCpu implements Cpu {
     this.timerDue = NEVER
   }
 
+  get statistics(): Readonly<Record<string, number>> {
+    return { instructions: this.icount }
+  }
+
   run(port: CpuPort): RunResult {
     for (;;) {
       if (this.#isIdle && !this.#isWoken()) return 'idle'

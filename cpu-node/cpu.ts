@@ -2,9 +2,10 @@
  * The CPU node: guest state and memory, the soft TLB, the code cache and the loop that runs it all to a limit.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type RunResult, type Vt } from '../bus/mod.ts'
+import { BUS_ERROR, type Clock, type Cpu, type CpuPort, NOT_KEPT, type RunResult, type Vt } from '../bus/mod.ts'
 import {
   ARENA_WORDS,
+  BLOCK_PC,
   BLOCK_WORDS,
   type CodeBlock,
   CodeCache,
@@ -15,16 +16,8 @@ import {
 import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
-import {
-  BACKING_BASE,
-  GuestMemory,
-  PAGE_BYTES,
-  PAGE_SHIFT,
-  SCRATCH,
-  SOFT_TLB_BASE,
-  STATE_BYTES,
-  TLB_BASE,
-} from './memory.ts'
+import { JumpCache, jumpContext } from './jump-cache.ts'
+import { BACKING_BASE, GuestMemory, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE, STATE_BYTES, TLB_BASE } from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
 import { Translator } from './translator/translator.ts'
@@ -68,6 +61,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly #softTlb: SoftTlb
   readonly #codeShift: number
   readonly #code: CodeCache
+  readonly #jumpCache: JumpCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
   readonly #translator: Translator
@@ -75,9 +69,6 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Icount is this less `remaining`, and less what is left of the block under way. */
   #limit = 0
   #running = false
-  #page: CodePage | undefined
-  /** The current code page's address and context, or `NO_PAGE`. */
-  #pageTag = NO_PAGE
   readonly #pageCache: (CodePage | undefined)[] = new Array(PAGE_CACHE_ENTRIES)
   readonly #pageCacheTags = new Int32Array(PAGE_CACHE_ENTRIES).fill(NO_PAGE)
   #context = 0
@@ -90,15 +81,16 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
     const { arenaWords = ARENA_WORDS, hotEntries = 0 } = options
     this.#clock = clock
-    this.#memory = new GuestMemory(backingBytes)
+    this.#memory = new GuestMemory(backingBytes, arenaWords)
     const { buffer } = this.#memory
     this.state = new Int32Array(buffer, 0, STATE_BYTES / 4)
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
     this.tlb = new Int32Array(buffer, TLB_BASE, (SOFT_TLB_BASE - TLB_BASE) / 4)
     this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
+    this.#jumpCache = new JumpCache(buffer)
     this.#isa = makeIsa(this, clock)
     this.#codeShift = this.#isa.codeShift
-    this.#code = new CodeCache(this.#codeShift, arenaWords, hotEntries)
+    this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries)
     this.#translator = new Translator({
       isa: this.#isa,
       memory: this.#memory,
@@ -107,6 +99,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       state: this.state,
       trap: this.trap,
       window: (codePage) => this.#window(codePage),
+      loadKept: (physical, width) => {
+        const value = this.#port!.readKept(physical, (width / 8) as 1 | 2 | 4)
+        return value === NOT_KEPT ? -1 : this.#atPort(value, width) >>> 0
+      },
+      storeKept: (physical, width, value) =>
+        this.#port!.writeKept(physical, (width / 8) as 1 | 2 | 4, this.#portValue(value, width)),
     })
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
@@ -122,9 +120,9 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       H: this.#memory.halves,
       W: this.#memory.words,
       F: this.#isa.helpers,
-      X: this.#translator.regions,
+      X: this.#translator.dispatch,
     }
-    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4, SCRATCH.reason / 4)
+    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4)
   }
 
   // --- Cpu ----------------------------------------------------------------------------------------------------------
@@ -144,6 +142,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (!this.#running) return this.#statePc >>> 0
     const block = this.#code.block(this.block)
     return block.pcs[instructionAt(block, this.ip)]! >>> 0
+  }
+
+  get statistics(): Readonly<Record<string, number>> {
+    return { instructions: this.icount, ...this.#translator.statistics }
   }
 
   get timerDue(): Vt {
@@ -260,7 +262,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#context = this.#isa.context()
     let left: number = Left.missing
     this.#linkSlot = 0
-    this.ip = this.#isa.midInstruction ? 0 : this.next(0)
+    this.ip = this.#isa.midInstruction ? 0 : this.next(0, 0)
     if (this.ip !== 0) left = this.#enter()
     // At the limit nothing may be fetched any more: a fetch that faults counts as an instruction.
     while (left === Left.missing && this.remaining > 0) {
@@ -310,7 +312,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
   #runToBreak(count: number): boolean {
-    const ip = this.next(0)
+    const ip = this.next(0, 0)
     if (ip === 0) return false
     const block = this.#code.block(ip + ENTRY_WORDS)
     const { length } = block.pcs
@@ -354,7 +356,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     }
     const keep = most === undefined
     const block = this.#code.add(codePage, compiled, description, keep)
-    if (!this.#memory.hasCode(codePage.page)) this.#softTlb.forgetWritesTo(codePage.page)
+    if (!this.#memory.hasCode(codePage.page)) this.#softTlb.markCode(codePage.page)
     this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), lifted.length)
     return block
   }
@@ -373,7 +375,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     }
   }
 
-  /** Makes `pc`'s page the current one; undefined, with the trap set, where it can't be fetched from. */
+  /** The page of code at `pc`; undefined, with the trap set, where it can't be fetched from. */
   #findPage(pc: number): CodePage | undefined {
     const tag = (pc & ~OFFSET_MASK) | this.#context
     const physical = this.#isa.translate(pc, 'fetch')
@@ -387,40 +389,37 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     this.#pageCache[entry] = codePage
     this.#pageCacheTags[entry] = tag
-    this.#page = codePage
-    this.#pageTag = tag
     return codePage
   }
 
   // --- Machine: what the hot loop calls ------------------------------------------------------------------------------
 
-  next(link: number): number {
+  next(link: number, block: number): number {
     const pc = this.#statePc
-    const tag = (pc & ~OFFSET_MASK) | this.#context
-    const shift = this.#codeShift
-    if ((pc & ((1 << shift) - 1)) !== 0) {
-      this.#linkSlot = 0
-      return 0
+    const { words } = this.#code
+    // Only code of one page is linked: what stands behind another page may change.
+    const linkSlot = link !== 0 && ((words[block + BLOCK_PC]! ^ pc) & ~OFFSET_MASK) === 0 ? link : 0
+    const context = jumpContext(this.#isa.fixed, pc, this.#context)
+    let ip = this.#jumpCache.find(pc, context)
+    if (ip === 0) {
+      ip = this.#lookUp(pc)
+      if (ip !== 0) this.#jumpCache.set(pc, context, ip)
     }
-    let linkSlot = link
-    if (tag !== this.#pageTag) {
-      linkSlot = 0
-      const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
-      if (this.#pageCacheTags[entry] !== tag) {
-        this.#linkSlot = 0
-        return 0
-      }
-      this.#page = this.#pageCache[entry]
-      this.#pageTag = tag
-    }
-    const ip = this.#page!.entries[(pc & OFFSET_MASK) >>> shift]!
-    if (ip !== 0 && linkSlot !== 0) this.#code.words[linkSlot] = ip
+    if (ip !== 0 && linkSlot !== 0) words[linkSlot] = ip
     this.#linkSlot = linkSlot
     return ip
   }
 
+  /** The code at `pc` by way of its page; 0: there is none, or the page was not used lately. */
+  #lookUp(pc: number): number {
+    if ((pc & ((1 << this.#codeShift) - 1)) !== 0) return 0
+    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
+    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | this.#context)) return 0
+    return this.#pageCache[entry]!.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
+  }
+
   nextInterpreted(): number {
-    const ip = this.next(0)
+    const ip = this.next(0, 0)
     return ip === 0 ? 0 : ip + ENTRY_WORDS
   }
 
@@ -552,8 +551,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       return
     }
     if (page < 0) {
-      const unsigned = this.#atPort(width === 32 ? value : value & (2 ** width - 1), width) >>> 0
-      if (!this.#port!.write(physical, (width / 8) as 1 | 2 | 4, unsigned)) this.#isa.busError(address, 'write')
+      if (!this.#port!.write(physical, (width / 8) as 1 | 2 | 4, this.#portValue(value, width)))
+        this.#isa.busError(address, 'write')
       this.#limitMayBeNearer()
       return
     }
@@ -563,7 +562,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     else if (width === 16) this.#memory.halves[byte >>> 1] = value
     else this.#memory.words[byte >>> 2] = value
     if (this.#memory.isCode(byte - BACKING_BASE, width / 8)) this.#codeWritten(byte - BACKING_BASE, width / 8)
-    else if (!this.#memory.hasCode(page)) this.#softTlb.fillWrite(address, this.#isa.context(), page)
+    else this.#softTlb.fillWrite(address, this.#isa.context(), page, this.#memory.hasCode(page))
   }
 
   /**
@@ -575,6 +574,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     return width === 16 ? ((value & 0xff) << 8) | ((value >>> 8) & 0xff) : swapBytes(value)
   }
 
+  /** The low `width` bits of a register, unsigned, as the port takes them. */
+  #portValue(value: number, width: 8 | 16 | 32): number {
+    return this.#atPort(width === 32 ? value : value & (2 ** width - 1), width) >>> 0
+  }
+
   physicalAddress(address: number, kind: AccessKind): number {
     return this.#isa.translate(address, kind)
   }
@@ -584,12 +588,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#forgetPages(address, length)
   }
 
-  contextChanged(): void {
-    this.#pageTag = NO_PAGE
-  }
-
   #forgetPages(address: number, length: number): void {
-    this.#pageTag = NO_PAGE
+    this.#jumpCache.forget(address, length)
     const first = address >>> PAGE_SHIFT
     const pages = Math.min(length / PAGE_BYTES, PAGE_CACHE_ENTRIES)
     for (let page = first; page < first + pages; page++) this.#pageCacheTags[page % PAGE_CACHE_ENTRIES] = NO_PAGE
@@ -630,6 +630,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       const { blocks: stale, regions } = this.#code.written(page, start, end - start)
       this.#translator.drop(regions)
       if (stale.length === 0) continue
+      for (const { pc, ip } of stale) this.#jumpCache.forgetBlock(pc, ip - ENTRY_WORDS)
       if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
       if (!this.#code.hasBlocks(page)) this.#memory.clearCode(page)
     }
@@ -643,6 +644,5 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#translator.clear()
     this.#linkSlot = 0
     this.#forgetPages(0, 2 ** 32)
-    this.#page = undefined
   }
 }

@@ -4,7 +4,9 @@
  *     0          guest state (registers; the ISA's layout), then scratch slots of the interpreter
  *     0x4000     the ISA's TLB
  *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
- *     0x10000    backing memory: RAM, ROMs, device memory, end to end
+ *     0x10000    jump cache (see jump-cache.ts)
+ *     0x20000    backing memory: RAM, ROMs, device memory, end to end
+ *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; then the code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
@@ -12,11 +14,11 @@ import assert from 'node:assert/strict'
 
 export const PAGE_BYTES = 4096
 export const PAGE_SHIFT = 12
-const CHUNK_SHIFT = 6
+export const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
 /** Guest state and what the interpreter may use for scratch. */
-export const INTERPRETER_STATE_BYTES = STATE_BYTES - 32
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 48
 /** Words above that, as byte offsets, by which translated code and its callers tell each other things. */
 export const SCRATCH = {
   /** Why a region was left. */
@@ -27,10 +29,18 @@ export const SCRATCH = {
   failed: STATE_BYTES - 16,
   /** Instructions left before the limit, when a helper is called. */
   left: STATE_BYTES - 12,
+  /** Where in the code arena to go on, with `Reason.entry`. */
+  entry: STATE_BYTES - 8,
+  /** Instructions done by translated code so far: 64 bits. */
+  translated: STATE_BYTES - 40,
 } as const
 export const TLB_BASE = 0x4000
 export const SOFT_TLB_BASE = 0x8000
-export const BACKING_BASE = 0x10000
+export const JUMP_CACHE_BASE = 0x10000
+export const BACKING_BASE = 0x20000
+const WASM_PAGE_BYTES = 65536
+/** Bits 12 and up of an offset in backing memory lead to the 64 bits of its page. */
+export const CHUNK_BYTES_SHIFT = PAGE_SHIFT - 3
 
 /** Flags of a backing page. */
 const DIRTY = 1
@@ -60,28 +70,35 @@ export class GuestMemory {
   readonly halves: Uint16Array
   readonly words: Int32Array
   readonly backingBytes: number
+  /** The bits of code chunks, in bytes from the start of `memory`. */
+  readonly chunkBase: number
+  /** The code arena, in bytes from the start of `memory`, and its words. */
+  readonly arenaBase: number
+  readonly arena: Int32Array
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
   readonly #pageHashes: Int32Array
-  /** Of each page, 64 bits: the chunks of 64 bytes that code was made from. */
   readonly #codeChunks: Int32Array
   readonly #dirtyPages: number[] = []
   #hashLow = 0
   #hashHigh = 0
   #watcher: MemoryWatcher | undefined
 
-  constructor(backingBytes: number) {
+  constructor(backingBytes: number, arenaWords: number) {
     this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
-    this.wasmPages = Math.ceil((BACKING_BASE + this.backingBytes) / 65536)
+    const pages = this.backingBytes / PAGE_BYTES
+    this.chunkBase = BACKING_BASE + this.backingBytes
+    this.arenaBase = this.chunkBase + 8 * pages
+    this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
-    const pages = this.backingBytes / PAGE_BYTES
+    this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(pages)
     this.#pageHashes = new Int32Array(2 * pages)
-    this.#codeChunks = new Int32Array(2 * pages)
+    this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
 
   watch(watcher: MemoryWatcher): void {

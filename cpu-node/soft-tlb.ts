@@ -8,14 +8,18 @@
  *                                  and the guest's mapping lets it be written
  *     2 * ENTRIES      addend      virtual address + addend = byte in CPU memory, modulo 2^32
  *
+ * A write tag of a page that has code in it carries HAS_CODE besides.
+ *
  * An access compares `address & (page | alignment bits) | context` with a tag. Context is in bits 3 to 11, alignment
- * bits are 0 and 1; EMPTY has bit 2 set, so that nothing equals it.
+ * bits are 0 and 1; EMPTY has bits 0 to 2 set: nothing equals it, nor an aligned address with HAS_CODE.
  */
 import { BACKING_BASE, PAGE_BYTES, PAGE_SHIFT } from './memory.ts'
 
 export const SOFT_TLB_ENTRIES = 1024
 export const SOFT_TLB_WORDS = 3 * SOFT_TLB_ENTRIES
-const EMPTY = 4
+/** In a write tag: whether the store hits code has to be looked up. */
+export const HAS_CODE = 4
+const EMPTY = 7
 const PAGE_MASK = ~(PAGE_BYTES - 1)
 
 export class SoftTlb {
@@ -49,14 +53,14 @@ export class SoftTlb {
     }
   }
 
-  /** Stores to backing page `page` must take the slow path from now on. */
-  forgetWritesTo(page: number): void {
+  /** There is code in backing page `page` from now on. */
+  markCode(page: number): void {
     const { words } = this
     for (let entry = 0; entry < SOFT_TLB_ENTRIES; entry++) {
       const tag = words[SOFT_TLB_ENTRIES + entry]!
       if (tag === EMPTY) continue
       const byte = ((tag & PAGE_MASK) + words[2 * SOFT_TLB_ENTRIES + entry]!) >>> 0
-      if (byte === BACKING_BASE + page * PAGE_BYTES) words[SOFT_TLB_ENTRIES + entry] = EMPTY
+      if (byte === BACKING_BASE + page * PAGE_BYTES) words[SOFT_TLB_ENTRIES + entry] = tag | HAS_CODE
     }
   }
 
@@ -64,17 +68,18 @@ export class SoftTlb {
     this.#fill(0, SOFT_TLB_ENTRIES, address, context, page)
   }
 
-  fillWrite(address: number, context: number, page: number): void {
-    this.#fill(SOFT_TLB_ENTRIES, 0, address, context, page)
+  fillWrite(address: number, context: number, page: number, hasCode: boolean): void {
+    this.#fill(SOFT_TLB_ENTRIES, 0, address, context | (hasCode ? HAS_CODE : 0), page)
   }
 
   /** The other kind of tag shares the addend, and goes where it is not for the same page and context. */
-  #fill(kind: number, other: number, address: number, context: number, page: number): void {
+  #fill(kind: number, other: number, address: number, flags: number, page: number): void {
     const { words } = this
     const entry = (address >>> PAGE_SHIFT) % SOFT_TLB_ENTRIES
     const addend = (BACKING_BASE + page * PAGE_BYTES - (address & PAGE_MASK)) | 0
-    const tag = (address & PAGE_MASK) | context
-    if (words[other + entry] !== tag || words[2 * SOFT_TLB_ENTRIES + entry] !== addend) words[other + entry] = EMPTY
+    const tag = (address & PAGE_MASK) | flags
+    if (((words[other + entry]! ^ tag) & ~HAS_CODE) !== 0 || words[2 * SOFT_TLB_ENTRIES + entry] !== addend)
+      words[other + entry] = EMPTY
     words[kind + entry] = tag
     words[2 * SOFT_TLB_ENTRIES + entry] = addend
   }

@@ -2,7 +2,7 @@
  * A CPU with some memory, code at the start of kseg0, and a port that a test answers: what the tests of this folder run.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, Clock, type CpuPort } from '../bus/mod.ts'
+import { BUS_ERROR, Clock, type CpuPort, NOT_KEPT } from '../bus/mod.ts'
 import { InterpretedCpu, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
 import { Assembler } from './oracle/assembler.ts'
@@ -25,6 +25,14 @@ export class TestPort implements CpuPort {
 
   write(address: number, size: 1 | 2 | 4, value: number): boolean {
     return this.onWrite(address, size, value)
+  }
+
+  readKept(): number {
+    return NOT_KEPT
+  }
+
+  writeKept(): boolean {
+    return false
   }
 }
 

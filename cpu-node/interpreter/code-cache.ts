@@ -11,12 +11,13 @@ export const ARENA_WORDS = 2 ** 24
 /** 64 MiB of tables, for MIPS. */
 const MAX_CODE_PAGES = 2 ** 14
 const ENTRY = opcodeOf('entry')
-const TRANSLATED = opcodeOf('translated')
+export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
 /** Words of `entry`, which stands before a block's `block`. */
 export const ENTRY_WORDS = 5
-/** Words of `block`. */
+/** Words of `block`, and which of them is its virtual address. */
 export const BLOCK_WORDS = 3
+export const BLOCK_PC = 2
 
 /** The code of one backing page, seen at one virtual page. */
 export interface CodePage {
@@ -64,11 +65,11 @@ export class CodeCache {
   #codePages = 0
   #end = 1
 
-  /** `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
-  constructor(codeShift: number, arenaWords: number, hotEntries: number) {
+  /** `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
+  constructor(codeShift: number, arena: Int32Array, hotEntries: number) {
     this.#codeShift = codeShift
     this.#hotEntries = hotEntries
-    this.words = new Int32Array(arenaWords)
+    this.words = arena
   }
 
   clear(): void {

@@ -12,7 +12,9 @@
  *
  * Macros: SLOW(expression) calls out with `m` in step; NEXT(link) goes on at the block that state's PC names.
  */
+import { SCRATCH } from '../memory.ts'
 import { swapBytes } from '../swap-bytes.ts'
+import { Reason } from '../translator/reason.ts'
 
 export interface MicroOp {
   name: string
@@ -213,11 +215,12 @@ const flow: MicroOp[] = [
   jump(
     'translated',
     'left region number pc',
-    `remaining = X[{region}]({number}, remaining, context);
+    `remaining = X(ip, remaining, context);
      switch (S[REASON]) {
-       case 0: NEXT(0)
-       case 1: m.remaining = remaining; ip = m.nextInterpreted(); if (ip !== 0) continue; return ${Left.missing}
-       case 2: LEAVE(cut)
+       case ${Reason.run}: NEXT(0)
+       case ${Reason.interpret}: m.remaining = remaining; ip = m.nextInterpreted(); if (ip !== 0) continue; return ${Left.missing}
+       case ${Reason.cut}: LEAVE(cut)
+       case ${Reason.entry}: ip = S[ENTRY]; continue
        default: LEAVE(look)
      }`,
   ),
@@ -287,10 +290,12 @@ export interface Machine {
   disarmBreak(): void
   /** The block entered at `ip` has been entered often. */
   hot(ip: number): void
-  /** As `next(0)`, but past what is translated of it: the interpreter must do the instruction at state's PC. */
+  /** As `next`, but past what is translated of it: the interpreter must do the instruction at state's PC. */
   nextInterpreted(): number
-  /** The code of state's PC, or 0; `link` is where to write it for next time, or 0. */
-  next(link: number): number
+  /**
+   * The code of state's PC, or 0. `link` is where block `block` may have it for next time, or 0.
+   */
+  next(link: number, block: number): number
 }
 
 export interface LoopInputs {
@@ -302,8 +307,8 @@ export interface LoopInputs {
   H: Uint16Array
   W: Int32Array
   F: readonly unknown[]
-  /** Translated regions. */
-  X: readonly unknown[]
+  /** Runs translated code. */
+  X: unknown
 }
 
 /** Runs from `m.ip`, with `m.remaining` instructions to go, until it has to leave. */
@@ -323,18 +328,19 @@ function caseOf(microOp: MicroOp, opcode: number): string {
       return `{ m.ip = ip; m.block = block; m.remaining = remaining; return ${Left[why]} }`
     })
     .replaceAll(/NEXT\(([^)]*)\)/g, (_, link) => {
-      return `m.remaining = remaining; ip = m.next(${link}); if (ip !== 0) continue; return ${Left.missing}`
+      return `m.remaining = remaining; ip = m.next(${link}, block); if (ip !== 0) continue; return ${Left.missing}`
     })
   const onwards = microOp.jumps ? '' : `; ip += ${microOp.operands.length + 1}; continue`
   return `case ${opcode}: { /* ${microOp.name} */ ${action}${onwards} }`
 }
 
 /** Makes the hot loop for one CPU's memory. `pcSlot` is where in `S` the program counter stands. */
-export function makeHotLoop(inputs: LoopInputs, pcSlot: number, reasonSlot: number): HotLoop {
+export function makeHotLoop(inputs: LoopInputs, pcSlot: number): HotLoop {
   const cases = microOps.map((microOp, index) => caseOf(microOp, index + 1)).join('\n')
   const source = `'use strict'
     const { S, L, C, T, B, H, W, F, X } = inputs
-    const REASON = ${reasonSlot}
+    const REASON = ${SCRATCH.reason / 4}
+    const ENTRY = ${SCRATCH.entry / 4}
     const PC = ${pcSlot}
     return function hotLoop(m, context) {
       let ip = m.ip, remaining = m.remaining, block = m.block

@@ -38,8 +38,6 @@ export interface Execution {
   physicalAddress(address: number, kind: AccessKind): number
   /** The mapping of virtual pages in `[address, address + length)` has changed, in any address space. */
   forgetTranslations(address: number, length: number): void
-  /** The mode or address space has changed: `Isa.context` gives another value. */
-  contextChanged(): void
   /** `Isa.codeFlags` gives another value. */
   codeFlagsChanged(): void
   /** Code lifted so far no longer means what it did. */
@@ -56,6 +54,14 @@ export interface FetchWindow {
   word(pc: number): number
   /** The first address that can't be fetched from this page. */
   end: number
+}
+
+/** Those with `(address & mask) === value`, as int32. */
+export interface FixedAddresses {
+  readonly mask: number
+  readonly value: number
+  /** Bits of `Isa.context` that still matter there: whether they may be used at all. */
+  readonly contextMask: number
 }
 
 export interface Isa {
@@ -82,8 +88,8 @@ export interface Isa {
   readonly codeFlags: number
   /** Translates a virtual address: the physical one, or -1 with the trap set. */
   translate(address: number, kind: AccessKind): number
-  /** Whether virtual `address` is mapped the same in every address space, for ever. */
-  isFixed(address: number): boolean
+  /** Virtual addresses that are mapped the same in every address space, for ever. */
+  readonly fixed: FixedAddresses
   /** The block at virtual `pc`, of at most `maxInstructions`, all from one page. */
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */

@@ -20,19 +20,8 @@ import { valuesOf } from '../ir/uses.ts'
 import { SOFT_TLB_BASE } from '../memory.ts'
 import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import { FunctionBody, type Label, type Local, type Plain, type ValueType } from '../wasm/function.ts'
+import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
-
-/** Why a region was left. */
-export const Reason = {
-  /** Go on at the program counter. */
-  run: 0,
-  /** Let the interpreter do the instruction at the program counter. */
-  interpret: 1,
-  /** The budget does not reach over the block at the program counter. */
-  cut: 2,
-  /** Interrupts, mode and limit are to be looked at; a delay slot may be to be done by itself. */
-  look: 3,
-} as const
 
 /** What the generated code knows of guest state. All byte offsets. */
 export interface StateLayout {
@@ -52,9 +41,10 @@ export interface StateLayout {
 }
 
 /** Numbers of the imported functions. */
+export const STORE_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
 export const IMPORTS = [
-  { name: 'slowLoad', signature: { parameters: ['i32', 'i32'], results: ['i32'] } },
-  { name: 'slowStore', signature: { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } },
+  { name: 'load', signature: { parameters: ['i32', 'i32'], results: ['i32'] } },
+  { name: 'store', signature: STORE_SIGNATURE },
   { name: 'helper', signature: { parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] } },
 ] as const
 const SLOW_LOAD = 0
@@ -447,6 +437,7 @@ class RegionEmitter {
     const f = this.#f
     const { address, entry, wanted } = this.#lookUp(op, false)
     const miss = f.if(op.type)
+    this.#storeLeft(index)
     f.get(wanted)
     f.i32(accessKind(op))
     f.call(SLOW_LOAD)
@@ -500,9 +491,11 @@ class RegionEmitter {
       // Rare enough to leave to the interpreter.
       this.#leaveBefore(index)
     } else {
+      this.#storeLeft(index)
       f.get(wanted)
       f.get(value)
       f.i32(accessKind(op))
+      f.get(this.#context)
       f.call(SLOW_STORE)
       f.op('i32.eqz')
       const failed = f.if()

@@ -9,6 +9,7 @@ import type { FetchWindow, Isa, Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
 import { encodeModule } from '../wasm/module.ts'
+import { encodeDispatcher } from './dispatcher.ts'
 import { DOWN, emitRegion, FOR_WRITE, IMPORTS, REGION_SIGNATURE, SIGNED, type StateLayout } from './emit.ts'
 import { collectRegion } from './region.ts'
 
@@ -18,8 +19,8 @@ const MAX_BLOCK_INSTRUCTIONS = 64
 /** Each live module takes a memory mapping of the process, of which there are some 65,000. */
 const MAX_REGIONS = 16_384
 
-/** (block to enter, instructions that may be begun, soft TLB context) -> instructions left. */
-type RegionFunction = (entry: number, budget: number, context: number) => number
+/** Runs translated code: (place of a `translated`, instructions that may be begun, soft TLB context) -> instructions left. */
+export type Dispatch = (entry: number, budget: number, context: number) => number
 
 /** The parts of a CPU that translated code works on. */
 export interface TranslatorParts {
@@ -31,26 +32,51 @@ export interface TranslatorParts {
   trap: Trap
   /** The bytes of a code page. */
   window(codePage: CodePage): FetchWindow
+  /** Of a device, where that takes no message: an unsigned value, or -1. */
+  loadKept(physical: number, width: 8 | 16 | 32): number
+  /** False: it takes a message. */
+  storeKept(physical: number, width: 8 | 16 | 32, value: number): boolean
 }
 
 export class Translator {
-  /** By region number; the hot loop calls them. */
-  readonly regions: (RegionFunction | undefined)[] = []
+  readonly dispatch: Dispatch
   /** A helper of the ISA is running on behalf of translated code: its accesses go to memory, or fail. */
   calling = false
   readonly #parts: TranslatorParts
   readonly #layout: StateLayout
   readonly #imports: Record<string, Record<string, unknown>>
+  /** By region number. */
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: MAX_REGIONS, maximum: MAX_REGIONS })
+  #regions = 0
+  #blocks = 0
+  #numbers = 0
   readonly #free: number[] = []
 
   constructor(parts: TranslatorParts) {
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH }
+    const { memory } = parts.memory
+    const dispatcher = encodeDispatcher({
+      memoryPages: parts.memory.wasmPages,
+      tableEntries: MAX_REGIONS,
+      pc: parts.isa.layout.pc,
+      arenaBase: parts.memory.arenaBase,
+      chunkBase: parts.memory.chunkBase,
+      fixed: parts.isa.fixed,
+    })
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(dispatcher), {
+      env: {
+        memory,
+        table: this.#table,
+        slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
+      },
+    })
+    this.dispatch = exports['dispatch'] as Dispatch
     this.#imports = {
       env: {
-        memory: parts.memory.memory,
-        slowLoad: (address: number, kind: number) => this.#load(address, kind),
-        slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
+        memory,
+        load: (address: number, kind: number) => this.#load(address, kind),
+        store: exports['store'],
         helper: (...args: [number, number, number, number, number, number]) => this.#call(...args),
       },
     }
@@ -63,17 +89,24 @@ export class Translator {
 
   /** False: all code must be dropped before more is translated. */
   get hasRoom(): boolean {
-    return this.regions.length - this.#free.length < MAX_REGIONS
+    return this.#numbers - this.#free.length < MAX_REGIONS
+  }
+
+  get statistics(): { regions: number; regionBlocks: number; translatedInstructions: number } {
+    const low = this.#parts.state[SCRATCH.translated >> 2]! >>> 0
+    const high = this.#parts.state[(SCRATCH.translated >> 2) + 1]!
+    return { regions: this.#regions, regionBlocks: this.#blocks, translatedInstructions: high * 2 ** 32 + low }
   }
 
   clear(): void {
-    this.regions.length = 0
+    for (let number = 0; number < this.#numbers; number++) this.#table.set(number, null)
+    this.#numbers = 0
     this.#free.length = 0
   }
 
   drop(regions: readonly Region[]): void {
     for (const { number } of regions) {
-      this.regions[number] = undefined
+      this.#table.set(number, null)
       this.#free.push(number)
     }
   }
@@ -92,15 +125,17 @@ export class Translator {
     const lift = (pc: number) => isa.lift(window(this.#pageOf(hot, pc)!), pc, MAX_BLOCK_INSTRUCTIONS)
     const blocks = collectRegion(hot.pc, lift, isWarm)
     if (blocks === undefined) return
+    const name = `guest 0x${(hot.pc >>> 0).toString(16)}`
     const bytes = encodeModule({
       memoryPages: memory.wasmPages,
       imports: IMPORTS,
-      signature: REGION_SIGNATURE,
-      functions: [emitRegion(blocks, this.#layout)],
+      functions: [{ name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout) }],
     })
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports)
-    const number = this.#free.pop() ?? this.regions.length
-    this.regions[number] = instance.exports['0']
+    const number = this.#free.pop() ?? this.#numbers++
+    this.#table.set(number, instance.exports[name])
+    this.#regions++
+    this.#blocks += blocks.length
     const sources: Region['sources'][number][] = []
     const entered: Region['entered'][number][] = []
     for (const [index, { block }] of blocks.entries()) {
@@ -117,7 +152,8 @@ export class Translator {
   #pageOf(hot: CodeBlock, pc: number): CodePage | undefined {
     const { isa, memory, code } = this.#parts
     if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
-    if (!isa.isFixed(hot.pc) || !isa.isFixed(pc)) return undefined
+    const { mask, value } = isa.fixed
+    if ((hot.pc & mask) !== value || (pc & mask) !== value) return undefined
     const page = memory.readablePage(isa.translate(pc, 'fetch'))
     return page < 0 ? undefined : code.findCodePage(pc & ~OFFSET_MASK, page, hot.codePage.flags)
   }
@@ -132,49 +168,68 @@ export class Translator {
     return value as number
   }
 
-  /** Where in backing memory an access goes, in bytes, or -1: the interpreter is to do it. */
-  #offsetOf(address: number, kind: number, access: 'read' | 'write'): number {
-    const { isa, memory, trap } = this.#parts
+  /** The physical address of an access, or -1: the interpreter is to do it. */
+  #physical(address: number, kind: number, access: 'read' | 'write'): number {
+    const { isa, trap } = this.#parts
     const bytes = (kind & 0xff) / 8
     if ((kind & DOWN) === 0 && (address & (bytes - 1)) !== 0) return -1
     const physical = isa.translate(address, access)
-    if (trap.pending) {
-      trap.pending = false
-      return -1
-    }
-    const page = access === 'write' ? memory.writablePage(physical) : memory.readablePage(physical)
-    return page < 0 ? -1 : page * PAGE_BYTES + (physical & OFFSET_MASK & -bytes)
+    if (!trap.pending) return physical - (physical & (bytes - 1))
+    trap.pending = false
+    return -1
   }
 
   /** A load that missed the soft TLB, into the scratch word for it. 0: the interpreter is to do it. */
   #load(address: number, kind: number): number {
     const { isa, memory, softTlb, state } = this.#parts
     const access = (kind & FOR_WRITE) !== 0 ? 'write' : 'read'
-    const offset = this.#offsetOf(address, kind, access)
-    if (offset < 0) return 0
-    if (access === 'read') softTlb.fillRead(address, isa.context(), Math.floor(offset / PAGE_BYTES))
+    const physical = this.#physical(address, kind, access)
+    if (physical < 0) return 0
+    const page = access === 'write' ? memory.writablePage(physical) : memory.readablePage(physical)
+    if (page < 0) return (kind & (DOWN | 64)) === 0 ? this.#loadKept(physical, kind) : 0
+    if (access === 'read') softTlb.fillRead(address, isa.context(), page)
     const width = kind & 0xff
-    const byte = BACKING_BASE + offset
+    const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
     const slot = SCRATCH.slowValue >> 2
-    const narrow = width === 8 ? memory.bytes[byte]! : memory.halves[byte >>> 1]!
-    if (width > 16) state[slot] = memory.words[byte >>> 2]!
-    else state[slot] = (kind & SIGNED) !== 0 ? (narrow << (32 - width)) >> (32 - width) : narrow
+    const value =
+      width === 8 ? memory.bytes[byte]! : width === 16 ? memory.halves[byte >>> 1]! : memory.words[byte >>> 2]!
+    state[slot] = extend(value, kind)
     if (width === 64) state[slot + 1] = memory.words[(byte >>> 2) + 1]!
+    return 1
+  }
+
+  #loadKept(physical: number, kind: number): 0 | 1 {
+    this.calling = true
+    const value = this.#parts.loadKept(physical, (kind & 0xff) as 8 | 16 | 32)
+    this.calling = false
+    if (value < 0) return 0
+    this.#parts.state[SCRATCH.slowValue >> 2] = extend(value, kind)
     return 1
   }
 
   #store(address: number, value: number, kind: number): number {
     const { isa, memory, softTlb } = this.#parts
-    const offset = this.#offsetOf(address, kind, 'write')
+    const physical = this.#physical(address, kind, 'write')
+    if (physical < 0) return 0
     const width = kind & 0xff
-    if (offset < 0 || memory.isCode(offset, width / 8)) return 0
-    const page = Math.floor(offset / PAGE_BYTES)
+    const page = memory.writablePage(physical)
+    if (page < 0) {
+      return (kind & DOWN) === 0 && this.#parts.storeKept(physical, width as 8 | 16 | 32, value) ? 1 : 0
+    }
+    const offset = page * PAGE_BYTES + (physical & OFFSET_MASK)
+    if (memory.isCode(offset, width / 8)) return 0
     const byte = BACKING_BASE + offset
     memory.markDirty(page)
     if (width === 8) memory.bytes[byte] = value
     else if (width === 16) memory.halves[byte >>> 1] = value
     else memory.words[byte >>> 2] = value
-    if (!memory.hasCode(page)) softTlb.fillWrite(address, isa.context(), page)
+    softTlb.fillWrite(address, isa.context(), page, memory.hasCode(page))
     return 1
   }
+}
+
+/** A loaded value of a kind's width, as its register holds it. */
+function extend(value: number, kind: number): number {
+  const bits = 32 - (kind & 0xff)
+  return (kind & SIGNED) !== 0 && bits > 0 ? (value << bits) >> bits : value | 0
 }

@@ -162,6 +162,13 @@ export class FunctionBody {
     this.#code.unsigned(index)
   }
 
+  /** Calls the entry of table 0 on top of the stack, a function of type `type` of the module. */
+  callIndirect(type: number): void {
+    this.#code.byte(0x11)
+    this.#code.unsigned(type)
+    this.#code.unsigned(0)
+  }
+
   block(): Label {
     return this.#begin(0x02, NO_RESULT)
   }

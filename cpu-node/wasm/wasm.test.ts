@@ -59,7 +59,11 @@ t.test('a module runs: the sum of the numbers below its first argument, through 
   f.memory('i32.store', 8)
   f.get(sum)
   f.call(0)
-  const bytes = encodeModule({ memoryPages: 1, imports: [{ name: 'twice', signature }], signature, functions: [f] })
+  const bytes = encodeModule({
+    memoryPages: 1,
+    imports: [{ name: 'twice', signature }],
+    functions: [{ name: '0', signature, body: f }],
+  })
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
   const env = { memory, twice: (value: number) => 2 * value }
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env })

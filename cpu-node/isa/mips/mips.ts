@@ -46,6 +46,8 @@ export class Mips implements Isa {
   readonly stateBytes = S.STATE_BYTES
   readonly codeShift = 2
   readonly layout = { pc: S.PC, registerBytes: S.PC, branchTarget: S.BRANCH_TARGET, inDelaySlot: S.IN_DELAY_SLOT }
+  /** kseg0 and kseg1, for the kernel. */
+  readonly fixed = { mask: 0xc000_0000 | 0, value: 0x8000_0000 | 0, contextMask: 8 }
   readonly bigEndian: boolean
   readonly tlbBytes = TLB_BYTES
   readonly helpers: Isa['helpers']
@@ -121,7 +123,6 @@ export class Mips implements Isa {
     this.#set(S.COP1_UNUSABLE, (status & Status.CU1) !== 0 ? 0 : 1)
     this.#fpu.configure((status & Status.FR) !== 0)
     this.#context = ((this.#get(S.ENTRY_HI) & ASID) << 4) | (kernel ? 0 : 8)
-    this.#x.contextChanged()
     const regime = (status & Status.ERL) | (kernel ? 0 : status & Status.KSU)
     if (regime !== this.#regime && (regime | this.#regime) & (Status.ERL | SUPERVISOR)) {
       this.#x.forgetTranslations(0, 2 ** 32)
@@ -148,11 +149,6 @@ export class Mips implements Isa {
     }
     if (unsigned < 0xc000_0000) return unsigned & 0x1fff_ffff
     return this.#translateMapped(unsigned, kind)
-  }
-
-  /** kseg0 and kseg1. */
-  isFixed(address: number): boolean {
-    return address >>> 30 === 2
   }
 
   #translateMapped(address: number, kind: AccessKind): number {

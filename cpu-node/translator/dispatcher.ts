@@ -1,0 +1,244 @@
+/**
+ * The module that all translated code shares. It takes execution from region to region without JavaScript in between,
+ * and does the stores that miss the soft TLB but need nothing more than a look at the code bits of their page:
+ *
+ *     dispatch(entry, budget, context) -> budget left
+ *       loop:
+ *         run the region that the `translated` micro-op at `entry` names
+ *         if it left for anything but Reason.run: return
+ *         find the pc in the jump cache; if it is not there: return
+ *         if there is no `translated` at its place: that place, Reason.entry; return
+ *
+ *     store(address, value, kind, context) -> done
+ */
+import { TRANSLATED } from '../interpreter/code-cache.ts'
+import type { FixedAddresses } from '../isa/isa.ts'
+import { JUMP_CACHE } from '../jump-cache.ts'
+import { BACKING_BASE, CHUNK_BYTES_SHIFT, CHUNK_SHIFT, SCRATCH, SOFT_TLB_BASE } from '../memory.ts'
+import { HAS_CODE, SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
+import { FunctionBody, type Local } from '../wasm/function.ts'
+import { encodeModule } from '../wasm/module.ts'
+import { DOWN, REGION_SIGNATURE, STORE_SIGNATURE } from './emit.ts'
+import { Reason } from './reason.ts'
+
+export interface DispatcherOptions {
+  memoryPages: number
+  tableEntries: number
+  /** Byte offsets: of the program counter in guest state, of the code arena and of the code chunks in CPU memory. */
+  pc: number
+  arenaBase: number
+  chunkBase: number
+  fixed: FixedAddresses
+}
+
+/** Word of `translated`: the region's number; the block's follows. */
+const REGION_OPERAND = 2
+const SLOW_STORE = 0
+
+export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
+  return encodeModule({
+    memoryPages: options.memoryPages,
+    tableEntries: options.tableEntries,
+    imports: [{ name: 'slowStore', signature: STORE_SIGNATURE }],
+    functions: [
+      { name: 'dispatch', signature: REGION_SIGNATURE, body: dispatch(options) },
+      { name: 'store', signature: STORE_SIGNATURE, body: store(options) },
+    ],
+  })
+}
+
+/** Types are numbered as the functions are: imports first. */
+const REGION_TYPE = 1
+
+function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): FunctionBody {
+  const f = new FunctionBody(REGION_SIGNATURE.parameters)
+  const entry = f.parameter(0)
+  const budget = f.parameter(1)
+  const context = f.parameter(2)
+  const begun = f.local('i32')
+  const pc = f.local('i32')
+  const slot = f.local('i32')
+  f.get(budget)
+  f.set(begun)
+  const leave = f.block()
+  const again = f.loop()
+  // budget = regions[words[entry + REGION_OPERAND]](words[entry + REGION_OPERAND + 1], budget, context)
+  pushArenaAddress(f, entry)
+  f.memory('i32.load', arenaBase + 4 * (REGION_OPERAND + 1))
+  f.get(budget)
+  f.get(context)
+  pushArenaAddress(f, entry)
+  f.memory('i32.load', arenaBase + 4 * REGION_OPERAND)
+  f.callIndirect(REGION_TYPE)
+  f.set(budget)
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.reason)
+  f.brIf(leave)
+  // slot = 16 * (group << groupShift | mixed low bits)
+  const [one, other] = JUMP_CACHE.shifts
+  f.i32(0)
+  f.memory('i32.load', pcOffset)
+  f.tee(pc)
+  f.i32(one)
+  f.op('i32.shr_u')
+  f.get(pc)
+  f.i32(other)
+  f.op('i32.shr_u')
+  f.op('i32.xor')
+  f.i32(JUMP_CACHE.entryMask)
+  f.op('i32.and')
+  f.get(pc)
+  f.i32(12 - JUMP_CACHE.groupShift)
+  f.op('i32.shr_u')
+  f.i32(JUMP_CACHE.groupMask << JUMP_CACHE.groupShift)
+  f.op('i32.and')
+  f.op('i32.or')
+  f.i32(JUMP_CACHE.entryShift)
+  f.op('i32.shl')
+  f.tee(slot)
+  f.memory('i32.load', JUMP_CACHE.base)
+  f.get(pc)
+  f.op('i32.ne')
+  f.brIf(leave)
+  f.get(slot)
+  f.memory('i32.load', JUMP_CACHE.base + 4)
+  f.get(context)
+  f.i32(fixed.contextMask)
+  f.op('i32.and')
+  f.get(context)
+  f.get(pc)
+  f.i32(fixed.mask)
+  f.op('i32.and')
+  f.i32(fixed.value)
+  f.op('i32.eq')
+  f.op('select')
+  f.op('i32.ne')
+  f.brIf(leave)
+  f.get(slot)
+  f.memory('i32.load', JUMP_CACHE.base + 8)
+  f.set(entry)
+  pushArenaAddress(f, entry)
+  f.memory('i32.load', arenaBase)
+  f.i32(TRANSLATED)
+  f.op('i32.eq')
+  f.brIf(again)
+  f.i32(0)
+  f.i32(Reason.entry)
+  f.memory('i32.store', SCRATCH.reason)
+  f.i32(0)
+  f.get(entry)
+  f.memory('i32.store', SCRATCH.entry)
+  f.end(again)
+  f.end(leave)
+  f.i32(0)
+  f.i32(0)
+  f.memory('i64.load', SCRATCH.translated)
+  f.get(begun)
+  f.get(budget)
+  f.op('i32.sub')
+  f.op('i64.extend_i32_s')
+  f.op('i64.add')
+  f.memory('i64.store', SCRATCH.translated)
+  f.get(budget)
+  return f
+}
+
+function pushArenaAddress(f: FunctionBody, entry: Local): void {
+  f.get(entry)
+  f.i32(2)
+  f.op('i32.shl')
+}
+
+/** A store that missed: where only code elsewhere in its page was in the way, it is done here. */
+function store({ chunkBase }: DispatcherOptions): FunctionBody {
+  const f = new FunctionBody(STORE_SIGNATURE.parameters)
+  const address = f.parameter(0)
+  const value = f.parameter(1)
+  const kind = f.parameter(2)
+  const context = f.parameter(3)
+  const aligned = f.local('i32')
+  const tlbEntry = f.local('i32')
+  const byte = f.local('i32')
+  const slow = f.block()
+  // aligned = kind & DOWN ? address & -4 : address
+  f.get(address)
+  f.i32(-4)
+  f.op('i32.and')
+  f.get(address)
+  f.get(kind)
+  f.i32(DOWN)
+  f.op('i32.and')
+  f.op('select')
+  f.tee(aligned)
+  // bytes - 1, of the kind's width in bits
+  f.get(kind)
+  f.i32(0xff)
+  f.op('i32.and')
+  f.i32(3)
+  f.op('i32.shr_u')
+  f.i32(1)
+  f.op('i32.sub')
+  f.op('i32.and')
+  f.brIf(slow)
+  f.get(aligned)
+  f.i32(10)
+  f.op('i32.shr_u')
+  f.i32((SOFT_TLB_ENTRIES - 1) << 2)
+  f.op('i32.and')
+  f.tee(tlbEntry)
+  f.memory('i32.load', SOFT_TLB_BASE + 4 * SOFT_TLB_ENTRIES)
+  f.get(aligned)
+  f.i32(~0xfff)
+  f.op('i32.and')
+  f.get(context)
+  f.op('i32.or')
+  f.i32(HAS_CODE)
+  f.op('i32.or')
+  f.op('i32.ne')
+  f.brIf(slow)
+  f.get(tlbEntry)
+  f.memory('i32.load', SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES)
+  f.get(aligned)
+  f.op('i32.add')
+  f.tee(byte)
+  // The word of the chunk's bit: two words a page.
+  f.i32(BACKING_BASE)
+  f.op('i32.sub')
+  f.i32(CHUNK_BYTES_SHIFT)
+  f.op('i32.shr_u')
+  f.i32(-4)
+  f.op('i32.and')
+  f.memory('i32.load', chunkBase)
+  f.get(byte)
+  f.i32(CHUNK_SHIFT)
+  f.op('i32.shr_u')
+  f.op('i32.shr_u')
+  f.i32(1)
+  f.op('i32.and')
+  f.brIf(slow)
+  const word = f.block()
+  for (const width of [8, 16] as const) {
+    f.get(kind)
+    f.i32(width)
+    f.op('i32.and')
+    const narrow = f.if()
+    f.get(byte)
+    f.get(value)
+    f.memory(`i32.store${width}`, 0)
+    f.br(word)
+    f.end(narrow)
+  }
+  f.get(byte)
+  f.get(value)
+  f.memory('i32.store', 0)
+  f.end(word)
+  f.i32(1)
+  f.op('return')
+  f.end(slow)
+  f.get(address)
+  f.get(value)
+  f.get(kind)
+  f.get(context)
+  f.call(SLOW_STORE)
+  return f
+}
