@@ -3,97 +3,179 @@
  * is to be put next is made in place, so that a simple guest instruction is one micro-op.
  */
 import assert from 'node:assert/strict'
-import type { Block, Op, Type, Value } from '../ir/ir.ts'
+import type { Block, Compare, Op, Type, Value, Width } from '../ir/ir.ts'
 import { valuesOf } from '../ir/uses.ts'
 import { INTERPRETER_STATE_BYTES } from '../memory.ts'
-import { hasImmediateForm, opcodeOf } from './micro-ops.ts'
+import { microOps, opcodeOf } from './micro-ops.ts'
 
 const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES / 4 - 2
 /** A slot that is always 0. */
 const ZERO_SLOT = INTERPRETER_STATE_BYTES / 4 - 2
 
 export interface CompiledBlock {
-  /** Micro-ops, beginning with `block`. Links are 0. */
-  code: number[]
+  /** Micro-ops, beginning with `block`, until the next block is compiled. Links are 0. */
+  code: Int32Array
   /** For each guest instruction, the index in `code` where it starts. */
-  starts: number[]
+  starts: Int32Array
 }
 
 const isWide = (type: Type): boolean => type === 'i64' || type === 'f64'
 
-/** Compiles `block`; scratch slots begin at `firstScratchSlot` (even). */
-export function compile(block: Block, firstScratchSlot: number): CompiledBlock {
-  return new Compiler(block, firstScratchSlot).run()
+const IMMEDIATE = '.imm'
+/** Opcodes of the forms with a constant second operand, by the operation's name. */
+const IMMEDIATE_FORMS: ReadonlyMap<string, number> = new Map(
+  microOps
+    .filter(({ name }) => name.endsWith(IMMEDIATE))
+    .map(({ name }) => [name.slice(0, -IMMEDIATE.length), opcodeOf(name)]),
+)
+const BRANCHES: Readonly<Record<Compare, number>> = {
+  eq: opcodeOf('branch.eq'),
+  ne: opcodeOf('branch.ne'),
+  ltS: opcodeOf('branch.ltS'),
+  ltU: opcodeOf('branch.ltU'),
+  leS: opcodeOf('branch.leS'),
+  leU: opcodeOf('branch.leU'),
 }
+const LOADS: Readonly<Record<Width, number>> = {
+  8: opcodeOf('load8U'),
+  16: opcodeOf('load16U'),
+  32: opcodeOf('load32'),
+  64: opcodeOf('load64'),
+}
+const SIGNED_LOADS: Readonly<Record<Width, number>> = { ...LOADS, 8: opcodeOf('load8S'), 16: opcodeOf('load16S') }
+const STORES: Readonly<Record<Width, number>> = {
+  8: opcodeOf('store8'),
+  16: opcodeOf('store16'),
+  32: opcodeOf('store32'),
+  64: opcodeOf('store64'),
+}
+const BLOCK = opcodeOf('block')
+const MOVE = opcodeOf('move')
+const MOVE_64 = opcodeOf('move.64')
+const MOVE_IMMEDIATE = opcodeOf('move.imm')
+const ADD_IMMEDIATE = opcodeOf('add.imm')
+const SELECT = opcodeOf('select')
+const SELECT_64 = opcodeOf('select.64')
+const LOAD_DOWN = opcodeOf('load32.down')
+const STORE_DOWN = opcodeOf('store32.down')
+const CALL = opcodeOf('call')
+const CALL_IMMEDIATE = opcodeOf('call.imm')
+const FAULT_IF = opcodeOf('faultIf')
+const EXIT_IF = opcodeOf('exitIf')
+const JUMP = opcodeOf('jump')
+const INDIRECT = opcodeOf('indirect')
+const LOOK = opcodeOf('look')
+const LOOK_AT_STATE = opcodeOf('lookAtState')
+const FAULT = opcodeOf('fault')
+/** Arguments of `call`. */
+const MAX_ARGUMENTS = 5
 
+/**
+ * Words of micro-ops that an operation comes to, at most: a call. What else it may need made or moved first is a constant
+ * or a `get`, which is done once and needs less.
+ */
+const MAX_WORDS_OF_OP = 3 + MAX_ARGUMENTS
+/** The `block` before the operations, and the exit after them. */
+const MAX_WORDS_AROUND = 3 + 7
+/** Operations that there is room for from the start. */
+const USUAL_OPS = 512
+
+/** Compiles blocks, one after the other, in arrays that it keeps. */
 class Compiler {
-  readonly #block: Block
-  readonly #code: number[] = []
-  readonly #starts: number[] = []
+  #block!: Block
+  #code!: Int32Array
+  #length = 0
   /** The last operation that uses each value; the exit is number `ops.length`. */
-  readonly #lastUse: Int32Array
-  readonly #uses: Int32Array
+  #lastUse!: Int32Array
+  #uses!: Int32Array
   /** Where each value is, as a slot; -1: nowhere yet. */
-  readonly #home: Int32Array
-  /** Values that are where guest state has them. */
-  #aliases: Value[] = []
-  #nextScratch: number
+  #home!: Int32Array
+  /** Values that are where guest state has them: the first `#aliasCount`. */
+  #aliases!: Int32Array
+  #aliasCount = 0
+  #nextScratch = 0
   /** The operation being compiled. */
   #index = 0
   /** Operations that are already done: a `put` taken together with what makes its value, a comparison left to the exit. */
-  readonly #done: Uint8Array
+  #done!: Uint8Array
 
-  constructor(block: Block, firstScratchSlot: number) {
-    this.#block = block
-    const count = block.ops.length
-    this.#lastUse = new Int32Array(count).fill(-1)
-    this.#uses = new Int32Array(count)
-    this.#home = new Int32Array(count).fill(-1)
-    this.#done = new Uint8Array(count)
-    this.#nextScratch = firstScratchSlot
+  constructor() {
+    this.#makeRoomFor(USUAL_OPS)
   }
 
-  run(): CompiledBlock {
-    const { ops, instructions, exit, pc } = this.#block
+  compile(block: Block, firstScratchSlot: number): CompiledBlock {
+    const { ops, instructions, exit, pc } = block
+    this.#block = block
+    this.#length = 0
+    this.#aliasCount = 0
+    this.#nextScratch = firstScratchSlot
+    const starts = new Int32Array(instructions.length)
+    if (ops.length > this.#done.length) this.#makeRoomFor(ops.length)
     this.#countUses()
-    this.#emit('block', instructions.length, pc | 0)
+    this.#emit2(BLOCK, instructions.length, pc | 0)
     let next = 0
     for (this.#index = 0; this.#index < ops.length; this.#index++) {
-      while (instructions[next] !== undefined && instructions[next]!.start <= this.#index) {
-        this.#starts.push(this.#code.length)
-        next++
-      }
+      while (next < instructions.length && instructions[next]!.start <= this.#index) starts[next++] = this.#length
       if (this.#done[this.#index] === 0) this.#compile(ops[this.#index]!, next)
     }
-    for (; next < instructions.length; next++) this.#starts.push(this.#code.length)
+    starts.fill(this.#length, next)
     this.#compileExit(exit)
-    return { code: this.#code, starts: this.#starts }
+    assert(this.#length <= this.#code.length, 'operations come to no more words than they may')
+    return { code: this.#code.subarray(0, this.#length), starts }
+  }
+
+  #makeRoomFor(ops: number): void {
+    this.#code = new Int32Array(ops * MAX_WORDS_OF_OP + MAX_WORDS_AROUND)
+    this.#lastUse = new Int32Array(ops)
+    this.#uses = new Int32Array(ops)
+    this.#home = new Int32Array(ops)
+    this.#aliases = new Int32Array(ops)
+    this.#done = new Uint8Array(ops)
   }
 
   #countUses(): void {
     const { ops, exit } = this.#block
-    for (const [index, op] of ops.entries()) {
-      for (const value of valuesOf(op)) this.#use(value, index)
+    for (this.#index = 0; this.#index < ops.length; this.#index++) {
+      this.#lastUse[this.#index] = -1
+      this.#uses[this.#index] = 0
+      this.#home[this.#index] = -1
+      this.#done[this.#index] = 0
+      for (const value of valuesOf(ops[this.#index]!)) this.#use(value)
     }
-    if (exit.kind === 'branch') this.#use(exit.condition, ops.length)
-    if (exit.kind === 'indirect') this.#use(exit.target, ops.length)
-    if (exit.kind === 'branch' && this.#uses[exit.condition] === 1) {
-      const condition = ops[exit.condition]!
-      if (condition.op === 'compare' && condition.type === 'i32') {
-        this.#done[exit.condition] = 1
-        this.#lastUse[condition.a] = ops.length
-        this.#lastUse[condition.b] = ops.length
-      }
+    if (exit.kind === 'indirect') this.#use(exit.target)
+    if (exit.kind !== 'branch') return
+    this.#use(exit.condition)
+    const condition = ops[exit.condition]!
+    if (this.#uses[exit.condition] === 1 && condition.op === 'compare' && condition.type === 'i32') {
+      this.#done[exit.condition] = 1
+      this.#lastUse[condition.a] = ops.length
+      this.#lastUse[condition.b] = ops.length
     }
   }
 
-  #use(value: Value, at: number): void {
-    this.#lastUse[value] = at
+  #use(value: Value): void {
+    this.#lastUse[value] = this.#index
     this.#uses[value]!++
   }
 
-  #emit(name: string, ...operands: number[]): void {
-    this.#code.push(opcodeOf(name), ...operands)
+  #emit1(opcode: number, a: number): void {
+    this.#code[this.#length++] = opcode
+    this.#code[this.#length++] = a
+  }
+
+  #emit2(opcode: number, a: number, b: number): void {
+    this.#emit1(opcode, a)
+    this.#code[this.#length++] = b
+  }
+
+  #emit3(opcode: number, a: number, b: number, c: number): void {
+    this.#emit2(opcode, a, b)
+    this.#code[this.#length++] = c
+  }
+
+  #emit4(opcode: number, a: number, b: number, c: number, d: number): void {
+    this.#emit3(opcode, a, b, c)
+    this.#code[this.#length++] = d
   }
 
   #scratch(wide: boolean): number {
@@ -118,35 +200,37 @@ class Compiler {
     if (op.type === 'i32') {
       if (op.value === 0) return ZERO_SLOT
       const slot = this.#scratch(false)
-      this.#emit('move.imm', slot, op.value)
+      this.#emit2(MOVE_IMMEDIATE, slot, op.value)
       this.#home[value] = slot
       return slot
     }
     const slot = this.#scratch(true)
-    this.#emit('move.imm', slot, Number(BigInt.asIntN(32, op.value)))
-    this.#emit('move.imm', slot + 1, Number(BigInt.asIntN(32, op.value >> 32n)))
+    this.#emit2(MOVE_IMMEDIATE, slot, Number(BigInt.asIntN(32, op.value)))
+    this.#emit2(MOVE_IMMEDIATE, slot + 1, Number(BigInt.asIntN(32, op.value >> 32n)))
     this.#home[value] = slot
     return slot
   }
 
   /** Values that stand in `[slot, slot + slots)` of guest state and are still wanted after this operation move away. */
-  #vacate(slot: number, slots: number, except: Value): void {
-    const kept: Value[] = []
-    for (const value of this.#aliases) {
+  #vacate(slot: number, slots: number): void {
+    let kept = 0
+    for (let index = 0; index < this.#aliasCount; index++) {
+      const value = this.#aliases[index]!
+      if (this.#lastUse[value]! <= this.#index) continue
       const home = this.#home[value]!
       const get = this.#block.ops[value]!
       assert(get.op === 'get')
-      const width = isWide(get.type) ? 2 : 1
-      const overlaps = home < slot + slots && slot < home + width
-      if (!overlaps || value === except) {
-        kept.push(value)
-      } else if (this.#lastUse[value]! > this.#index) {
-        const moved = this.#scratch(width === 2)
-        this.#emit(width === 2 ? 'move.64' : 'move', moved, home)
+      const wide = isWide(get.type)
+      const overlaps = home < slot + slots && slot < home + (wide ? 2 : 1)
+      if (overlaps) {
+        const moved = this.#scratch(wide)
+        this.#emit2(wide ? MOVE_64 : MOVE, moved, home)
         this.#home[value] = moved
+      } else {
+        this.#aliases[kept++] = value
       }
     }
-    this.#aliases = kept
+    this.#aliasCount = kept
   }
 
   /** Where the value made by this operation goes: straight to guest state if a `put` of it comes next. */
@@ -154,11 +238,11 @@ class Compiler {
     const { ops } = this.#block
     const wide = isWide(type)
     let next = this.#index + 1
-    while (ops[next]?.op === 'const') next++
+    while (next < ops.length && ops[next]!.op === 'const') next++
     const put = ops[next]
     if (put?.op === 'put' && put.value === this.#index && this.#uses[this.#index] === 1 && put.type === type) {
       // Operands of this very operation may be in the way: it reads them before it writes.
-      this.#vacate(put.offset / 4, wide ? 2 : 1, -1)
+      this.#vacate(put.offset / 4, wide ? 2 : 1)
       this.#done[next] = 1
       return put.offset / 4
     }
@@ -167,19 +251,13 @@ class Compiler {
     return slot
   }
 
-  /** Micro-ops that make one value. Operands are placed first: placing one may emit. */
-  #make(name: string, type: Type, ...operands: number[]): void {
-    const destination = this.#destination(type)
-    this.#emit(name, destination, ...operands)
-  }
-
   #compile(op: Op, instruction: number): void {
     switch (op.op) {
       case 'const':
         return
       case 'get':
         this.#home[this.#index] = op.offset / 4
-        this.#aliases.push(this.#index)
+        this.#aliases[this.#aliasCount++] = this.#index
         return
       case 'put':
         this.#compilePut(op)
@@ -192,33 +270,37 @@ class Compiler {
         this.#compileTwo(op.name, op.a, op.b)
         return
       case 'unary':
-        this.#make(op.type === 'i64' ? `${op.name}.64` : op.name, op.type, this.#slot(op.a))
+        this.#compileOne(op.type === 'i64' ? `${op.name}.64` : op.name, op.type, op.a)
         return
       case 'convert':
-        this.#make(op.name, op.name === 'wrap' ? 'i32' : 'i64', this.#slot(op.a))
+        this.#compileOne(op.name, op.name === 'wrap' ? 'i32' : 'i64', op.a)
         return
       case 'select': {
-        const slots = [op.condition, op.a, op.b].map((value) => this.#slot(value))
-        this.#make(isWide(op.type) ? 'select.64' : 'select', op.type, ...slots)
+        // Operands are placed before the destination, here and below: placing one may emit.
+        const condition = this.#slot(op.condition)
+        const a = this.#slot(op.a)
+        const b = this.#slot(op.b)
+        this.#emit4(isWide(op.type) ? SELECT_64 : SELECT, this.#destination(op.type), condition, a, b)
         return
       }
       case 'load':
         this.#compileLoad(op)
         return
       case 'store': {
-        const slots = [this.#slot(op.value), this.#slot(op.address)]
-        this.#emit(op.alignment === 'down' ? 'store32.down' : `store${op.width}`, ...slots, op.displacement)
+        const opcode = op.alignment === 'down' ? STORE_DOWN : STORES[op.width]
+        const value = this.#slot(op.value)
+        this.#emit3(opcode, value, this.#slot(op.address), op.displacement)
         return
       }
       case 'call':
         this.#compileCall(op)
         return
       case 'faultIf':
-        this.#emit('faultIf', this.#slot(op.condition), op.code)
+        this.#emit2(FAULT_IF, this.#slot(op.condition), op.code)
         return
       case 'exitIf': {
         const unspent = this.#block.instructions.length - instruction
-        this.#emit('exitIf', this.#slot(op.condition), unspent, 0, op.target)
+        this.#emit4(EXIT_IF, this.#slot(op.condition), unspent, 0, op.target)
         return
       }
     }
@@ -228,21 +310,28 @@ class Compiler {
     const wide = isWide(op.type)
     const slot = op.offset / 4
     if (this.#home[op.value] === slot) return
-    this.#vacate(slot, wide ? 2 : 1, op.value)
+    this.#vacate(slot, wide ? 2 : 1)
     const constant = this.#constantOf(op.value)
-    if (constant !== undefined) this.#emit('move.imm', slot, constant)
-    else this.#emit(wide ? 'move.64' : 'move', slot, this.#slot(op.value))
+    if (constant !== undefined) this.#emit2(MOVE_IMMEDIATE, slot, constant)
+    else this.#emit2(wide ? MOVE_64 : MOVE, slot, this.#slot(op.value))
+  }
+
+  #compileOne(name: string, type: Type, a: Value): void {
+    const from = this.#slot(a)
+    this.#emit2(opcodeOf(name), this.#destination(type), from)
   }
 
   #compileBinary(op: Extract<Op, { op: 'binary' }>): void {
     if (op.type === 'i64') {
-      const slots = [this.#slot(op.a), this.#slot(op.b)]
-      this.#make(`${op.name}.64`, 'i64', ...slots)
+      const a = this.#slot(op.a)
+      const b = this.#slot(op.b)
+      this.#emit3(opcodeOf(`${op.name}.64`), this.#destination('i64'), a, b)
       return
     }
     const constant = this.#constantOf(op.b)
     if (op.name === 'sub' && constant !== undefined) {
-      this.#make('add.imm', 'i32', this.#slot(op.a), -constant | 0)
+      const a = this.#slot(op.a)
+      this.#emit3(ADD_IMMEDIATE, this.#destination('i32'), a, -constant | 0)
       return
     }
     this.#compileTwo(op.name, op.a, op.b)
@@ -250,67 +339,83 @@ class Compiler {
 
   #compileTwo(name: string, a: Value, b: Value): void {
     const constant = this.#constantOf(b)
-    if (constant !== undefined && hasImmediateForm(name)) {
-      this.#make(`${name}.imm`, 'i32', this.#slot(a), constant)
+    const immediate = constant === undefined ? undefined : IMMEDIATE_FORMS.get(name)
+    const left = this.#slot(a)
+    if (constant !== undefined && immediate !== undefined) {
+      this.#emit3(immediate, this.#destination('i32'), left, constant)
       return
     }
-    const slots = [this.#slot(a), this.#slot(b)]
-    this.#make(name, 'i32', ...slots)
+    const right = this.#slot(b)
+    this.#emit3(opcodeOf(name), this.#destination('i32'), left, right)
   }
 
   #compileLoad(op: Extract<Op, { op: 'load' }>): void {
     const address = this.#slot(op.address)
-    if (op.width === 64) {
-      this.#make('load64', 'i64', address, op.displacement)
-      return
-    }
-    assert(op.type === 'i32')
+    const destination = this.#destination(op.type)
     if (op.alignment === 'down') {
-      this.#make('load32.down', 'i32', address, op.displacement, op.forWrite ? 1 : 0)
+      this.#emit4(LOAD_DOWN, destination, address, op.displacement, op.forWrite ? 1 : 0)
       return
     }
-    const sign = op.width === 32 ? '' : op.signed ? 'S' : 'U'
-    this.#make(`load${op.width}${sign}`, 'i32', address, op.displacement)
+    assert(op.type === (op.width === 64 ? 'i64' : 'i32'))
+    this.#emit3((op.signed ? SIGNED_LOADS : LOADS)[op.width], destination, address, op.displacement)
   }
 
   /** Helpers may touch all guest state: what is still wanted of it moves away first. */
   #compileCall(op: Extract<Op, { op: 'call' }>): void {
-    assert(op.args.length <= 5 && op.type !== 'i64')
-    const constants = op.args.map((value) => this.#constantOf(value))
-    const immediate = constants.every((constant) => constant !== undefined)
-    const args = immediate ? constants : op.args.map((value) => this.#slot(value))
-    const padded = [...args, 0, 0, 0, 0, 0].slice(0, 5) as number[]
-    this.#vacate(0, this.#nextScratch, -1)
+    assert(op.args.length <= MAX_ARGUMENTS && op.type !== 'i64')
+    const isImmediate = op.args.every((value) => this.#constantOf(value) !== undefined)
+    const args = op.args.map((value) => (isImmediate ? this.#constantOf(value)! : this.#slot(value)))
+    this.#vacate(0, this.#nextScratch)
     const destination = op.type === undefined ? 0 : this.#destination(op.type)
-    this.#emit(immediate ? 'call.imm' : 'call', destination, op.helper, ...padded)
+    this.#emit2(isImmediate ? CALL_IMMEDIATE : CALL, destination, op.helper)
+    for (let index = 0; index < MAX_ARGUMENTS; index++) this.#code[this.#length++] = args[index] ?? 0
   }
 
   #compileExit(exit: Block['exit']): void {
     switch (exit.kind) {
       case 'jump':
-        this.#emit('jump', 0, exit.target)
+        this.#emit2(JUMP, 0, exit.target)
         return
-      case 'branch': {
-        const condition = this.#block.ops[exit.condition]!
-        const fused = condition.op === 'compare' && this.#done[exit.condition] === 1
-        const [name, a, b] = fused
-          ? [condition.name, this.#slot(condition.a), this.#slot(condition.b)]
-          : ['ne', this.#slot(exit.condition), ZERO_SLOT]
-        this.#emit(`branch.${name}`, a, b, 0, exit.taken, 0, exit.fallThrough)
+      case 'branch':
+        this.#compileBranch(exit)
         return
-      }
       case 'indirect':
-        this.#emit('indirect', this.#slot(exit.target))
+        this.#emit1(INDIRECT, this.#slot(exit.target))
         return
       case 'look':
-        this.#emit('look', exit.target)
+        this.#emit1(LOOK, exit.target)
         return
       case 'lookAtState':
-        this.#emit('lookAtState')
+        this.#code[this.#length++] = LOOK_AT_STATE
         return
       case 'fault':
-        this.#emit('fault', exit.code)
+        this.#emit1(FAULT, exit.code)
         return
     }
   }
+
+  #compileBranch(exit: Extract<Block['exit'], { kind: 'branch' }>): void {
+    const condition = this.#block.ops[exit.condition]!
+    let opcode = BRANCHES.ne
+    let left: number
+    let right = ZERO_SLOT
+    if (condition.op === 'compare' && this.#done[exit.condition] === 1) {
+      opcode = BRANCHES[condition.name]
+      left = this.#slot(condition.a)
+      right = this.#slot(condition.b)
+    } else {
+      left = this.#slot(exit.condition)
+    }
+    this.#emit4(opcode, left, right, 0, exit.taken)
+    this.#code[this.#length++] = 0
+    this.#code[this.#length++] = exit.fallThrough
+  }
+}
+
+/** What it keeps from block to block is room: no block can tell what was compiled before it. */
+const compiler = new Compiler()
+
+/** Compiles `block`; scratch slots begin at `firstScratchSlot` (even). */
+export function compile(block: Block, firstScratchSlot: number): CompiledBlock {
+  return compiler.compile(block, firstScratchSlot)
 }

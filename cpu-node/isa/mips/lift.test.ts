@@ -22,7 +22,7 @@ function liftWords(words: readonly number[], changes: Partial<LiftOptions> = {},
 const ADDRESSES = new Set(['pc', 'target', 'taken', 'fallThrough'])
 
 /** Micro-ops as text, a line each. */
-function printMicroOps(code: readonly number[]): string {
+function printMicroOps(code: Int32Array): string {
   const lines: string[] = []
   for (let at = 0; at < code.length; ) {
     const { name, operands } = microOps[code[at]! - 1]!
@@ -83,6 +83,18 @@ const pieces: Record<string, number[]> = {
 for (const [name, words] of Object.entries(pieces)) {
   t.test(name, async (t) => t.matchSnapshot(golden(words)))
 }
+
+t.test('a block compiles alike whatever was compiled before it', async (t) => {
+  const long = code((at) => {
+    for (let count = 0; count < 64; count++) at.emit('swl', { s: 4, t: 8, i: 3 })
+    return at
+  })
+  const blocks = [[0], long, ...Object.values(pieces)].map((words) => liftWords(words, {}, words.length))
+  const compileAll = () => blocks.map((block) => printMicroOps(compile(block, STATE_BYTES / 4).code))
+  const compiled = compileAll()
+  blocks.reverse()
+  t.same(compileAll().reverse(), compiled)
+})
 
 t.test('big-endian loads and stores', async (t) => {
   const words = code((at) => at.emit('lh', { s: 4, t: 8, i: 2 }).emit('sw', { s: 4, t: 8, i: 4 }).emit('syscall'))
