@@ -146,7 +146,8 @@ class LiveRun {
     const { icount: instructions, vt } = bus
     recording?.close({ reason, instructions, vt, digest, deviceStates })
     const journalBytes = recording?.journalBytes ?? 0
-    const summary = summarize({ instructions, vt, hostMs: hostMs() - this.#startMs, journalBytes })
+    const { statistics } = bus.machine.cpu
+    const summary = summarize({ instructions, vt, hostMs: hostMs() - this.#startMs, journalBytes, statistics })
     return {
       state: 'ended',
       reason,

@@ -66,6 +66,8 @@ interface Runner {
   position(): ReplayPosition
   /** The run's digest, when the replay came to the end and has a CPU. */
   digest?(identity: string): string
+  /** Named counts of the CPU node, where there is one. */
+  statistics?(): Readonly<Record<string, number>>
   /** The final states of the devices that were run. */
   deviceStates(): Record<NodeName, string>
 }
@@ -81,8 +83,16 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     const { icount: instructions, vt, pc } = runner.position()
     const ranCpu = pc !== undefined
     const { journalBytes } = recording
-    const ms = hostMs() - startMs
-    return summarize({ instructions, vt, hostMs: ms, journalBytes, ranCpu, ...(digest !== undefined && { digest }) })
+    const statistics = runner.statistics?.()
+    return summarize({
+      instructions,
+      vt,
+      hostMs: hostMs() - startMs,
+      journalBytes,
+      ranCpu,
+      ...(digest !== undefined && { digest }),
+      ...(statistics !== undefined && { statistics }),
+    })
   }
   try {
     for (;;) {
@@ -181,6 +191,7 @@ function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runne
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
     digest: (identity) => runDigest(identity, replay.machine.cpu),
+    statistics: () => replay.machine.cpu.statistics,
     deviceStates: () => ({}),
   }
 }
@@ -193,6 +204,7 @@ function fullRunner(options: ReplayOptions): Runner {
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
     position: () => positionOf({ icount: bus.icount, vt: bus.vt, cursor: replay.cursor }, bus.machine.cpu),
     digest: (identity) => runDigest(identity, bus.machine.cpu),
+    statistics: () => bus.machine.cpu.statistics,
     deviceStates: () => deviceDigests(bus.hosts),
   }
 }

@@ -15,6 +15,8 @@ export interface RunSummary {
   bytesPer1000Instructions: number
   /** `runDigest`; absent for a replay of one device, or one that stopped before the end. */
   digest?: string
+  /** Named counts of the CPU node (`Cpu.statistics`), where there is one. They depend on the host's tiers and say nothing of the guest. */
+  statistics?: Readonly<Record<string, number>>
 }
 
 export interface SummaryInput {
@@ -25,9 +27,11 @@ export interface SummaryInput {
   /** Whether a CPU ran them. Default: yes. */
   ranCpu?: boolean
   digest?: string
+  statistics?: Readonly<Record<string, number>>
 }
 
-export function summarize({ instructions, vt, hostMs, journalBytes, ranCpu = true, digest }: SummaryInput): RunSummary {
+export function summarize(input: SummaryInput): RunSummary {
+  const { instructions, vt, hostMs, journalBytes, ranCpu = true, digest, statistics } = input
   return {
     instructions,
     virtualSeconds: vt / 1e9,
@@ -36,5 +40,6 @@ export function summarize({ instructions, vt, hostMs, journalBytes, ranCpu = tru
     journalBytes,
     bytesPer1000Instructions: instructions > 0 ? (journalBytes * 1000) / instructions : 0,
     ...(digest !== undefined && { digest }),
+    ...(statistics !== undefined && { statistics }),
   }
 }

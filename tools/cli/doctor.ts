@@ -111,6 +111,6 @@ function examineApt(): Finding {
   return { check: 'apt', verdict: 'limited', found: `no ${missing.join(' and no ')}`, advice }
 }
 
-function isOnPath(program: string): boolean {
+export function isOnPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)))
 }

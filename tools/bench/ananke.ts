@@ -1,0 +1,156 @@
+/**
+ * The project's side: runs of its command line as a person would start them, with an input script at the console.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { lastObject } from '../cli/testing.ts'
+import type { CaseName, ConsoleCase, LoopCase, Step } from './cases.ts'
+import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
+import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, readLoop } from './loops.ts'
+import {
+  between,
+  PROMPT,
+  type ProjectFigures,
+  type Sample,
+  upTo,
+  workloadMarks,
+  workloadSamples,
+  workloadScript,
+} from './sample.ts'
+import { guestResidentBytes, type Usage } from './usage.ts'
+
+const MAIN = join(import.meta.dirname, '..', 'cli', 'main.ts')
+const HOOK = join(import.meta.dirname, 'usage-hook.ts')
+const MIB = 2 ** 20
+
+/** What the command prints with `--json`, as far as it is used here. */
+const closingSchema = z.object({
+  instructions: z.number(),
+  journalBytes: z.number(),
+  bytesPer1000Instructions: z.number(),
+  digest: z.string(),
+  statistics: z.record(z.string(), z.number()).default({}),
+})
+
+/** What `usage-hook.ts` writes. */
+const reportSchema = z.object({
+  cpuSeconds: z.number(),
+  peakBytes: z.number(),
+  mappings: z.array(z.object({ bytes: z.number(), residentBytes: z.number() })),
+})
+
+export interface AnankeOptions {
+  /** A known guest, and its memory. */
+  guest: { name: string; memoryBytes: number }
+  /** Where recordings and scripts go. */
+  directory: string
+  /** Node's own options, such as those of its profiler. */
+  nodeOptions?: readonly string[]
+}
+
+interface AnankeRun {
+  child: ChildResult
+  /** Of the whole process. */
+  usage: Usage
+  project: ProjectFigures
+}
+
+export class Ananke {
+  readonly #options: AnankeOptions
+
+  constructor(options: AnankeOptions) {
+    this.#options = options
+  }
+
+  /** Does one step. Throws `RunFailed`. */
+  async run(step: Step): Promise<Map<CaseName, Sample>> {
+    switch (step.kind) {
+      case 'boot':
+        return new Map([[step.kind, await this.#boot(['boot', this.#options.guest.name])]])
+      case 'record':
+        rmSync(this.#recording, { recursive: true, force: true })
+        return new Map([[step.kind, await this.#boot(['record', this.#options.guest.name, '-o', this.#recording])]])
+      case 'cpu-replay':
+        return new Map([[step.kind, await this.#replay('cpu')]])
+      case 'full-replay':
+        return new Map([[step.kind, await this.#replay('full')]])
+      case 'console':
+        return await this.#console(step.workloads)
+      case 'loop':
+        return new Map([[step.loop, await this.#loop(step.loop)]])
+    }
+  }
+
+  /** The recording of a boot that replays are of. */
+  get #recording(): string {
+    return join(this.#options.directory, 'boot.ank')
+  }
+
+  async #boot(args: readonly string[]): Promise<Sample> {
+    const script = this.#script('boot', `expect ${PROMPT}\nquit\n`)
+    const { child, usage, project } = await this.#start([...args, '--input', script], [PROMPT])
+    // The time is up to the prompt, the memory that of the whole process.
+    return { ...upTo(child.marks[0]!), peakBytes: usage.peakBytes, wholeSeconds: child.seconds, project }
+  }
+
+  /** A replay compares up to the end: the whole process counts. */
+  async #replay(mode: 'cpu' | 'full'): Promise<Sample> {
+    const { child, usage, project } = await this.#start(['replay', this.#recording, '--mode', mode], [])
+    return { seconds: child.seconds, ...usage, wholeSeconds: child.seconds, project }
+  }
+
+  async #console(workloads: readonly ConsoleCase[]): Promise<Map<ConsoleCase, Sample>> {
+    const script = this.#script('console', workloadScript(workloads))
+    const words = [this.#options.guest.name, '--input', script]
+    const { child, project } = await this.#startRecording(words, workloadMarks(workloads))
+    const samples = [...workloadSamples(workloads, child.marks)]
+    return new Map(samples.map(([name, sample]) => [name, { ...sample, project }]))
+  }
+
+  async #loop(loop: LoopCase): Promise<Sample> {
+    const { file, iterations, instructions } = readLoop(loop)
+    const words = ['--kernel', file, '--memory', `${LOOP_MEMORY_MIB}M`, '--input', this.#script('loop', LOOP_SCRIPT)]
+    const { child, project } = await this.#startRecording(words, LOOP_MARKS, LOOP_MEMORY_MIB * MIB)
+    const [begin, end] = child.marks
+    return { ...between(begin!, end!), instructions: iterations * instructions, project }
+  }
+
+  /** Records into a recording that nobody needs. */
+  async #startRecording(words: readonly string[], marks: readonly string[], memoryBytes?: number): Promise<AnankeRun> {
+    const output = join(this.#options.directory, 'run.ank')
+    try {
+      return await this.#start(['record', ...words, '-o', output], marks, memoryBytes)
+    } finally {
+      rmSync(output, { recursive: true, force: true })
+    }
+  }
+
+  #script(name: string, text: string): string {
+    const file = join(this.#options.directory, `${name}.script`)
+    writeFileSync(file, text)
+    return file
+  }
+
+  async #start(
+    args: readonly string[],
+    marks: readonly string[],
+    memoryBytes = this.#options.guest.memoryBytes,
+  ): Promise<AnankeRun> {
+    const node = [...(this.#options.nodeOptions ?? []), '--disable-warning=ExperimentalWarning', '--import', HOOK]
+    const { NODE_OPTIONS: _, ...env } = process.env
+    const child = await runChild({
+      program: process.execPath,
+      args: [...node, MAIN, ...args, '--json'],
+      env,
+      console: 'stderr',
+      marks,
+      afterLastMark: 'wait',
+    })
+    if (child.status !== 0) throw new RunFailed(`ananke ${args[0]} left with ${child.status}: ${tailOf(child.stderr)}`)
+    const { statistics, ...closing } = closingSchema.parse(lastObject(child.stdout))
+    const { mappings, ...usage } = reportSchema.parse(JSON.parse(child.report))
+    const peakBeyondGuestBytes = usage.peakBytes - guestResidentBytes(mappings, memoryBytes)
+    return { child, usage, project: { ...closing, peakBeyondGuestBytes, statistics } }
+  }
+}

@@ -1,0 +1,55 @@
+import t from 'tap'
+import { UsageError } from '../errors.ts'
+import { CASES, PEERS, parseCases, parsePeers, planSteps, stepTitle } from './cases.ts'
+
+const plan = (cases: string, peers: string) => planSteps(parseCases(cases), parsePeers(peers)).map(stepTitle)
+
+t.test('names of cases and groups', async (t) => {
+  t.same(parseCases('find,boot'), ['boot', 'find'], 'in one order, however they are given')
+  t.same(parseCases('loops,calls,integer'), ['integer', 'copy', 'branches', 'float', 'calls'])
+  t.same(parseCases('boots,console,loops'), CASES)
+  t.throws(() => parseCases('boot,speed'), UsageError)
+  t.throws(() => parseCases(''), UsageError)
+})
+
+t.test('names of peers', async (t) => {
+  t.same(parsePeers(PEERS.join(',')), PEERS)
+  t.same(parsePeers('qemu-record,qemu'), ['qemu', 'qemu-record'])
+  t.same(parsePeers('none'), [])
+  t.throws(() => parsePeers('bochs'), UsageError)
+})
+
+t.test('the sides take turns', async (t) => {
+  t.same(plan('boots', PEERS.join(',')), [
+    'boot on ananke',
+    'boot on qemu',
+    'record on ananke',
+    'record on qemu-record',
+    'cpu-replay on ananke',
+    'cpu-replay on qemu-replay',
+    'full-replay on ananke',
+    'boot on qemu-icount',
+  ])
+  t.same(plan('integer,sha256,copy', 'qemu'), [
+    'console on ananke',
+    'console on qemu',
+    'integer on ananke',
+    'integer on qemu',
+    'copy on ananke',
+    'copy on qemu',
+  ])
+})
+
+t.test('a replay brings the recording that it is of', async (t) => {
+  t.same(plan('cpu-replay', 'qemu-replay'), [
+    'record on ananke',
+    'record on qemu-record',
+    'cpu-replay on ananke',
+    'cpu-replay on qemu-replay',
+  ])
+  t.same(plan('full-replay', PEERS.join(',')), ['record on ananke', 'full-replay on ananke'])
+})
+
+t.test('a recorded boot is compared with a plain one', async (t) => {
+  t.same(plan('record', 'qemu,qemu-record'), ['boot on qemu', 'record on ananke', 'record on qemu-record'])
+})

@@ -1,0 +1,130 @@
+/**
+ * Where a run's time goes: V8's CPU profiles (`node --cpu-prof`), by part of the project and by function.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import Table from 'cli-table3'
+import { z } from 'zod'
+import { rounded } from './report.ts'
+
+const profileSchema = z.object({
+  nodes: z.array(
+    z.object({
+      id: z.number(),
+      callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }),
+    }),
+  ),
+  samples: z.array(z.number()),
+  /** Microseconds from each sample's predecessor to it. */
+  timeDeltas: z.array(z.number()),
+})
+export type CpuProfile = z.infer<typeof profileSchema>
+type CallFrame = CpuProfile['nodes'][number]['callFrame']
+
+export interface ProfileLine {
+  what: string
+  seconds: number
+}
+
+/** Seconds by part and by function, most first. */
+export interface ProfileSummary {
+  seconds: number
+  parts: ProfileLine[]
+  functions: ProfileLine[]
+}
+
+const ROOT = `${pathToFileURL(join(import.meta.dirname, '..', '..')).href}/`
+
+/** Parts by a file's path in the project: the first that fits. */
+const PART_OF_FILE: readonly [RegExp, string][] = [
+  [/^cpu-node\/translator\//, 'translating'],
+  [/^cpu-node\/wasm\//, 'translating'],
+  [/^cpu-node\/interpreter\//, 'compiling for the interpreter'],
+  [/^cpu-node\/softfloat\//, 'floating point'],
+  [/^cpu-node\/isa\/mips\/(helpers|fpu|tlb|mips|state)\.ts$/, 'CP0, TLB and FPU helpers'],
+  [/^cpu-node\/(isa|ir)\//, 'decoding and lifting'],
+  [/^cpu-node\//, 'CPU: memory, dispatch, exits'],
+  [/^device-nodes\//, 'devices and world'],
+  [/^bus\//, 'bus'],
+  [/^replay-store\//, 'journal'],
+  [/^orchestrator\//, 'session'],
+  [/^tools\//, 'command line and images'],
+  [/^node_modules\//, 'libraries'],
+]
+
+/** Names that V8 gives to what is no function. */
+const PART_OF_NAME: Readonly<Record<string, string>> = {
+  '(garbage collector)': 'garbage collection',
+  '(idle)': 'idle',
+  '(program)': 'native: not in any function',
+  '(root)': 'native: not in any function',
+  // The interpreter's loop is generated, and has no file.
+  hotLoop: 'interpreter',
+}
+
+/** The part of the project that a function belongs to. */
+export function partOf({ functionName, url }: CallFrame): string {
+  if (url.startsWith('wasm:')) return functionName.startsWith('guest') ? 'translated code' : 'translated code: dispatch'
+  if (url.startsWith(ROOT)) {
+    const path = url.slice(ROOT.length)
+    return PART_OF_FILE.find(([pattern]) => pattern.test(path))?.[1] ?? 'other files'
+  }
+  if (url.startsWith('node:')) return 'Node'
+  return PART_OF_NAME[functionName] ?? "V8's own functions"
+}
+
+/** For people: a function and where it stands. Regions of guest code count as one. */
+export function functionTitle({ functionName, url, lineNumber }: CallFrame): string {
+  const name = functionName === '' ? '(anonymous)' : functionName
+  if (url.startsWith('wasm:')) return name
+  const path = url.startsWith(ROOT) ? url.slice(ROOT.length) : url
+  return path === '' ? name : `${name} (${path}:${lineNumber + 1})`
+}
+
+/** Adds up the time of each sample, in the function that ran, without those that it called. */
+export function summarizeProfile({ nodes, samples, timeDeltas }: CpuProfile): ProfileSummary {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const parts = new Map<string, number>()
+  const functions = new Map<string, number>()
+  const add = (sums: Map<string, number>, what: string, seconds: number) =>
+    sums.set(what, (sums.get(what) ?? 0) + seconds)
+  let all = 0
+  for (const [index, id] of samples.entries()) {
+    const frame = frames.get(id)
+    // A sample's time is until the next one; the last has none.
+    const seconds = (timeDeltas[index + 1] ?? 0) / 1e6
+    if (frame === undefined || seconds <= 0) continue
+    all += seconds
+    add(parts, partOf(frame), seconds)
+    add(functions, functionTitle(frame), seconds)
+  }
+  const lines = (sums: Map<string, number>) =>
+    [...sums].map(([what, seconds]) => ({ what, seconds })).sort((a, b) => b.seconds - a.seconds)
+  return { seconds: all, parts: lines(parts), functions: lines(functions) }
+}
+
+/** The main thread's profile among those that a process left in `directory`: the one with the most samples. */
+export function readProfile(directory: string): CpuProfile {
+  const profiles = readdirSync(directory)
+    .filter((name) => name.endsWith('.cpuprofile'))
+    .map((name) => profileSchema.parse(JSON.parse(readFileSync(join(directory, name), 'utf8'))))
+  const [main] = profiles.sort((a, b) => b.samples.length - a.samples.length)
+  if (main === undefined) throw new Error(`no profile in ${directory}`)
+  return main
+}
+
+const SHOWN_FUNCTIONS = 25
+
+export function profileTables({ seconds, parts, functions }: ProfileSummary): string {
+  const table = (head: string, lines: readonly ProfileLine[]) => {
+    const rows = new Table({
+      head: [head, 's', '%'],
+      colAligns: ['left', 'right', 'right'],
+      style: { head: [], border: [], compact: true },
+    })
+    for (const line of lines) rows.push([line.what, rounded(line.seconds), ((100 * line.seconds) / seconds).toFixed(1)])
+    return rows.toString()
+  }
+  return `${table('part', parts)}\n${table('function', functions.slice(0, SHOWN_FUNCTIONS))}`
+}

@@ -1,0 +1,43 @@
+/**
+ * Medians, spreads and ratios of measured figures.
+ */
+
+export interface Spread {
+  median: number
+  low: number
+  high: number
+}
+
+/** Undefined for no values; the mean of the middle two for an even number of them. */
+export function median(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** Median, least and greatest; undefined for no values. */
+export function spread(values: readonly number[]): Spread | undefined {
+  const middle = median(values)
+  return middle === undefined ? undefined : { median: middle, low: Math.min(...values), high: Math.max(...values) }
+}
+
+/**
+ * How `over` compares with `under`: the ratio of their medians, and the least and greatest ratio of two figures of one
+ * repetition, which a drift of the host leaves alone. Each list has one figure a repetition, undefined where the run
+ * failed. Undefined if no repetition has both.
+ */
+export function ratio(
+  over: readonly (number | undefined)[],
+  under: readonly (number | undefined)[],
+): Spread | undefined {
+  const pairs = over.flatMap((a, index) => {
+    const b = under[index]
+    return a === undefined || b === undefined || b === 0 ? [] : [[a, b] as const]
+  })
+  const above = median(pairs.map(([a]) => a))
+  const below = median(pairs.map(([, b]) => b))
+  if (above === undefined || below === undefined) return undefined
+  const ratios = pairs.map(([a, b]) => a / b)
+  return { median: above / below, low: Math.min(...ratios), high: Math.max(...ratios) }
+}
