@@ -617,6 +617,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Physical pages stand elsewhere, in the middle of an instruction perhaps: code under way may no longer be there. */
   #mappingChanged(): void {
     this.forgetTranslations(0, 2 ** 32)
+    if (this.#translator.mappingChanged()) this.#flushRequested = true
     this.breakRequested = true
   }
 

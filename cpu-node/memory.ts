@@ -6,7 +6,8 @@
  *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
  *     0x10000    jump cache (see jump-cache.ts)
  *     0x20000    backing memory: RAM, ROMs, device memory, end to end
- *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; then the code arena
+ *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
+ *                the code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
@@ -46,6 +47,8 @@ export const CHUNK_BYTES_SHIFT = PAGE_SHIFT - 3
 const DIRTY = 1
 const CODE = 2
 const TOUCHED = 4
+/** Flags of a page that may be written without further ado. */
+export const FREE_TO_WRITE = DIRTY | TOUCHED
 
 /** Entries of the physical page table: -1 no memory; else the backing page, with this bit where writes go to the port. */
 const ROM_BIT = 0x4000_0000
@@ -72,6 +75,8 @@ export class GuestMemory {
   readonly backingBytes: number
   /** The bits of code chunks, in bytes from the start of `memory`. */
   readonly chunkBase: number
+  /** The flags of backing pages, in bytes from the start of `memory`. */
+  readonly flagBase: number
   /** The code arena, in bytes from the start of `memory`, and its words. */
   readonly arenaBase: number
   readonly arena: Int32Array
@@ -88,7 +93,8 @@ export class GuestMemory {
     this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
     const pages = this.backingBytes / PAGE_BYTES
     this.chunkBase = BACKING_BASE + this.backingBytes
-    this.arenaBase = this.chunkBase + 8 * pages
+    this.flagBase = this.chunkBase + 8 * pages
+    this.arenaBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
@@ -96,7 +102,7 @@ export class GuestMemory {
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
-    this.#flags = new Uint8Array(pages)
+    this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Int32Array(2 * pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
@@ -131,6 +137,20 @@ export class GuestMemory {
   writablePage(address: number): number {
     const entry = this.#physical[address >>> PAGE_SHIFT]!
     return entry === NO_MEMORY || (entry & ROM_BIT) !== 0 ? -1 : entry
+  }
+
+  /** How much RAM stands end to end, in backing memory too, from physical `address` on: of `length` bytes. */
+  ramFrom(address: number, length: number): { backing: number; bytes: number } {
+    const first = this.writablePage(address)
+    let pages = 0
+    while (
+      first >= 0 &&
+      pages * PAGE_BYTES < length &&
+      this.writablePage(address + pages * PAGE_BYTES) === first + pages
+    ) {
+      pages++
+    }
+    return { backing: Math.max(first, 0) * PAGE_BYTES, bytes: pages * PAGE_BYTES }
   }
 
   read(offset: number, length: number): Uint8Array {

@@ -90,6 +90,8 @@ export interface Isa {
   translate(address: number, kind: AccessKind): number
   /** Virtual addresses that are mapped the same in every address space, for ever. */
   readonly fixed: FixedAddresses
+  /** Part of virtual memory that code at a `fixed` address may use, and that is physical memory from `physical` on. */
+  readonly direct: { readonly address: number; readonly physical: number; readonly bytes: number }
   /** The block at virtual `pc`, of at most `maxInstructions`, all from one page. */
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */

@@ -18,7 +18,7 @@ import { BACKING_BASE, CHUNK_BYTES_SHIFT, CHUNK_SHIFT, SCRATCH, SOFT_TLB_BASE } 
 import { HAS_CODE, SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
-import { DOWN, REGION_SIGNATURE, STORE_SIGNATURE } from './emit.ts'
+import { DOWN, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
 import { Reason } from './reason.ts'
 
 export interface DispatcherOptions {
@@ -62,6 +62,9 @@ function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): Functi
   f.set(begun)
   const leave = f.block()
   const again = f.loop()
+  f.i32(0)
+  f.i32(Reason.run)
+  f.memory('i32.store', SCRATCH.reason)
   // budget = regions[words[entry + REGION_OPERAND]](words[entry + REGION_OPERAND + 1], budget, context)
   pushArenaAddress(f, entry)
   f.memory('i32.load', arenaBase + 4 * (REGION_OPERAND + 1))

@@ -2,113 +2,80 @@
  * A region to one WebAssembly function. In pseudocode:
  *
  *     (entry, budget, context) -> budget left
- *       registers = guest state
  *       next = entry
  *       loop: switch (next)
  *         case a block:
  *           budget -= its instructions; if (budget < 0) { give them back; leave(cut, its pc) }
- *           its operations, on registers
+ *           its operations
  *           go to the block that is next: forward by a branch, back by `next = ...; continue loop`; or leave(run, pc)
- *       leave: guest state = registers, pc, reason; return budget
+ *
+ * Guest registers are in memory, where every `put` stores at once: whoever leaves has nothing to save, and entering
+ * costs no loads. Within a block, and around one that is a loop of its own, what was read or put is kept in a local.
  *
  * What is not a plain operation on registers and memory is left to the interpreter: the function leaves just before that
  * instruction, with the state that it is to find.
  */
 import assert from 'node:assert/strict'
-import type { Binary, Block, Compare, Op, Value } from '../ir/ir.ts'
-import { valuesOf } from '../ir/uses.ts'
-import { SOFT_TLB_BASE } from '../memory.ts'
-import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
-import { FunctionBody, type Label, type Local, type Plain, type ValueType } from '../wasm/function.ts'
+import type { Block, Op, Value } from '../ir/ir.ts'
+import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
+import { emitLoad, emitStore, type Site } from './access.ts'
+import { planInlining } from './inlining.ts'
+import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
 import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
+import { emitPure, typeOf } from './values.ts'
 
-/** What the generated code knows of guest state. All byte offsets. */
-export interface StateLayout {
-  pc: number
-  /** State below this offset is registers: held in locals, never touched by helpers. */
-  registerBytes: number
-  branchTarget: number
-  inDelaySlot: number
-  /** Where a region leaves its reason. */
-  reason: number
-  /** Where a slow load leaves its value. */
-  slowValue: number
-  /** Where a helper says that it failed. */
-  failed: number
-  /** Instructions left before the limit, when a helper or a slow load is called. */
-  left: number
-}
-
-/** Numbers of the imported functions. */
-export const STORE_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
-export const IMPORTS = [
-  { name: 'load', signature: { parameters: ['i32', 'i32'], results: ['i32'] } },
-  { name: 'store', signature: STORE_SIGNATURE },
-  { name: 'helper', signature: { parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] } },
-] as const
-const SLOW_LOAD = 0
-const SLOW_STORE = 1
-const HELPER = 2
-/** Arguments of a helper. */
-const HELPER_ARGUMENTS = 5
-
-export const REGION_SIGNATURE = { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } as const
-
-/** Kinds of access as the slow functions are told: width, sign, and whether the address's low bits are dropped. */
-export const SIGNED = 0x100
-export const DOWN = 0x200
-export const FOR_WRITE = 0x400
-
-export function emitRegion(blocks: readonly RegionBlock[], layout: StateLayout): FunctionBody {
-  return new RegionEmitter(blocks, layout).run()
+/** `window`: RAM that all code of the region may use. */
+export function emitRegion(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined): FunctionBody {
+  return new RegionEmitter(blocks, layout, window).run()
 }
 
 class RegionEmitter {
   readonly #f = new FunctionBody(REGION_SIGNATURE.parameters)
   readonly #blocks: readonly RegionBlock[]
-  readonly #layout: StateLayout
+  readonly #layout: Layout
+  readonly #window: Window | undefined
   readonly #budget: Local
   readonly #context: Local
   readonly #next: Local
+  /** What is left of a block and where, for `#interpret`. */
+  readonly #unspent: Local
   readonly #pc: Local
-  readonly #reason: Local
-  readonly #registers = new Map<number, Local>()
-  readonly #written = new Set<number>()
   readonly #byPc = new Map<number, number>()
+  /** A local for each register, by its offset. */
+  readonly #registers = new Map<number, Local>()
   #labels: Label[] = []
   #top!: Label
-  #leave!: Label
+  #interpret!: Label
   // Of the block being emitted.
   #number = 0
   #block!: Block
   #count = 0
+  /** The start of the block, where it is a loop of its own. */
+  #again: Label | undefined
   #values: (Local | undefined)[] = []
   #inline!: Uint8Array
   #uses!: Int32Array
+  /** Registers whose value is in their local. */
+  readonly #cached = new Set<number>()
   readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [] }
   readonly #used: Record<ValueType, number> = { i32: 0, i64: 0 }
 
-  constructor(blocks: readonly RegionBlock[], layout: StateLayout) {
+  constructor(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined) {
     this.#blocks = blocks
     this.#layout = layout
+    this.#window = window
     this.#budget = this.#f.parameter(1)
     this.#context = this.#f.parameter(2)
     this.#next = this.#f.parameter(0)
+    this.#unspent = this.#f.local('i32')
     this.#pc = this.#f.local('i32')
-    this.#reason = this.#f.local('i32')
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
   }
 
   run(): FunctionBody {
     const f = this.#f
-    this.#findRegisters()
-    for (const [offset, local] of this.#registers) {
-      f.i32(0)
-      f.memory('i32.load', offset)
-      f.set(local)
-    }
-    this.#leave = f.block()
+    this.#interpret = f.block()
     this.#top = f.loop()
     this.#labels = new Array(this.#blocks.length)
     for (let number = this.#blocks.length - 1; number >= 0; number--) this.#labels[number] = f.block()
@@ -119,40 +86,14 @@ class RegionEmitter {
       this.#emitBlock(number, block)
     }
     f.end(this.#top)
-    f.end(this.#leave)
-    this.#emitLeave()
-    return f
-  }
-
-  #findRegisters(): void {
-    const note = (offset: number, written: boolean) => {
-      if (offset >= this.#layout.registerBytes) return
-      if (!this.#registers.has(offset)) this.#registers.set(offset, this.#f.local('i32'))
-      if (written) this.#written.add(offset)
-    }
-    for (const { block } of this.#blocks) {
-      for (const op of block.ops) {
-        if (op.op !== 'get' && op.op !== 'put') continue
-        note(op.offset, op.op === 'put')
-        if (op.type === 'i64') note(op.offset + 4, op.op === 'put')
-      }
-    }
-  }
-
-  #emitLeave(): void {
-    const f = this.#f
-    for (const offset of this.#written) {
-      f.i32(0)
-      f.get(this.#registers.get(offset)!)
-      f.memory('i32.store', offset)
-    }
-    f.i32(0)
-    f.get(this.#pc)
-    f.memory('i32.store', this.#layout.pc)
-    f.i32(0)
-    f.get(this.#reason)
-    f.memory('i32.store', this.#layout.reason)
+    f.op('unreachable')
+    f.end(this.#interpret)
+    this.#storePc(() => f.get(this.#pc))
+    this.#storeReason(Reason.interpret)
     f.get(this.#budget)
+    f.get(this.#unspent)
+    f.op('i32.add')
+    return f
   }
 
   // --- Blocks -------------------------------------------------------------------------------------------------------
@@ -165,63 +106,66 @@ class RegionEmitter {
     this.#values = new Array(block.ops.length)
     this.#used.i32 = 0
     this.#used.i64 = 0
-    this.#planInlining()
-    // budget -= count; if (budget < 0) { budget += count; leave(cut, pc) }
+    this.#cached.clear()
+    const { inline, uses } = planInlining(block)
+    this.#inline = inline
+    this.#uses = uses
+    const whole = count === block.instructions.length
+    const end = whole ? block.ops.length : block.instructions[count]!.start
+    this.#again = undefined
+    if (whole && loopsToItself(block)) {
+      this.#loadRegisters()
+      this.#again = f.loop()
+    }
+    // budget -= count; if (budget < 0) { give them back; leave(cut, pc) }
     f.get(this.#budget)
     f.i32(count)
     f.op('i32.sub')
     f.tee(this.#budget)
     f.i32(0)
     f.op('i32.lt_s')
-    const short = f.if()
+    const short = f.if(undefined, false)
     this.#giveBack(count)
     this.#leaveFor(block.pc, Reason.cut)
     f.end(short)
-    const whole = count === block.instructions.length
-    const end = whole ? block.ops.length : block.instructions[count]!.start
     for (let index = 0; index < end; index++) this.#emitOp(index)
     if (whole) this.#emitExit()
     else this.#leaveFor(block.instructions[count]!.pc, Reason.interpret)
+    if (this.#again !== undefined) {
+      f.end(this.#again)
+      f.op('unreachable')
+    }
   }
 
-  /** A value is emitted where it is used if that is one place and no state is written on the way there. */
-  #planInlining(): void {
-    const { ops, exit } = this.#block
-    const uses = new Int32Array(ops.length)
-    const user = new Int32Array(ops.length)
-    const use = (value: Value, at: number) => {
-      uses[value]!++
-      user[value] = at
+  /** Loads the registers that the block reads before it puts them: in its loop they then stay in their locals. */
+  #loadRegisters(): void {
+    const put = new Set<number>()
+    for (const op of this.#block.ops) {
+      if (op.op === 'put') {
+        put.add(op.offset)
+        if (op.type === 'i64') put.add(op.offset + 4)
+      }
+      if (op.op !== 'get' || op.type !== 'i32' || put.has(op.offset) || !this.#isRegister(op.offset)) continue
+      if (this.#cached.has(op.offset)) continue
+      this.#pushRegister(op.offset)
+      this.#f.op('drop')
     }
-    const effectsBefore = new Int32Array(ops.length + 2)
-    for (const [index, op] of ops.entries()) {
-      for (const value of valuesOf(op)) use(value, index)
-      effectsBefore[index + 1] = effectsBefore[index]! + (isEffect(op) ? 1 : 0)
+    // A part of a 64-bit put would have to be kept in step with it.
+    for (const op of this.#block.ops) {
+      if (op.op !== 'put' || op.type !== 'i64') continue
+      this.#cached.delete(op.offset)
+      this.#cached.delete(op.offset + 4)
     }
-    effectsBefore[ops.length + 1] = effectsBefore[ops.length]!
-    if (exit.kind === 'branch') use(exit.condition, ops.length)
-    if (exit.kind === 'indirect') use(exit.target, ops.length)
-    const inline = new Uint8Array(ops.length)
-    const emittedAt = new Int32Array(ops.length)
-    for (let index = ops.length - 1; index >= 0; index--) {
-      emittedAt[index] = index
-      const op = ops[index]!
-      if (op.op === 'const') inline[index] = 1
-      if (!isPure(op) || uses[index] !== 1) continue
-      const at = user[index]! < ops.length ? emittedAt[user[index]!]! : ops.length
-      if (effectsBefore[at] !== effectsBefore[index + 1]) continue
-      inline[index] = 1
-      emittedAt[index] = at
-    }
-    this.#inline = inline
-    this.#uses = uses
   }
+
   #local(type: ValueType): Local {
     const pool = this.#pool[type]
     const number = this.#used[type]++
     pool[number] ??= this.#f.local(type)
     return pool[number]
   }
+
+  // --- Values -------------------------------------------------------------------------------------------------------
 
   /** Pushes `value`. */
   #push(value: Value): void {
@@ -241,6 +185,18 @@ class RegionEmitter {
     f.get(local)
   }
 
+  /** Pushes the result of a pure operation. */
+  #compute(op: Op): void {
+    if (op.op === 'get') this.#pushState(op)
+    else
+      emitPure(
+        this.#f,
+        op,
+        (value) => this.#push(value),
+        () => this.#local('i32'),
+      )
+  }
+
   #emitOp(index: number): void {
     const f = this.#f
     const op = this.#block.ops[index]!
@@ -250,11 +206,11 @@ class RegionEmitter {
         this.#emitPut(op)
         return
       case 'store':
-        this.#emitStore(op, index)
+        emitStore(this.#site(op.address, op.value, index), op)
         return
       case 'faultIf': {
         this.#push(op.condition)
-        const faults = f.if()
+        const faults = f.if(undefined, false)
         this.#leaveBefore(index)
         f.end(faults)
         return
@@ -268,7 +224,7 @@ class RegionEmitter {
         return
       }
       case 'load':
-        this.#emitLoad(op, index)
+        emitLoad(this.#site(op.address, op.address, index), op)
         break
       case 'call':
         this.#emitCall(op, index)
@@ -281,181 +237,81 @@ class RegionEmitter {
         if (this.#uses[index] === 0) return
         this.#compute(op)
     }
-    const type = typeOf(op)
-    const local = this.#local(type)
+    const local = this.#local(typeOf(op))
     this.#values[index] = local
     f.set(local)
   }
 
-  /** Pushes the result of a pure operation. */
-  #compute(op: Op): void {
-    const f = this.#f
-    switch (op.op) {
-      case 'get':
-        this.#pushState(op)
-        return
-      case 'binary':
-        this.#push(op.a)
-        this.#push(op.b)
-        f.op(`${op.type}.${BINARIES[op.name]}` as Plain)
-        return
-      case 'compare':
-        this.#push(op.a)
-        this.#push(op.b)
-        f.op(`${op.type}.${COMPARES[op.name]}` as Plain)
-        return
-      case 'unary':
-        this.#push(op.a)
-        if (op.name === 'swap') this.#swap()
-        else f.op(`${op.type}.${UNARIES[op.name]}` as Plain)
-        return
-      case 'convert':
-        this.#push(op.a)
-        f.op(CONVERTS[op.name])
-        return
-      case 'select':
-        this.#push(op.a)
-        this.#push(op.b)
-        this.#push(op.condition)
-        f.op('select')
-        return
-      default:
-        assert.fail(`${op.op} is not pure`)
-    }
+  #isRegister(offset: number): boolean {
+    return offset < this.#layout.registerBytes
   }
 
-  /** rotl(x, 8) & 0x00ff00ff | rotr(x, 8) & 0xff00ff00 */
-  #swap(): void {
+  #registerLocal(offset: number): Local {
+    let local = this.#registers.get(offset)
+    if (local === undefined) {
+      local = this.#f.local('i32')
+      this.#registers.set(offset, local)
+    }
+    return local
+  }
+
+  #pushRegister(offset: number): void {
     const f = this.#f
-    const x = this.#local('i32')
-    f.tee(x)
-    f.i32(8)
-    f.op('i32.rotl')
-    f.i32(0x00ff_00ff)
-    f.op('i32.and')
-    f.get(x)
-    f.i32(8)
-    f.op('i32.rotr')
-    f.i32(0xff00_ff00 | 0)
-    f.op('i32.and')
-    f.op('i32.or')
+    const local = this.#registerLocal(offset)
+    if (this.#cached.has(offset)) {
+      f.get(local)
+      return
+    }
+    f.i32(0)
+    f.memory('i32.load', offset)
+    f.tee(local)
+    this.#cached.add(offset)
   }
 
   #pushState(op: Extract<Op, { op: 'get' }>): void {
     const f = this.#f
-    if (op.offset >= this.#layout.registerBytes) {
-      f.i32(0)
-      f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
+    if (op.type === 'i32' && this.#isRegister(op.offset)) {
+      this.#pushRegister(op.offset)
       return
     }
-    f.get(this.#registers.get(op.offset)!)
-    if (op.type !== 'i64') return
-    f.op('i64.extend_i32_u')
-    f.get(this.#registers.get(op.offset + 4)!)
-    f.op('i64.extend_i32_u')
-    f.i64(32n)
-    f.op('i64.shl')
-    f.op('i64.or')
+    f.i32(0)
+    f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
   }
 
   #emitPut(op: Extract<Op, { op: 'put' }>): void {
     const f = this.#f
-    if (op.offset >= this.#layout.registerBytes) {
-      f.i32(0)
-      this.#push(op.value)
-      f.memory(op.type === 'i64' ? 'i64.store' : 'i32.store', op.offset)
-      return
-    }
+    f.i32(0)
     this.#push(op.value)
     if (op.type === 'i64') {
-      const wide = this.#local('i64')
-      f.tee(wide)
-      f.i64(32n)
-      f.op('i64.shr_u')
-      f.op('i32.wrap_i64')
-      f.set(this.#registers.get(op.offset + 4)!)
-      f.get(wide)
-      f.op('i32.wrap_i64')
+      f.memory('i64.store', op.offset)
+      this.#cached.delete(op.offset)
+      this.#cached.delete(op.offset + 4)
+      return
     }
-    f.set(this.#registers.get(op.offset)!)
+    if (this.#isRegister(op.offset)) {
+      f.tee(this.#registerLocal(op.offset))
+      this.#cached.add(op.offset)
+    }
+    f.memory('i32.store', op.offset)
   }
 
-  // --- Memory -------------------------------------------------------------------------------------------------------
+  // --- Calls --------------------------------------------------------------------------------------------------------
 
-  /**
-   * address = base + displacement; entry = soft TLB entry of its page; pushes whether the tag does not fit.
-   */
-  #lookUp(op: Extract<Op, { op: 'load' | 'store' }>, write: boolean): { address: Local; entry: Local; wanted: Local } {
-    const f = this.#f
-    const wanted = this.#local('i32')
-    const entry = this.#local('i32')
-    const down = op.alignment === 'down'
-    const address = down ? this.#local('i32') : wanted
-    this.#push(op.address)
-    if (op.displacement !== 0) {
-      f.i32(op.displacement)
-      f.op('i32.add')
+  #site(address: Value, value: Value, index: number): Site {
+    return {
+      f: this.#f,
+      layout: this.#layout,
+      window: this.#window,
+      context: this.#context,
+      local: (type) => this.#local(type),
+      pushAddress: () => this.#push(address),
+      pushValue: () => this.#push(value),
+      storeLeft: () => this.#storeLeft(index),
+      leaveBefore: () => this.#leaveBefore(index),
     }
-    f.tee(wanted)
-    if (down) {
-      f.i32(-op.width / 8)
-      f.op('i32.and')
-      f.tee(address)
-    }
-    f.i32(10)
-    f.op('i32.shr_u')
-    f.i32((SOFT_TLB_ENTRIES - 1) << 2)
-    f.op('i32.and')
-    f.tee(entry)
-    f.memory('i32.load', SOFT_TLB_BASE + (write ? 4 * SOFT_TLB_ENTRIES : 0))
-    f.get(address)
-    f.i32(~0xfff | (Math.min(op.width, 32) / 8 - 1))
-    f.op('i32.and')
-    f.get(this.#context)
-    f.op('i32.or')
-    f.op('i32.ne')
-    if (op.width === 64) {
-      f.get(address)
-      f.i32(4)
-      f.op('i32.and')
-      f.op('i32.or')
-    }
-    return { address, entry, wanted }
   }
 
-  /** Pushes the byte address in CPU memory. */
-  #pushHost(address: Local, entry: Local): void {
-    const f = this.#f
-    f.get(entry)
-    f.memory('i32.load', SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES)
-    f.get(address)
-    f.op('i32.add')
-  }
-
-  /** Leaves the loaded value on the stack. */
-  #emitLoad(op: Extract<Op, { op: 'load' }>, index: number): void {
-    const f = this.#f
-    const { address, entry, wanted } = this.#lookUp(op, false)
-    const miss = f.if(op.type)
-    this.#storeLeft(index)
-    f.get(wanted)
-    f.i32(accessKind(op))
-    f.call(SLOW_LOAD)
-    f.op('i32.eqz')
-    const failed = f.if()
-    this.#leaveBefore(index)
-    f.end(failed)
-    f.i32(0)
-    f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', this.#layout.slowValue)
-    f.else()
-    this.#pushHost(address, entry)
-    if (op.width === 64) f.memory('i64.load', 0)
-    else if (op.width === 32) f.memory('i32.load', 0)
-    else f.memory(`i32.load${op.width}_${op.signed ? 's' : 'u'}`, 0)
-    f.end(miss)
-  }
-
-  /** Tells a helper or a slow load what icount it is called at. */
+  /** Tells a helper or a slow access what icount it is called at. */
   #storeLeft(index: number): void {
     const f = this.#f
     f.i32(0)
@@ -472,42 +328,12 @@ class RegionEmitter {
     f.i32(op.helper)
     for (const value of op.args) this.#push(value)
     for (let argument = op.args.length; argument < HELPER_ARGUMENTS; argument++) f.i32(0)
-    f.call(HELPER)
+    f.call(Import.helper)
     f.i32(0)
     f.memory('i32.load', this.#layout.failed)
-    const failed = f.if()
+    const failed = f.if(undefined, false)
     this.#leaveBefore(index)
     f.end(failed)
-  }
-
-  #emitStore(op: Extract<Op, { op: 'store' }>, index: number): void {
-    const f = this.#f
-    const value = this.#local(op.width === 64 ? 'i64' : 'i32')
-    this.#push(op.value)
-    f.set(value)
-    const { address, entry, wanted } = this.#lookUp(op, true)
-    const miss = f.if()
-    if (op.width === 64) {
-      // Rare enough to leave to the interpreter.
-      this.#leaveBefore(index)
-    } else {
-      this.#storeLeft(index)
-      f.get(wanted)
-      f.get(value)
-      f.i32(accessKind(op))
-      f.get(this.#context)
-      f.call(SLOW_STORE)
-      f.op('i32.eqz')
-      const failed = f.if()
-      this.#leaveBefore(index)
-      f.end(failed)
-    }
-    f.else()
-    this.#pushHost(address, entry)
-    f.get(value)
-    if (op.width === 64) f.memory('i64.store', 0)
-    else f.memory(op.width === 32 ? 'i32.store' : `i32.store${op.width}`, 0)
-    f.end(miss)
   }
 
   // --- Ways out -----------------------------------------------------------------------------------------------------
@@ -525,29 +351,52 @@ class RegionEmitter {
     f.set(this.#budget)
   }
 
+  #storePc(push: () => void): void {
+    this.#f.i32(0)
+    push()
+    this.#f.memory('i32.store', this.#layout.pc)
+  }
+
+  #storeReason(reason: number): void {
+    this.#f.i32(0)
+    this.#f.i32(reason)
+    this.#f.memory('i32.store', this.#layout.reason)
+  }
+
+  /** Returns, with state's PC set. */
+  #leave(reason: number): void {
+    if (reason !== Reason.run) this.#storeReason(reason)
+    this.#f.get(this.#budget)
+    this.#f.op('return')
+  }
+
   #leaveFor(pc: number, reason: number): void {
-    const f = this.#f
-    f.i32(pc | 0)
-    f.set(this.#pc)
-    f.i32(reason)
-    f.set(this.#reason)
-    f.br(this.#leave)
+    this.#storePc(() => this.#f.i32(pc | 0))
+    this.#leave(reason)
   }
 
   /** Leaves with the state before the instruction that operation `index` belongs to. */
   #leaveBefore(index: number): void {
+    const f = this.#f
     const number = this.#instructionOf(index)
     const { pc, delaySlot } = this.#block.instructions[number]!
-    this.#giveBack(this.#count - number)
     if (!delaySlot) {
-      this.#leaveFor(pc, Reason.interpret)
+      f.i32(pc | 0)
+      f.set(this.#pc)
+      f.i32(this.#count - number)
+      f.set(this.#unspent)
+      f.br(this.#interpret)
       return
     }
+    this.#giveBack(this.#count - number)
     // Between a branch and its delay slot the branch's target is state.
-    const f = this.#f
+    const cached = [...this.#cached]
     f.i32(0)
     this.#pushTarget()
     f.memory('i32.store', this.#layout.branchTarget)
+    // What this way out has read is in no local on the way on.
+    this.#cached.clear()
+    for (const offset of cached) this.#cached.add(offset)
     f.i32(0)
     f.i32(1)
     f.memory('i32.store', this.#layout.inDelaySlot)
@@ -573,6 +422,8 @@ class RegionEmitter {
     const number = this.#byPc.get(pc | 0)
     if (number === undefined) {
       this.#leaveFor(pc, Reason.run)
+    } else if (number === this.#number && this.#again !== undefined) {
+      f.br(this.#again)
     } else if (number > this.#number) {
       f.br(this.#labels[number]!)
     } else {
@@ -598,12 +449,7 @@ class RegionEmitter {
     } else if (exit.kind === 'look') {
       this.#leaveFor(exit.target, Reason.look)
     } else if (exit.kind === 'lookAtState') {
-      f.i32(0)
-      f.memory('i32.load', this.#layout.pc)
-      f.set(this.#pc)
-      f.i32(Reason.look)
-      f.set(this.#reason)
-      f.br(this.#leave)
+      this.#leave(Reason.look)
     } else assert.fail(`a translated block does not end in ${exit.kind}`)
   }
 
@@ -624,10 +470,14 @@ class RegionEmitter {
       this.#goTo(after)
       f.end(here)
     }
-    f.i32(Reason.run)
-    f.set(this.#reason)
-    f.br(this.#leave)
+    this.#storePc(() => f.get(this.#pc))
+    this.#leave(Reason.run)
   }
+}
+
+function loopsToItself({ exit, pc }: Block): boolean {
+  if (exit.kind === 'jump') return (exit.target | 0) === (pc | 0)
+  return exit.kind === 'branch' && ((exit.taken | 0) === (pc | 0) || (exit.fallThrough | 0) === (pc | 0))
 }
 
 /** Whether `block` leaves `value` in a register: the mark of a call. */
@@ -638,81 +488,3 @@ function putsConstant({ ops }: Block, value: number): boolean {
     return put.op === 'const' && put.type === 'i32' && put.value === value
   })
 }
-
-function accessKind(op: Extract<Op, { op: 'load' | 'store' }>): number {
-  if (op.op === 'store') return op.width | (op.alignment === 'down' ? DOWN : 0)
-  return op.width | (op.signed ? SIGNED : 0) | (op.alignment === 'down' ? DOWN : 0) | (op.forWrite ? FOR_WRITE : 0)
-}
-
-function isPure(op: Op): boolean {
-  return (
-    op.op === 'get' ||
-    op.op === 'binary' ||
-    op.op === 'compare' ||
-    op.op === 'unary' ||
-    op.op === 'convert' ||
-    op.op === 'select'
-  )
-}
-
-function isEffect(op: Op): boolean {
-  return op.op === 'put' || op.op === 'store' || op.op === 'load' || op.op === 'call'
-}
-
-function typeOf(op: Op): ValueType {
-  switch (op.op) {
-    case 'compare':
-      return 'i32'
-    case 'call':
-      assert(op.type !== undefined)
-      return op.type
-    case 'convert':
-      return op.name === 'wrap' ? 'i32' : 'i64'
-    case 'const':
-    case 'get':
-    case 'binary':
-    case 'unary':
-    case 'select':
-    case 'load':
-      assert(op.type === 'i32' || op.type === 'i64')
-      return op.type
-    default:
-      assert.fail(`${op.op} makes no value`)
-  }
-}
-
-const BINARIES: Record<Binary, string> = {
-  add: 'add',
-  sub: 'sub',
-  mul: 'mul',
-  and: 'and',
-  or: 'or',
-  xor: 'xor',
-  shl: 'shl',
-  shrU: 'shr_u',
-  shrS: 'shr_s',
-  rotr: 'rotr',
-  divS: 'div_s',
-  divU: 'div_u',
-  remS: 'rem_s',
-  remU: 'rem_u',
-}
-
-const COMPARES: Record<Compare, string> = {
-  eq: 'eq',
-  ne: 'ne',
-  ltS: 'lt_s',
-  ltU: 'lt_u',
-  leS: 'le_s',
-  leU: 'le_u',
-}
-
-const UNARIES = {
-  clz: 'clz',
-  ctz: 'ctz',
-  popcnt: 'popcnt',
-  extend8S: 'extend8_s',
-  extend16S: 'extend16_s',
-} as const
-
-const CONVERTS = { wrap: 'i32.wrap_i64', extendS: 'i64.extend_i32_s', extendU: 'i64.extend_i32_u' } as const

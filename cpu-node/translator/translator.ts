@@ -10,7 +10,8 @@ import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.t
 import type { SoftTlb } from '../soft-tlb.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { encodeDispatcher } from './dispatcher.ts'
-import { DOWN, emitRegion, FOR_WRITE, IMPORTS, REGION_SIGNATURE, SIGNED, type StateLayout } from './emit.ts'
+import { emitRegion } from './emit.ts'
+import { DOWN, FOR_WRITE, IMPORTS, type Layout, REGION_SIGNATURE, SIGNED, type Window } from './layout.ts'
 import { collectRegion } from './region.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
@@ -43,7 +44,9 @@ export class Translator {
   /** A helper of the ISA is running on behalf of translated code: its accesses go to memory, or fail. */
   calling = false
   readonly #parts: TranslatorParts
-  readonly #layout: StateLayout
+  readonly #layout: Layout
+  /** RAM that code at fixed addresses uses directly; code was made for it as it is. */
+  #window: Window | undefined
   readonly #imports: Record<string, Record<string, unknown>>
   /** By region number. */
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: MAX_REGIONS, maximum: MAX_REGIONS })
@@ -54,7 +57,7 @@ export class Translator {
 
   constructor(parts: TranslatorParts) {
     this.#parts = parts
-    this.#layout = { ...parts.isa.layout, ...SCRATCH }
+    this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
     const dispatcher = encodeDispatcher({
       memoryPages: parts.memory.wasmPages,
@@ -129,7 +132,9 @@ export class Translator {
     const bytes = encodeModule({
       memoryPages: memory.wasmPages,
       imports: IMPORTS,
-      functions: [{ name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout) }],
+      functions: [
+        { name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot.pc)) },
+      ],
     })
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports)
     const number = this.#free.pop() ?? this.#numbers++
@@ -146,6 +151,23 @@ export class Translator {
       if (found !== undefined && (found === hot || !code.isTranslated(found))) entered.push({ block: found, index })
     }
     code.addRegion({ number, sources, entered })
+  }
+
+  #windowFor(pc: number): Window | undefined {
+    const { mask, value } = this.#parts.isa.fixed
+    return (pc & mask) === value ? this.#window : undefined
+  }
+
+  /** Physical pages stand elsewhere. True: all code must be dropped before any runs. */
+  mappingChanged(): boolean {
+    const { isa, memory } = this.#parts
+    const { address, physical, bytes: most } = isa.direct
+    const { backing, bytes } = memory.ramFrom(physical, most)
+    const known = this.#window
+    if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
+    this.#window =
+      bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
+    return true
   }
 
   /** The page of code at `pc`, where `pc` may be in one region with `hot`. */

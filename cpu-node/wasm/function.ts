@@ -33,6 +33,7 @@ const OPCODES = {
   'i32.lt_u': 0x49,
   'i32.le_s': 0x4c,
   'i32.le_u': 0x4d,
+  'i32.ge_u': 0x4f,
   'i32.clz': 0x67,
   'i32.ctz': 0x68,
   'i32.popcnt': 0x69,
@@ -105,6 +106,7 @@ export class FunctionBody {
   readonly #parameters: readonly ValueType[]
   readonly #locals: ValueType[] = []
   readonly #open: Label[] = []
+  readonly #hints: { at: number; likely: boolean }[] = []
 
   constructor(parameters: readonly ValueType[]) {
     this.#parameters = parameters
@@ -177,7 +179,9 @@ export class FunctionBody {
     return this.#begin(0x03, NO_RESULT)
   }
 
-  if(result?: ValueType): Label {
+  /** `likely`: whether the condition is expected to hold; compilers lay code out by that. */
+  if(result?: ValueType, likely?: boolean): Label {
+    this.#hint(likely)
     return this.#begin(0x04, result === undefined ? NO_RESULT : VALUE_TYPES[result])
   }
 
@@ -204,9 +208,14 @@ export class FunctionBody {
     this.#code.unsigned(this.#distance(label))
   }
 
-  brIf(label: Label): void {
+  brIf(label: Label, likely?: boolean): void {
+    this.#hint(likely)
     this.#code.byte(0x0d)
     this.#code.unsigned(this.#distance(label))
+  }
+
+  #hint(likely: boolean | undefined): void {
+    if (likely !== undefined) this.#hints.push({ at: this.#code.length, likely })
   }
 
   /** Branches to the label that the top of stack counts out; the last is for all else. */
@@ -221,8 +230,8 @@ export class FunctionBody {
     return this.#open.length - 1 - label.depth
   }
 
-  /** The function as the code section has it: locals, then code. */
-  finish(): Uint8Array {
+  /** The function as the code section has it, locals, then code; and its branch hints, by place in that. */
+  finish(): { bytes: Uint8Array; hints: readonly { at: number; likely: boolean }[] } {
     assert.equal(this.#open.length, 0, 'every block has ended')
     const body = new ByteWriter()
     const runs: { type: ValueType; count: number }[] = []
@@ -236,9 +245,10 @@ export class FunctionBody {
       body.unsigned(count)
       body.byte(VALUE_TYPES[type])
     }
+    const hints = this.#hints.map(({ at, likely }) => ({ at: body.length + at, likely }))
     body.append(this.#code.written)
     body.byte(0x0b)
-    return body.written.slice()
+    return { bytes: body.written, hints }
   }
 }
 

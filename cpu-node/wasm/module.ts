@@ -75,10 +75,23 @@ export function encodeModule({ memoryPages, tableEntries, imports, functions }: 
       to.unsigned(imports.length + index)
     }
   })
+  const bodies = functions.map(({ body }) => body.finish())
+  section(SECTION.custom, (to) => {
+    to.name('metadata.code.branch_hint')
+    to.unsigned(bodies.length)
+    for (const [index, { hints }] of bodies.entries()) {
+      to.unsigned(imports.length + index)
+      to.unsigned(hints.length)
+      for (const { at, likely } of hints) {
+        to.unsigned(at)
+        to.unsigned(1)
+        to.byte(likely ? 1 : 0)
+      }
+    }
+  })
   section(SECTION.code, (to) => {
-    to.unsigned(functions.length)
-    for (const { body } of functions) {
-      const bytes = body.finish()
+    to.unsigned(bodies.length)
+    for (const { bytes } of bodies) {
       to.unsigned(bytes.length)
       to.append(bytes)
     }

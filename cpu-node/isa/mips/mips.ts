@@ -48,6 +48,8 @@ export class Mips implements Isa {
   readonly layout = { pc: S.PC, registerBytes: S.PC, branchTarget: S.BRANCH_TARGET, inDelaySlot: S.IN_DELAY_SLOT }
   /** kseg0 and kseg1, for the kernel. */
   readonly fixed = { mask: 0xc000_0000 | 0, value: 0x8000_0000 | 0, contextMask: 8 }
+  /** kseg0. */
+  readonly direct = { address: 0x8000_0000 | 0, physical: 0, bytes: 0x2000_0000 }
   readonly bigEndian: boolean
   readonly tlbBytes = TLB_BYTES
   readonly helpers: Isa['helpers']

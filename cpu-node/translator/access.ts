@@ -1,0 +1,222 @@
+/**
+ * Guest loads and stores in WebAssembly: the fast way inline, a call for all else.
+ *
+ * Code that may use a window of RAM compares the address with its bounds. A store must besides find the page's flags
+ * free to write: dirty already, and without code. Other code looks the page up in the soft TLB.
+ */
+import type { Op } from '../ir/ir.ts'
+import { FREE_TO_WRITE, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
+import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
+import type { FunctionBody, Local, ValueType } from '../wasm/function.ts'
+import { DOWN, FOR_WRITE, Import, type Layout, SIGNED, type Window } from './layout.ts'
+
+export type Load = Extract<Op, { op: 'load' }>
+export type Store = Extract<Op, { op: 'store' }>
+
+/** Where an access stands. */
+export interface Site {
+  f: FunctionBody
+  layout: Layout
+  window: Window | undefined
+  context: Local
+  /** A fresh local. */
+  local(type: ValueType): Local
+  /** Pushes the operation's address without its displacement. */
+  pushAddress(): void
+  /** Pushes the value to be stored. */
+  pushValue(): void
+  /** Leaves what a called function needs to know the icount. */
+  storeLeft(): void
+  /** Leaves for the interpreter to do the instruction at hand. */
+  leaveBefore(): void
+}
+
+/** Leaves the loaded value on the stack. */
+export function emitLoad(site: Site, op: Load): void {
+  const { f } = site
+  if (site.window !== undefined) {
+    const { offset, wanted } = pushWindowOffset(site, op, site.window)
+    const hit = f.if(op.type, true)
+    f.get(offset)
+    emitPlainLoad(f, op, site.window.host)
+    f.else()
+    emitSlowLoad(site, op, () => pushWanted(site, wanted))
+    f.end(hit)
+    return
+  }
+  const { address, entry, wanted } = pushLookUp(site, op, false)
+  const miss = f.if(op.type, false)
+  emitSlowLoad(site, op, () => f.get(wanted))
+  f.else()
+  pushHost(f, address, entry)
+  emitPlainLoad(f, op, 0)
+  f.end(miss)
+}
+
+export function emitStore(site: Site, op: Store): void {
+  const { f, window, layout } = site
+  const value = site.local(op.width === 64 ? 'i64' : 'i32')
+  site.pushValue()
+  f.set(value)
+  const done = f.block()
+  const slow = f.block()
+  let pushSlowAddress: () => void
+  if (window !== undefined) {
+    const { offset, wanted } = pushWindowOffset(site, op, window)
+    f.op('i32.eqz')
+    f.brIf(slow, false)
+    f.get(offset)
+    f.i32(PAGE_SHIFT)
+    f.op('i32.shr_u')
+    f.memory('i32.load8_u', layout.flagBase + window.page)
+    f.i32(FREE_TO_WRITE)
+    f.op('i32.ne')
+    f.brIf(slow, false)
+    f.get(offset)
+    f.get(value)
+    emitPlainStore(f, op, window.host)
+    pushSlowAddress = () => pushWanted(site, wanted)
+  } else {
+    const { address, entry, wanted } = pushLookUp(site, op, true)
+    f.brIf(slow, false)
+    pushHost(f, address, entry)
+    f.get(value)
+    emitPlainStore(f, op, 0)
+    pushSlowAddress = () => f.get(wanted)
+  }
+  f.br(done)
+  f.end(slow)
+  // 64 bits are rare enough to leave to the interpreter.
+  if (op.width === 64) site.leaveBefore()
+  else {
+    site.storeLeft()
+    pushSlowAddress()
+    f.get(value)
+    f.i32(accessKind(op))
+    f.get(site.context)
+    f.call(Import.store)
+    f.op('i32.eqz')
+    const failed = f.if(undefined, false)
+    site.leaveBefore()
+    f.end(failed)
+  }
+  f.end(done)
+}
+
+/**
+ * offset = address - the window's; pushes whether it is aligned and within. An offset with its low bits rotated to the
+ * top is beyond any window if they are not 0.
+ */
+function pushWindowOffset(site: Site, op: Load | Store, window: Window): { offset: Local; wanted: Local } {
+  const { f } = site
+  const offset = site.local('i32')
+  site.pushAddress()
+  const distance = (op.displacement - window.address) | 0
+  f.i32(distance)
+  f.op('i32.add')
+  const shift = Math.log2(op.width / 8)
+  if (op.alignment === 'down') {
+    // The slow path wants the bits that are dropped.
+    const wanted = site.local('i32')
+    f.tee(wanted)
+    f.i32(-op.width / 8)
+    f.op('i32.and')
+    f.tee(offset)
+    f.i32(window.bytes)
+    f.op('i32.lt_u')
+    return { offset, wanted }
+  }
+  f.tee(offset)
+  if (shift > 0) {
+    f.i32(shift)
+    f.op('i32.rotr')
+  }
+  f.i32(window.bytes >>> shift)
+  f.op('i32.lt_u')
+  return { offset, wanted: offset }
+}
+
+/** Pushes the guest address of an offset into the window. */
+function pushWanted({ f, window }: Site, wanted: Local): void {
+  f.get(wanted)
+  f.i32(window!.address)
+  f.op('i32.add')
+}
+
+/** address = base + displacement; entry = soft TLB entry of its page; pushes whether the tag does not fit. */
+function pushLookUp(site: Site, op: Load | Store, write: boolean): { address: Local; entry: Local; wanted: Local } {
+  const { f } = site
+  const wanted = site.local('i32')
+  const entry = site.local('i32')
+  const down = op.alignment === 'down'
+  const address = down ? site.local('i32') : wanted
+  site.pushAddress()
+  if (op.displacement !== 0) {
+    f.i32(op.displacement)
+    f.op('i32.add')
+  }
+  f.tee(wanted)
+  if (down) {
+    f.i32(-op.width / 8)
+    f.op('i32.and')
+    f.tee(address)
+  }
+  f.i32(PAGE_SHIFT - 2)
+  f.op('i32.shr_u')
+  f.i32((SOFT_TLB_ENTRIES - 1) << 2)
+  f.op('i32.and')
+  f.tee(entry)
+  f.memory('i32.load', SOFT_TLB_BASE + (write ? 4 * SOFT_TLB_ENTRIES : 0))
+  f.get(address)
+  f.i32(~0xfff | (Math.min(op.width, 32) / 8 - 1))
+  f.op('i32.and')
+  f.get(site.context)
+  f.op('i32.or')
+  f.op('i32.ne')
+  if (op.width === 64) {
+    f.get(address)
+    f.i32(4)
+    f.op('i32.and')
+    f.op('i32.or')
+  }
+  return { address, entry, wanted }
+}
+
+/** Pushes the byte address in CPU memory. */
+function pushHost(f: FunctionBody, address: Local, entry: Local): void {
+  f.get(entry)
+  f.memory('i32.load', SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES)
+  f.get(address)
+  f.op('i32.add')
+}
+
+function emitPlainLoad(f: FunctionBody, op: Load, offset: number): void {
+  if (op.width === 64) f.memory('i64.load', offset)
+  else if (op.width === 32) f.memory('i32.load', offset)
+  else f.memory(`i32.load${op.width}_${op.signed ? 's' : 'u'}`, offset)
+}
+
+function emitPlainStore(f: FunctionBody, op: Store, offset: number): void {
+  if (op.width === 64) f.memory('i64.store', offset)
+  else f.memory(op.width === 32 ? 'i32.store' : `i32.store${op.width}`, offset)
+}
+
+function emitSlowLoad(site: Site, op: Load, pushAddress: () => void): void {
+  const { f } = site
+  site.storeLeft()
+  pushAddress()
+  f.i32(accessKind(op))
+  f.get(site.context)
+  f.call(Import.load)
+  f.op('i32.eqz')
+  const failed = f.if(undefined, false)
+  site.leaveBefore()
+  f.end(failed)
+  f.i32(0)
+  f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', site.layout.slowValue)
+}
+
+function accessKind(op: Load | Store): number {
+  const kind = op.width | (op.alignment === 'down' ? DOWN : 0)
+  return op.op === 'store' ? kind : kind | (op.signed ? SIGNED : 0) | (op.forWrite ? FOR_WRITE : 0)
+}
