@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { reportFailure, STATUS_FAILED, STATUS_OK, STATUS_USAGE } from '../cli/failure.ts'
 import { parseCount } from '../cli/format.ts'
+import { Progress } from '../cli/progress.ts'
 import { UsageError } from '../errors.ts'
 import { guestDirectory, loadGuest } from '../guests/cache.ts'
 import { guestNamed } from '../guests/guests.ts'
@@ -138,7 +139,8 @@ async function makeSides(
   directory: string,
   nodeOptions: readonly string[] = [],
 ): Promise<{ ananke: Ananke; qemu: Qemu }> {
-  await loadGuest(GUEST, () => {})
+  const progress = new Progress()
+  await loadGuest(GUEST, (stage, fraction) => progress.update(stage, fraction)).finally(() => progress.clear())
   const { name, memoryBytes, append } = GUEST
   const images = join(guestDirectory(), name)
   return {

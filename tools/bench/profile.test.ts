@@ -19,6 +19,8 @@ t.test('parts', async (t) => {
     ['append', project('replay-store/codec.ts'), 'journal'],
     ['(garbage collector)', '', 'garbage collection'],
     ['readFileSync', 'node:fs', 'Node'],
+    ['Module', '', 'translating'],
+    ['wasm-to-js', '', 'between JavaScript and WebAssembly'],
     ['set', '', "V8's own functions"],
   ]
   for (const [name, url, part] of parts) t.equal(partOf(frame(name, url)), part, `${name} ${url}`)

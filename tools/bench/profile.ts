@@ -61,6 +61,9 @@ const PART_OF_NAME: Readonly<Record<string, string>> = {
   '(root)': 'native: not in any function',
   // The interpreter's loop is generated, and has no file.
   hotLoop: 'interpreter',
+  // Constructors of WebAssembly's: V8 compiles.
+  Module: 'translating',
+  Instance: 'translating',
 }
 
 /** The part of the project that a function belongs to. */
@@ -71,6 +74,7 @@ export function partOf({ functionName, url }: CallFrame): string {
     return PART_OF_FILE.find(([pattern]) => pattern.test(path))?.[1] ?? 'other files'
   }
   if (url.startsWith('node:')) return 'Node'
+  if (/^(js-to-wasm|wasm-to-js)/.test(functionName)) return 'between JavaScript and WebAssembly'
   return PART_OF_NAME[functionName] ?? "V8's own functions"
 }
 

@@ -2,7 +2,7 @@
  * Branches that depend on random data: four conditions and a jump through a table. Both ways of each condition, and all
  * cases of the table, have the same number of instructions, so that the count does not depend on the data.
  */
-#define ITERATIONS    20000000
+#define ITERATIONS    30000000
 #define INSTRUCTIONS  (6 + 4 * 6 + 8 + 4 + 3)
 #include "harness.h"
 

@@ -2,7 +2,7 @@
  * Calls and returns: a function without a stack frame, one with a frame that calls two others, and one called through a
  * pointer that alternates between two of the same length.
  */
-#define ITERATIONS    25000000
+#define ITERATIONS    35000000
 #define INSTRUCTIONS  (5 + 2 + 11 + 2 * 3 + 6 + 3 + 3)
 #include "harness.h"
 

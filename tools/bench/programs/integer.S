@@ -1,5 +1,5 @@
 /* Integer arithmetic: an xorshift generator, a multiplicative hash of it, shifts, rotates and bit fields. */
-#define ITERATIONS    120000000
+#define ITERATIONS    200000000
 #define INSTRUCTIONS  24
 #include "harness.h"
 
