@@ -16,7 +16,7 @@ export interface CompiledBlock {
   /** Micro-ops, beginning with `block`, until the next block is compiled. Links are 0. */
   code: Int32Array
   /** For each guest instruction, the index in `code` where it starts. */
-  starts: Int32Array
+  starts: number[]
 }
 
 const isWide = (type: Type): boolean => type === 'i64' || type === 'f64'
@@ -109,16 +109,17 @@ class Compiler {
     this.#length = 0
     this.#aliasCount = 0
     this.#nextScratch = firstScratchSlot
-    const starts = new Int32Array(instructions.length)
+    const starts: number[] = []
     if (ops.length > this.#done.length) this.#makeRoomFor(ops.length)
     this.#countUses()
     this.#emit2(BLOCK, instructions.length, pc | 0)
-    let next = 0
     for (this.#index = 0; this.#index < ops.length; this.#index++) {
-      while (next < instructions.length && instructions[next]!.start <= this.#index) starts[next++] = this.#length
-      if (this.#done[this.#index] === 0) this.#compile(ops[this.#index]!, next)
+      while (starts.length < instructions.length && instructions[starts.length]!.start <= this.#index) {
+        starts.push(this.#length)
+      }
+      if (this.#done[this.#index] === 0) this.#compile(ops[this.#index]!, starts.length)
     }
-    starts.fill(this.#length, next)
+    while (starts.length < instructions.length) starts.push(this.#length)
     this.#compileExit(exit)
     assert(this.#length <= this.#code.length, 'operations come to no more words than they may')
     return { code: this.#code.subarray(0, this.#length), starts }

@@ -45,22 +45,24 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
     b.put(BRANCH_TARGET, b.const(0))
     return b.finish(pc, 4, afterDelaySlot(b, outcome, { kind: 'indirect', target }))
   }
-  let next = pc
-  for (let count = 1; ; count++) {
-    const here = next
-    next = (next + 4) | 0
-    const outcome = liftOne(at, window, here, false)
-    const length = () => (next - pc) >>> 0
-    if (outcome?.when === 'now') return b.finish(pc, length(), outcome.exit)
-    const last = count >= maxInstructions || next >>> 0 >= window.end || next === 0
-    if (outcome?.when === 'afterDelaySlot') {
-      if (last) return b.finish(pc, length(), leaveBeforeDelaySlot(b, outcome.exit, next))
-      const slot = next
-      next = (next + 4) | 0
-      return b.finish(pc, length(), afterDelaySlot(b, liftOne(at, window, slot, true), outcome.exit))
+  let end = pc
+  let exit: Exit | undefined
+  for (let count = 1; exit === undefined; count++) {
+    const outcome = liftOne(at, window, end, false)
+    end = (end + 4) | 0
+    const last = count >= maxInstructions || end >>> 0 >= window.end || end === 0
+    if (outcome?.when === 'now') {
+      exit = outcome.exit
+    } else if (outcome?.when === 'afterDelaySlot' && last) {
+      exit = leaveBeforeDelaySlot(b, outcome.exit, end)
+    } else if (outcome?.when === 'afterDelaySlot') {
+      exit = afterDelaySlot(b, liftOne(at, window, end, true), outcome.exit)
+      end = (end + 4) | 0
+    } else if (last) {
+      exit = { kind: 'jump', target: end }
     }
-    if (last) return b.finish(pc, length(), { kind: 'jump', target: next })
   }
+  return b.finish(pc, (end - pc) >>> 0, exit)
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: as lifters return
