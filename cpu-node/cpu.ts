@@ -26,6 +26,8 @@ import { Translator } from './translator/translator.ts'
 const MAX_BLOCK_INSTRUCTIONS = 64
 /** What translated code counts down is an i32. */
 const MAX_RUN_INSTRUCTIONS = 2 ** 30
+/** Entries of a block after which translating it pays: measured on a boot. */
+const HOT_ENTRIES = 1000
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
 const PAGE_CACHE_ENTRIES = 256
@@ -37,7 +39,7 @@ const BREAK = opcodeOf('break')
 export interface TierOptions {
   /** Bounds the compiled code, in words; what does not fit makes room by dropping all. */
   arenaWords?: number
-  /** Entries of a block before it is translated to WebAssembly; 0, the default for now: it is always interpreted. */
+  /** Entries of a block before it is translated to WebAssembly; 0: it is always interpreted. */
   hotEntries?: number
 }
 
@@ -79,7 +81,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #flushRequested = false
 
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
-    const { arenaWords = ARENA_WORDS, hotEntries = 0 } = options
+    const { arenaWords = ARENA_WORDS, hotEntries = HOT_ENTRIES } = options
     this.#clock = clock
     this.#memory = new GuestMemory(backingBytes, arenaWords)
     const { buffer } = this.#memory
