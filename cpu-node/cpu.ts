@@ -12,6 +12,7 @@ import {
   type CodePage,
   ENTRY_WORDS,
   instructionAt,
+  RELATIVE,
 } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
@@ -54,6 +55,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   ip = 0
   block = 0
   remaining = 0
+  base = 0
   low = 0
   high = 0
   breakRequested = false
@@ -143,7 +145,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   get pc(): number {
     if (!this.#running) return this.#statePc >>> 0
     const block = this.#code.block(this.block)
-    return block.pcs[instructionAt(block, this.ip)]! >>> 0
+    return (this.base + block.pcs[instructionAt(block, this.ip)]!) >>> 0
   }
 
   get statistics(): Readonly<Record<string, number>> {
@@ -296,7 +298,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       const index = instructionAt(block, this.ip)
       this.remaining += block.pcs.length - index - 1
       const delaySlot = block.lastInDelaySlot && index === block.pcs.length - 1
-      this.#isa.takeTrap(block.pcs[index]!, delaySlot)
+      this.#isa.takeTrap((this.base + block.pcs[index]!) | 0, delaySlot)
     }
     return left
   }
@@ -342,8 +344,9 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       return undefined
     }
     const known = most === undefined ? codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
+    this.rebase()
     if (known !== 0) return this.#code.block(known + ENTRY_WORDS)
-    const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS)
+    const lifted = this.#isa.lift(this.#window(codePage), (pc - this.base) | 0, most ?? MAX_BLOCK_INSTRUCTIONS)
     const compiled = compile(lifted, this.#isa.stateBytes / 4)
     if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) {
       this.#flush()
@@ -351,7 +354,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     }
     const { instructions } = lifted
     const description = {
-      pc,
+      pc: lifted.pc,
       length: lifted.length,
       pcs: Int32Array.from(instructions, (instruction) => instruction.pc),
       lastInDelaySlot: instructions[instructions.length - 1]!.delaySlot,
@@ -365,10 +368,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   #window(codePage: CodePage): FetchWindow {
     const base = BACKING_BASE + codePage.page * PAGE_BYTES
+    const relative = codePage.address === RELATIVE
     const { words } = this.#memory
     const swap = this.#isa.bigEndian
     return {
-      end: (codePage.address >>> 0) + PAGE_BYTES,
+      end: (relative ? 0 : codePage.address >>> 0) + PAGE_BYTES,
+      relativeTo: relative ? codePage.flags & ~OFFSET_MASK : undefined,
       word(pc) {
         const word = words[(base + (pc & OFFSET_MASK)) >>> 2]!
         if (!swap) return word >>> 0
@@ -387,7 +392,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.busError(pc, 'fetch')
       return undefined
     }
-    const codePage = this.#code.codePage(pc & ~OFFSET_MASK, page, this.#isa.codeFlags)
+    const address = this.#isa.isRelative(pc) ? RELATIVE : pc & ~OFFSET_MASK
+    const codePage = this.#code.codePage(address, page, this.#isa.codeFlags(pc))
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     this.#pageCache[entry] = codePage
     this.#pageCacheTags[entry] = tag
@@ -400,7 +406,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const pc = this.#statePc
     const { words } = this.#code
     // Only code of one page is linked: what stands behind another page may change.
-    const linkSlot = link !== 0 && ((words[block + BLOCK_PC]! ^ pc) & ~OFFSET_MASK) === 0 ? link : 0
+    const linkSlot = link !== 0 && (((this.base + words[block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0 ? link : 0
     const context = jumpContext(this.#isa.fixed, pc, this.#context)
     let ip = this.#jumpCache.find(pc, context)
     if (ip === 0) {
@@ -409,7 +415,13 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     }
     if (ip !== 0 && linkSlot !== 0) words[linkSlot] = ip
     this.#linkSlot = linkSlot
+    this.rebase()
     return ip
+  }
+
+  rebase(): void {
+    const pc = this.#statePc
+    this.base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
   }
 
   /** The code at `pc` by way of its page; 0: there is none, or the page was not used lately. */
@@ -499,7 +511,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const index = this.#brokenIndex
     this.#mend()
     this.remaining += block.pcs.length - index
-    this.state[this.#isa.pcOffset / 4] = block.pcs[index]!
+    this.state[this.#isa.pcOffset / 4] = this.base + block.pcs[index]!
   }
 
   #mend(): void {
@@ -633,7 +645,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       const { blocks: stale, regions } = this.#code.written(page, start, end - start)
       this.#translator.drop(regions)
       if (stale.length === 0) continue
-      for (const { pc, ip } of stale) this.#jumpCache.forgetBlock(pc, ip - ENTRY_WORDS)
+      this.#jumpCache.forgetBlocks(new Set(stale.map(({ ip }) => ip - ENTRY_WORDS)))
       if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
       if (!this.#code.hasBlocks(page)) this.#memory.clearCode(page)
     }

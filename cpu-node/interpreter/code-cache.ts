@@ -19,9 +19,12 @@ export const ENTRY_WORDS = 5
 export const BLOCK_WORDS = 3
 export const BLOCK_PC = 2
 
-/** The code of one backing page, seen at one virtual page. */
+/** `CodePage.address` of code that is the same at every virtual page. */
+export const RELATIVE = 1
+
+/** The code of one backing page, seen at one virtual page, or relative to any. */
 export interface CodePage {
-  /** Virtual address of the page, as int32. */
+  /** Virtual address of the page, as int32, or `RELATIVE`. */
   readonly address: number
   readonly page: number
   /** `Isa.codeFlags` it was lifted under. */
@@ -46,7 +49,7 @@ export interface CodeBlock {
   readonly codePage: CodePage
   /** Place of its `block`, after its `entry`. */
   readonly ip: number
-  /** Virtual address, and its bytes of code. */
+  /** Virtual address, or offset in its page if it is relative; and its bytes of code. */
   readonly pc: number
   readonly length: number
   /** Of each instruction: virtual address, and place of its first micro-op. */
@@ -195,7 +198,7 @@ export class CodeCache {
     }
   }
 
-  /** The block entered at virtual `pc` of `codePage`, if there is one. */
+  /** The block entered at `pc` of `codePage`, if there is one. */
   blockAt(codePage: CodePage, pc: number): CodeBlock | undefined {
     const entry = codePage.entries[(pc & (PAGE_BYTES - 1)) >>> this.#codeShift]!
     return entry === 0 ? undefined : this.block(entry + ENTRY_WORDS)

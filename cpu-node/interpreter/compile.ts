@@ -53,6 +53,7 @@ const BLOCK = opcodeOf('block')
 const MOVE = opcodeOf('move')
 const MOVE_64 = opcodeOf('move.64')
 const MOVE_IMMEDIATE = opcodeOf('move.imm')
+const MOVE_ADDRESS = opcodeOf('move.address')
 const ADD_IMMEDIATE = opcodeOf('add.imm')
 const SELECT = opcodeOf('select')
 const SELECT_64 = opcodeOf('select.64')
@@ -259,6 +260,9 @@ class Compiler {
       case 'get':
         this.#home[this.#index] = op.offset / 4
         this.#aliases[this.#aliasCount++] = this.#index
+        return
+      case 'address':
+        this.#emit2(MOVE_ADDRESS, this.#destination('i32'), op.offset)
         return
       case 'put':
         this.#compilePut(op)

@@ -9,6 +9,7 @@
  *     B, H, W      CPU memory as bytes, halves, words            m   the machine: slow paths (see `Machine`)
  *     context      the soft TLB context                          F   the ISA's helpers
  *     ip           this micro-op                                 remaining   instructions left before the limit
+ *     base         the page's virtual address, for relative blocks; else 0
  *
  * Macros: SLOW(expression) calls out with `m` in step; NEXT(link) goes on at the block that state's PC names.
  */
@@ -106,6 +107,7 @@ const arithmetic: MicroOp[] = [
   ...binaries64.map(([name, action]) => op(`${name}.64`, 'd a b', `L[{d} >> 1] = ${inSlots64(action)}`)),
   op('move', 'd a', 'S[{d}] = S[{a}]'),
   op('move.imm', 'd b', 'S[{d}] = {b}'),
+  op('move.address', 'd b', 'S[{d}] = base + {b}'),
   op('move.64', 'd a', 'S[{d}] = S[{a}]; S[{d} + 1] = S[{a} + 1]'),
   op('clz', 'd a', 'S[{d}] = Math.clz32(S[{a}])'),
   op('ctz', 'd a', 'S[{d}] = S[{a}] === 0 ? 32 : 31 - Math.clz32(S[{a}] & -S[{a}])'),
@@ -198,12 +200,12 @@ const calls: MicroOp[] = [
   ),
 ]
 
-/** `n` instructions, at virtual `pc`; `ip` of the last one begun tells which block runs. */
+/** Addresses are to be added to `base`. `n` instructions, at `pc`; `ip` of the last one begun tells which block runs. */
 const flow: MicroOp[] = [
   jump(
     'block',
     'n pc',
-    'if ({n} > remaining) { S[PC] = {pc}; LEAVE(cut) } remaining -= {n}; block = ip; ip += 3; continue',
+    'if ({n} > remaining) { S[PC] = base + {pc}; LEAVE(cut) } remaining -= {n}; block = ip; ip += 3; continue',
   ),
   /** Where a block is entered, before its `block`: counts until it is worth translating. */
   jump(
@@ -215,17 +217,17 @@ const flow: MicroOp[] = [
   jump(
     'translated',
     'left region number pc',
-    `remaining = X(ip, remaining, context);
+    `S[PC] = base + {pc}; remaining = X(ip, remaining, context);
      switch (S[REASON]) {
        case ${Reason.run}: NEXT(0)
-       case ${Reason.interpret}: m.remaining = remaining; ip = m.nextInterpreted(); if (ip !== 0) continue; return ${Left.missing}
+       case ${Reason.interpret}: m.remaining = remaining; ip = m.nextInterpreted(); base = m.base; if (ip !== 0) continue; return ${Left.missing}
        case ${Reason.cut}: LEAVE(cut)
-       case ${Reason.entry}: ip = S[ENTRY]; continue
+       case ${Reason.entry}: ip = S[ENTRY]; m.rebase(); base = m.base; continue
        default: LEAVE(look)
      }`,
   ),
   /** In place of either: a block whose code was overwritten. Whoever is linked to it looks again. */
-  jump('stale', 'left region number pc', 'S[PC] = {pc}; NEXT(0)'),
+  jump('stale', 'left region number pc', 'S[PC] = base + {pc}; NEXT(0)'),
   /** Stands for a moment in place of another micro-op, at the start of an instruction (see `Machine.armBreak`). */
   jump(
     'break',
@@ -237,19 +239,19 @@ const flow: MicroOp[] = [
   op(
     'exitIf',
     'c unspent link target',
-    'if (S[{c}] !== 0) { remaining += {unspent}; if ({link} !== 0) { ip = {link}; continue } S[PC] = {target}; NEXT(ip + 3) }',
+    'if (S[{c}] !== 0) { remaining += {unspent}; if ({link} !== 0) { ip = {link}; continue } S[PC] = base + {target}; NEXT(ip + 3) }',
   ),
   jump('fault', 'code', 'm.trap.code = {code}; m.trap.pending = true; LEAVE(trapped)'),
-  jump('jump', 'link target', 'if ({link} !== 0) { ip = {link}; continue } S[PC] = {target}; NEXT(ip + 1)'),
+  jump('jump', 'link target', 'if ({link} !== 0) { ip = {link}; continue } S[PC] = base + {target}; NEXT(ip + 1)'),
   jump('indirect', 'a', 'S[PC] = S[{a}]; NEXT(0)'),
-  jump('look', 'target', 'S[PC] = {target}; LEAVE(look)'),
+  jump('look', 'target', 'S[PC] = base + {target}; LEAVE(look)'),
   jump('lookAtState', '', 'LEAVE(look)'),
   ...compares.map(([name, action]) =>
     jump(
       `branch.${name}`,
       'a b takenLink taken link fallThrough',
-      `if (${inSlots(action)}) { if ({takenLink} !== 0) { ip = {takenLink}; continue } S[PC] = {taken}; NEXT(ip + 3) }
-       if ({link} !== 0) { ip = {link}; continue } S[PC] = {fallThrough}; NEXT(ip + 5)`,
+      `if (${inSlots(action)}) { if ({takenLink} !== 0) { ip = {takenLink}; continue } S[PC] = base + {taken}; NEXT(ip + 3) }
+       if ({link} !== 0) { ip = {link}; continue } S[PC] = base + {fallThrough}; NEXT(ip + 5)`,
     ),
   ),
 ]
@@ -272,6 +274,8 @@ export interface Machine {
   ip: number
   block: number
   remaining: number
+  /** What to add to the addresses in the block at `ip`. */
+  base: number
   low: number
   high: number
   readonly trap: { pending: boolean; code: number }
@@ -290,6 +294,8 @@ export interface Machine {
   disarmBreak(): void
   /** The block entered at `ip` has been entered often. */
   hot(ip: number): void
+  /** Makes `base` that of state's PC. */
+  rebase(): void
   /** As `next`, but past what is translated of it: the interpreter must do the instruction at state's PC. */
   nextInterpreted(): number
   /**
@@ -328,7 +334,7 @@ function caseOf(microOp: MicroOp, opcode: number): string {
       return `{ m.ip = ip; m.block = block; m.remaining = remaining; return ${Left[why]} }`
     })
     .replaceAll(/NEXT\(([^)]*)\)/g, (_, link) => {
-      return `m.remaining = remaining; ip = m.next(${link}, block); if (ip !== 0) continue; return ${Left.missing}`
+      return `m.remaining = remaining; ip = m.next(${link}, block); base = m.base; if (ip !== 0) continue; return ${Left.missing}`
     })
   const onwards = microOp.jumps ? '' : `; ip += ${microOp.operands.length + 1}; continue`
   return `case ${opcode}: { /* ${microOp.name} */ ${action}${onwards} }`
@@ -343,7 +349,7 @@ export function makeHotLoop(inputs: LoopInputs, pcSlot: number): HotLoop {
     const ENTRY = ${SCRATCH.entry / 4}
     const PC = ${pcSlot}
     return function hotLoop(m, context) {
-      let ip = m.ip, remaining = m.remaining, block = m.block
+      let ip = m.ip, remaining = m.remaining, block = m.block, base = m.base
       for (;;) switch (C[ip]) {
         ${cases}
         default: throw new Error('no micro-op ' + C[ip] + ' at ' + ip)

@@ -20,6 +20,12 @@ export class BlockBuilder {
   readonly ops: Op[] = []
   readonly instructions: Instruction[] = []
   readonly #constants = new Map<number, Value>()
+  readonly #relative: boolean
+
+  /** `relative`: as `Block.relative`. */
+  constructor(relative: boolean) {
+    this.#relative = relative
+  }
 
   /** Starts the next guest instruction. */
   instruction(pc: number, delaySlot: boolean): void {
@@ -27,7 +33,7 @@ export class BlockBuilder {
   }
 
   finish(pc: number, length: number, exit: Exit): Block {
-    return { pc, instructions: this.instructions, ops: this.ops, exit, length }
+    return { pc, relative: this.#relative, instructions: this.instructions, ops: this.ops, exit, length }
   }
 
   #push(op: Op): Value {
@@ -50,6 +56,11 @@ export class BlockBuilder {
 
   const64(value: bigint): Value {
     return this.#push({ op: 'const', type: 'i64', value: BigInt.asIntN(64, value) })
+  }
+
+  /** The virtual address of code at `pc`, as the block counts. */
+  address(pc: number): Value {
+    return this.#relative ? this.#push({ op: 'address', offset: pc }) : this.const(pc)
   }
 
   get(offset: number, type: Type = 'i32'): Value {

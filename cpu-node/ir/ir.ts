@@ -55,6 +55,8 @@ export type Alignment =
 export type Op =
   | { op: 'const'; type: 'i32'; value: number }
   | { op: 'const'; type: 'i64'; value: bigint }
+  /** The virtual address `offset` of a block that is `relative`: its page's address plus that. */
+  | { op: 'address'; offset: number }
   | { op: 'get'; type: Type; offset: number }
   | { op: 'put'; type: Type; offset: number; value: Value }
   | { op: 'binary'; name: Binary; type: 'i32' | 'i64'; a: Value; b: Value }
@@ -81,7 +83,7 @@ export type Op =
   /** Leaves for `target` where `condition` is not zero, after the instruction at hand. */
   | { op: 'exitIf'; condition: Value; target: number }
 
-/** How a block ends. `pc`s are guest virtual addresses. */
+/** How a block ends. */
 export type Exit =
   | { kind: 'jump'; target: number }
   | { kind: 'branch'; condition: Value; taken: number; fallThrough: number }
@@ -105,6 +107,8 @@ export interface Instruction {
 
 export interface Block {
   pc: number
+  /** Every address in the block, of instructions, targets and `address`, is to be added to that of the page it stands in. */
+  relative: boolean
   instructions: readonly Instruction[]
   ops: readonly Op[]
   exit: Exit

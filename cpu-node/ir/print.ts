@@ -7,6 +7,8 @@ function printOp(op: Op): string {
   switch (op.op) {
     case 'const':
       return `${op.type}.const ${op.type === 'i32' ? hex(op.value) : op.value}`
+    case 'address':
+      return `address ${hex(op.offset)}`
     case 'get':
       return `${op.type}.get +${op.offset}`
     case 'put':

@@ -4,6 +4,7 @@ import type { Op, Value } from './ir.ts'
 export function valuesOf(op: Op): readonly Value[] {
   switch (op.op) {
     case 'const':
+    case 'address':
     case 'get':
       return []
     case 'put':

@@ -38,7 +38,7 @@ export interface Execution {
   physicalAddress(address: number, kind: AccessKind): number
   /** The mapping of virtual pages in `[address, address + length)` has changed, in any address space. */
   forgetTranslations(address: number, length: number): void
-  /** `Isa.codeFlags` gives another value. */
+  /** `Isa.codeFlags` gives other values. */
   codeFlagsChanged(): void
   /** Code lifted so far no longer means what it did. */
   forgetCode(): void
@@ -54,6 +54,10 @@ export interface FetchWindow {
   word(pc: number): number
   /** The first address that can't be fetched from this page. */
   end: number
+  /**
+   * Virtual address of some page that the code may run at, where it is to be `relative`: `pc`s are then offsets in its page.
+   */
+  relativeTo: number | undefined
 }
 
 /** Those with `(address & mask) === value`, as int32. */
@@ -84,8 +88,10 @@ export interface Isa {
   reset(): void
   /** What to add to a virtual page to tell address spaces and modes apart in the soft TLB: bits 3 to 11. */
   context(): number
-  /** What, besides the bytes, decides what code means: code of each value is kept apart. */
-  readonly codeFlags: number
+  /** What, besides the bytes, decides what code in the virtual page of `address` means: each value is kept apart. */
+  codeFlags(address: number): number
+  /** Whether code of the virtual page of `address` is lifted `relative`, for all pages of the same flags. */
+  isRelative(address: number): boolean
   /** Translates a virtual address: the physical one, or -1 with the trap set. */
   translate(address: number, kind: AccessKind): number
   /** Virtual addresses that are mapped the same in every address space, for ever. */

@@ -17,6 +17,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Block, Op, Value } from '../ir/ir.ts'
+import { PAGE_BYTES } from '../memory.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
 import { emitLoad, emitStore, type Site } from './access.ts'
 import { planInlining } from './inlining.ts'
@@ -41,6 +42,8 @@ class RegionEmitter {
   /** What is left of a block and where, for `#interpret`. */
   readonly #unspent: Local
   readonly #pc: Local
+  /** For a region of relative blocks: the virtual address of their page. */
+  readonly #base: Local | undefined
   readonly #byPc = new Map<number, number>()
   /** A local for each register, by its offset. */
   readonly #registers = new Map<number, Local>()
@@ -70,11 +73,19 @@ class RegionEmitter {
     this.#next = this.#f.parameter(0)
     this.#unspent = this.#f.local('i32')
     this.#pc = this.#f.local('i32')
+    this.#base = blocks[0]!.block.relative ? this.#f.local('i32') : undefined
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
   }
 
   run(): FunctionBody {
     const f = this.#f
+    if (this.#base !== undefined) {
+      f.i32(0)
+      f.memory('i32.load', this.#layout.pc)
+      f.i32(-PAGE_BYTES)
+      f.op('i32.and')
+      f.set(this.#base)
+    }
     this.#interpret = f.block()
     this.#top = f.loop()
     this.#labels = new Array(this.#blocks.length)
@@ -174,6 +185,10 @@ class RegionEmitter {
     if (op.op === 'const') {
       if (op.type === 'i32') f.i32(op.value)
       else f.i64(op.value)
+      return
+    }
+    if (op.op === 'address') {
+      this.#pushAddress(op.offset)
       return
     }
     if (this.#inline[value] === 1) {
@@ -351,6 +366,15 @@ class RegionEmitter {
     f.set(this.#budget)
   }
 
+  /** Pushes the virtual address of code at `pc`, as the block counts. */
+  #pushAddress(pc: number): void {
+    const f = this.#f
+    if (this.#base === undefined || pc !== 0) f.i32(pc | 0)
+    if (this.#base === undefined) return
+    f.get(this.#base)
+    if (pc !== 0) f.op('i32.add')
+  }
+
   #storePc(push: () => void): void {
     this.#f.i32(0)
     push()
@@ -371,7 +395,7 @@ class RegionEmitter {
   }
 
   #leaveFor(pc: number, reason: number): void {
-    this.#storePc(() => this.#f.i32(pc | 0))
+    this.#storePc(() => this.#pushAddress(pc))
     this.#leave(reason)
   }
 
@@ -381,7 +405,7 @@ class RegionEmitter {
     const number = this.#instructionOf(index)
     const { pc, delaySlot } = this.#block.instructions[number]!
     if (!delaySlot) {
-      f.i32(pc | 0)
+      this.#pushAddress(pc)
       f.set(this.#pc)
       f.i32(this.#count - number)
       f.set(this.#unspent)
@@ -406,11 +430,11 @@ class RegionEmitter {
   #pushTarget(): void {
     const f = this.#f
     const { exit } = this.#block
-    if (exit.kind === 'jump') f.i32(exit.target | 0)
+    if (exit.kind === 'jump') this.#pushAddress(exit.target)
     else if (exit.kind === 'indirect') this.#push(exit.target)
     else if (exit.kind === 'branch') {
-      f.i32(exit.taken | 0)
-      f.i32(exit.fallThrough | 0)
+      this.#pushAddress(exit.taken)
+      this.#pushAddress(exit.fallThrough)
       this.#push(exit.condition)
       f.op('select')
     } else assert.fail('a delay slot follows a branch')
@@ -464,7 +488,7 @@ class RegionEmitter {
       const after = (block.pc + block.length) | 0
       if (!isCall || !this.#byPc.has(after) || !putsConstant(block, after)) continue
       f.get(this.#pc)
-      f.i32(after)
+      this.#pushAddress(after)
       f.op('i32.eq')
       const here = f.if()
       this.#goTo(after)
@@ -485,6 +509,7 @@ function putsConstant({ ops }: Block, value: number): boolean {
   return ops.some((op) => {
     if (op.op !== 'put') return false
     const put = ops[op.value]!
+    if (put.op === 'address') return put.offset === value
     return put.op === 'const' && put.type === 'i32' && put.value === value
   })
 }

@@ -33,7 +33,7 @@ export function planInlining({ ops, exit }: Block): Inlining {
   for (let index = count - 1; index >= 0; index--) {
     emittedAt[index] = index
     const op = ops[index]!
-    if (op.op === 'const') inline[index] = 1
+    if (op.op === 'const' || op.op === 'address') inline[index] = 1
     if (!isPure(op) || uses[index] !== 1) continue
     const at = user[index]! < count ? emittedAt[user[index]!]! : count
     if (effectsBefore[at] !== effectsBefore[index + 1]) continue

@@ -4,7 +4,7 @@
  * Nothing that a guest can see depends on whether or when code is translated. A region does plain operations only; for
  * all else (faults, devices, code that is written to) it leaves before the instruction, which the interpreter then does.
  */
-import type { CodeBlock, CodeCache, CodePage, Region } from '../interpreter/code-cache.ts'
+import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
 import type { FetchWindow, Isa, Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
@@ -132,9 +132,7 @@ export class Translator {
     const bytes = encodeModule({
       memoryPages: memory.wasmPages,
       imports: IMPORTS,
-      functions: [
-        { name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot.pc)) },
-      ],
+      functions: [{ name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot)) }],
     })
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports)
     const number = this.#free.pop() ?? this.#numbers++
@@ -153,9 +151,9 @@ export class Translator {
     code.addRegion({ number, sources, entered })
   }
 
-  #windowFor(pc: number): Window | undefined {
+  #windowFor({ codePage: { address } }: CodeBlock): Window | undefined {
     const { mask, value } = this.#parts.isa.fixed
-    return (pc & mask) === value ? this.#window : undefined
+    return (address & mask) === value ? this.#window : undefined
   }
 
   /** Physical pages stand elsewhere. True: all code must be dropped before any runs. */
@@ -172,6 +170,7 @@ export class Translator {
 
   /** The page of code at `pc`, where `pc` may be in one region with `hot`. */
   #pageOf(hot: CodeBlock, pc: number): CodePage | undefined {
+    if (hot.codePage.address === RELATIVE) return pc >>> 0 < PAGE_BYTES ? hot.codePage : undefined
     const { isa, memory, code } = this.#parts
     if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
     const { mask, value } = isa.fixed

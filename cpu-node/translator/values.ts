@@ -64,6 +64,8 @@ export function typeOf(op: Op): ValueType {
     case 'convert':
       return op.name === 'wrap' ? 'i32' : 'i64'
     case 'const':
+    case 'address':
+      return 'i32'
     case 'get':
     case 'binary':
     case 'unary':

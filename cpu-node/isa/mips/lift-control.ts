@@ -35,7 +35,7 @@ const ofOne =
   (at) => {
     const zero = at.b.const(0)
     const condition = swapped ? at.b.compare(name, zero, at.reg(rs)) : at.b.compare(name, at.reg(rs), zero)
-    if (link) at.b.put(RA, at.b.const(at.pc + 8))
+    if (link) at.b.put(RA, at.b.address(at.pc + 8))
     return finish(at, condition)
   }
 
@@ -49,9 +49,13 @@ const ofCode =
 const jump =
   (link: boolean): Lifter =>
   (at) => {
-    if (link) at.b.put(RA, at.b.const(at.pc + 8))
-    const target = ((at.pc + 4) & 0xf000_0000) | (at.field(instrIndex) << 2) | 0
-    return { when: 'afterDelaySlot', exit: { kind: 'jump', target } }
+    if (link) at.b.put(RA, at.b.address(at.pc + 8))
+    const index = at.field(instrIndex) << 2
+    if (at.relativeTo === undefined) {
+      return { when: 'afterDelaySlot', exit: { kind: 'jump', target: ((at.pc + 4) & 0xf000_0000) | index } }
+    }
+    const target = at.b.const((at.relativeTo & 0xf000_0000) | index)
+    return { when: 'afterDelaySlot', exit: { kind: 'indirect', target } }
   }
 
 export const control = {
@@ -60,7 +64,7 @@ export const control = {
   jr: (at) => ({ when: 'afterDelaySlot', exit: { kind: 'indirect', target: at.reg(rs) } }),
   jalr(at) {
     const target = at.reg(rs)
-    at.putReg(rd, at.b.const(at.pc + 8))
+    at.putReg(rd, at.b.address(at.pc + 8))
     return { when: 'afterDelaySlot', exit: { kind: 'indirect', target } }
   },
   beq: ofTwo('eq', branch),

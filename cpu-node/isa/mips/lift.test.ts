@@ -15,7 +15,10 @@ const PC = 0x8000_1000
 const options: LiftOptions = { bigEndian: false, fr: false, inDelaySlot: false }
 
 function liftWords(words: readonly number[], changes: Partial<LiftOptions> = {}, most = 64, end = PC + 0x1000) {
-  return lift({ word: (pc) => words[((pc - PC) >>> 0) / 4]! >>> 0, end }, PC, most, { ...options, ...changes })
+  return lift({ word: (pc) => words[((pc - PC) >>> 0) / 4]! >>> 0, end, relativeTo: undefined }, PC, most, {
+    ...options,
+    ...changes,
+  })
 }
 
 /** Operands that are guest addresses. */

@@ -33,10 +33,10 @@ export interface LiftOptions {
   inDelaySlot: boolean
 }
 
-/** The block at virtual `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
+/** The block at `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
 export function lift(window: FetchWindow, pc: number, maxInstructions: number, options: LiftOptions): Block {
-  const b = new BlockBuilder()
-  const at = new Lifting(b, options.bigEndian, options.fr)
+  const b = new BlockBuilder(window.relativeTo !== undefined)
+  const at = new Lifting(b, options.bigEndian, options.fr, window.relativeTo)
   if (options.inDelaySlot) {
     const outcome = liftOne(at, window, pc, true)
     b.put(IN_DELAY_SLOT, b.const(0))
@@ -119,9 +119,9 @@ function leaveBeforeDelaySlot(b: BlockBuilder, exit: Exit, delaySlot: number): E
 function targetOf(b: BlockBuilder, exit: Exit): Value {
   switch (exit.kind) {
     case 'jump':
-      return b.const(exit.target)
+      return b.address(exit.target)
     case 'branch':
-      return b.select(exit.condition, b.const(exit.taken), b.const(exit.fallThrough))
+      return b.select(exit.condition, b.address(exit.taken), b.address(exit.fallThrough))
     case 'indirect':
       return exit.target
     default:

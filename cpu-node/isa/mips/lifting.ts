@@ -19,15 +19,18 @@ export class Lifting {
   readonly bigEndian: boolean
   /** Status.FR: 32 registers of 64 bits. Code is lifted anew when it changes. */
   readonly fr: boolean
+  /** As `FetchWindow.relativeTo`. */
+  readonly relativeTo: number | undefined
   word = 0
   pc = 0
   #cop0Checked = false
   #cop1Checked = false
 
-  constructor(b: BlockBuilder, bigEndian: boolean, fr: boolean) {
+  constructor(b: BlockBuilder, bigEndian: boolean, fr: boolean, relativeTo: number | undefined) {
     this.b = b
     this.bigEndian = bigEndian
     this.fr = fr
+    this.relativeTo = relativeTo
   }
 
   field(field: Field): number {

@@ -38,6 +38,9 @@ const SYNCI_STEP_BYTES = 32
 /** Count advances every second instruction's time, as RDHWR's CCRes says. */
 const COUNT_RESOLUTION = 2
 const COUNT_PERIOD = 2 ** 32
+/** What of its own address J and JAL keep. */
+const SEGMENT = 0xf000_0000 | 0
+const LAST_PAGE_OF_SEGMENT = 0x0fff_f000
 /** Status.KSU of supervisor mode. */
 const SUPERVISOR = 1 << 3
 
@@ -185,8 +188,15 @@ export class Mips implements Isa {
     return this.#get(S.IN_DELAY_SLOT) !== 0
   }
 
-  get codeFlags(): number {
-    return this.#get(S.STATUS) & Status.FR
+  codeFlags(address: number): number {
+    const fr = this.#get(S.STATUS) & Status.FR
+    return this.isRelative(address) ? fr | (address & SEGMENT) : fr
+  }
+
+  /** Code in kseg0 and kseg1 stays where it is. A J in a segment's last page may be in the next, by its delay slot. */
+  isRelative(address: number): boolean {
+    const { mask, value } = this.fixed
+    return (address & mask) !== value && (address & LAST_PAGE_OF_SEGMENT) !== LAST_PAGE_OF_SEGMENT
   }
 
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block {
