@@ -305,13 +305,14 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   /** Runs as many of the next block's instructions as are left, or the one that stands alone. */
   #runPart(): void {
-    const most = this.#isa.midInstruction ? 1 : Math.min(this.remaining, MAX_BLOCK_INSTRUCTIONS)
-    if (most === 0 || (!this.#isa.midInstruction && this.#runToBreak(most))) return
+    const { midInstruction } = this.#isa
+    const most = midInstruction ? Math.min(this.remaining, 1) : Math.min(this.remaining, MAX_BLOCK_INSTRUCTIONS)
+    if (most === 0 || (!midInstruction && this.#runToBreak(most))) return
     const block = this.#makeBlock(most)
     if (block === undefined) return
     this.ip = block.ip
     this.#enter()
-    this.#code.drop(block)
+    if (!midInstruction) this.#code.drop(block)
   }
 
   /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
@@ -343,10 +344,16 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.takeTrap(pc, this.#isa.midInstruction)
       return undefined
     }
-    const known = most === undefined ? codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
     this.rebase()
-    if (known !== 0) return this.#code.block(known + ENTRY_WORDS)
-    const lifted = this.#isa.lift(this.#window(codePage), (pc - this.base) | 0, most ?? MAX_BLOCK_INSTRUCTIONS)
+    const { midInstruction } = this.#isa
+    const known = this.#knownBlock(codePage, pc, most)
+    if (known !== undefined) return known
+    const lifted = this.#isa.lift(
+      this.#window(codePage),
+      (pc - this.base) | 0,
+      most ?? MAX_BLOCK_INSTRUCTIONS,
+      most !== undefined,
+    )
     const compiled = compile(lifted, this.#isa.stateBytes / 4)
     if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) {
       this.#flush()
@@ -356,14 +363,20 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const description = {
       pc: lifted.pc,
       length: lifted.length,
-      pcs: Int32Array.from(instructions, (instruction) => instruction.pc),
+      pcs: instructions.map((instruction) => instruction.pc),
       lastInDelaySlot: instructions[instructions.length - 1]!.delaySlot,
     }
-    const keep = most === undefined
+    const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
     const block = this.#code.add(codePage, compiled, description, keep)
     if (!this.#memory.hasCode(codePage.page)) this.#softTlb.markCode(codePage.page)
     this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), lifted.length)
     return block
+  }
+
+  #knownBlock({ entries, delaySlots }: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
+    if (this.#isa.midInstruction) return delaySlots.get(pc & OFFSET_MASK)
+    const entry = most === undefined ? entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
+    return entry === 0 ? undefined : this.#code.block(entry + ENTRY_WORDS)
   }
 
   #window(codePage: CodePage): FetchWindow {
@@ -424,12 +437,15 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
   }
 
-  /** The code at `pc` by way of its page; 0: there is none, or the page was not used lately. */
+  /** The code at `pc` by way of its page; 0: there is none. */
   #lookUp(pc: number): number {
     if ((pc & ((1 << this.#codeShift) - 1)) !== 0) return 0
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
-    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | this.#context)) return 0
-    return this.#pageCache[entry]!.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
+    let codePage = this.#pageCache[entry]
+    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | this.#context)) codePage = this.#findPage(pc)
+    // What can't be fetched is found to be so again, and the trap taken, where there is none of its code.
+    this.trap.pending = false
+    return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
   }
 
   nextInterpreted(): number {

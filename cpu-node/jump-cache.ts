@@ -12,6 +12,7 @@ const PAGE_GROUPS = 64
 const GROUP_ENTRIES = 64
 const ENTRIES = PAGE_GROUPS * GROUP_ENTRIES
 const ENTRY_WORDS = 4
+const PAGES = 2 ** (32 - PAGE_SHIFT)
 /** A context that none is equal to. */
 const NOTHING = -1
 
@@ -72,9 +73,12 @@ export class JumpCache {
     }
     const first = address >>> PAGE_SHIFT
     const groupWords = GROUP_ENTRIES * ENTRY_WORDS
+    const words = this.#words
     for (let page = first; page < first + pages; page++) {
       const start = (page % PAGE_GROUPS) * groupWords
-      for (let at = start + 1; at < start + groupWords; at += ENTRY_WORDS) this.#words[at] = NOTHING
+      for (let at = start; at < start + groupWords; at += ENTRY_WORDS) {
+        if (words[at]! >>> PAGE_SHIFT === page % PAGES) words[at + 1] = NOTHING
+      }
     }
   }
 

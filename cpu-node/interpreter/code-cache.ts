@@ -31,6 +31,8 @@ export interface CodePage {
   readonly flags: number
   /** Place in the arena of the block that starts at each code address of the page; 0: none. */
   readonly entries: Int32Array
+  /** Delay slots that run by themselves, their branch being in the page before, by offset in the page. */
+  readonly delaySlots: Map<number, CodeBlock>
   readonly blocks: Set<CodeBlock>
   readonly regions: Set<Region>
 }
@@ -53,8 +55,8 @@ export interface CodeBlock {
   readonly pc: number
   readonly length: number
   /** Of each instruction: virtual address, and place of its first micro-op. */
-  readonly pcs: Int32Array
-  readonly starts: Int32Array
+  readonly pcs: readonly number[]
+  readonly starts: readonly number[]
   readonly lastInDelaySlot: boolean
 }
 
@@ -109,6 +111,7 @@ export class CodeCache {
         page,
         flags,
         entries: new Int32Array(PAGE_BYTES >> this.#codeShift),
+        delaySlots: new Map(),
         blocks: new Set(),
         regions: new Set(),
       }
@@ -118,21 +121,30 @@ export class CodeCache {
     return found
   }
 
-  /** Puts a compiled block into the arena; `keep`: to be found again from its page. */
+  /**
+   * Puts a compiled block into the arena. `keep`: to be found again from its page, where it can be entered or where it is
+   * a delay slot by itself.
+   */
   add(
     codePage: CodePage,
     compiled: CompiledBlock,
     lifted: Omit<CodeBlock, 'codePage' | 'ip' | 'starts'>,
-    keep: boolean,
-  ) {
-    this.words.set([ENTRY, this.#hotEntries, 0, 0, lifted.pc], this.#end)
-    const ip = this.#end + ENTRY_WORDS
-    this.words.set(compiled.code, ip)
+    keep: 'entry' | 'delaySlot' | undefined,
+  ): CodeBlock {
+    const { words } = this
+    const entry = this.#end
+    words[entry] = ENTRY
+    words[entry + 1] = this.#hotEntries
+    words[entry + 4] = lifted.pc
+    const ip = entry + ENTRY_WORDS
+    words.set(compiled.code, ip)
     this.#end = ip + compiled.code.length
-    const starts = Int32Array.from(compiled.starts, (start) => ip + start)
+    const starts = compiled.starts.map((start) => ip + start)
     const block: CodeBlock = { ...lifted, codePage, ip, starts }
     this.#blocks.set(ip, block)
-    if (keep) codePage.entries[(lifted.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = ip - ENTRY_WORDS
+    const offset = lifted.pc & (PAGE_BYTES - 1)
+    if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = entry
+    if (keep === 'delaySlot') codePage.delaySlots.set(offset, block)
     codePage.blocks.add(block)
     return block
   }
@@ -162,6 +174,7 @@ export class CodeCache {
         codePage.blocks.delete(block)
         const entry = start >>> this.#codeShift
         if (codePage.entries[entry] === block.ip - ENTRY_WORDS) codePage.entries[entry] = 0
+        if (codePage.delaySlots.get(start) === block) codePage.delaySlots.delete(start)
         this.words[block.ip - ENTRY_WORDS] = STALE
         stale.push(block)
       }

@@ -63,6 +63,7 @@ const CALL = opcodeOf('call')
 const CALL_IMMEDIATE = opcodeOf('call.imm')
 const FAULT_IF = opcodeOf('faultIf')
 const EXIT_IF = opcodeOf('exitIf')
+const LOOK_IF = opcodeOf('lookIf')
 const JUMP = opcodeOf('jump')
 const INDIRECT = opcodeOf('indirect')
 const LOOK = opcodeOf('look')
@@ -303,6 +304,11 @@ class Compiler {
       case 'faultIf':
         this.#emit2(FAULT_IF, this.#slot(op.condition), op.code)
         return
+      case 'lookIf': {
+        const unspent = this.#block.instructions.length - instruction
+        this.#emit3(LOOK_IF, this.#slot(op.condition), unspent, op.target)
+        return
+      }
       case 'exitIf': {
         const unspent = this.#block.instructions.length - instruction
         this.#emit4(EXIT_IF, this.#slot(op.condition), unspent, 0, op.target)

@@ -241,6 +241,11 @@ const flow: MicroOp[] = [
     'c unspent link target',
     'if (S[{c}] !== 0) { remaining += {unspent}; if ({link} !== 0) { ip = {link}; continue } S[PC] = base + {target}; NEXT(ip + 3) }',
   ),
+  op(
+    'lookIf',
+    'c unspent target',
+    'if (S[{c}] !== 0) { remaining += {unspent}; S[PC] = base + {target}; LEAVE(look) }',
+  ),
   jump('fault', 'code', 'm.trap.code = {code}; m.trap.pending = true; LEAVE(trapped)'),
   jump('jump', 'link target', 'if ({link} !== 0) { ip = {link}; continue } S[PC] = base + {target}; NEXT(ip + 1)'),
   jump('indirect', 'a', 'S[PC] = S[{a}]; NEXT(0)'),

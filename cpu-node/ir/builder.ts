@@ -122,6 +122,10 @@ export class BlockBuilder {
     this.#push({ op: 'faultIf', condition, code })
   }
 
+  lookIf(condition: Value, target: number): void {
+    this.#push({ op: 'lookIf', condition, target })
+  }
+
   exitIf(condition: Value, target: number): void {
     this.#push({ op: 'exitIf', condition, target })
   }

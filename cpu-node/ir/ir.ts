@@ -82,6 +82,8 @@ export type Op =
   | { op: 'faultIf'; condition: Value; code: number }
   /** Leaves for `target` where `condition` is not zero, after the instruction at hand. */
   | { op: 'exitIf'; condition: Value; target: number }
+  /** Where `condition` is not zero, ends the block after the instruction at hand as the exit `look` does. */
+  | { op: 'lookIf'; condition: Value; target: number }
 
 /** How a block ends. */
 export type Exit =

@@ -30,6 +30,8 @@ function printOp(op: Op): string {
       return `call ${op.helper}(${op.args.map(v).join(', ')})${op.type === undefined ? '' : ` -> ${op.type}`}`
     case 'faultIf':
       return `fault ${op.code} if ${v(op.condition)}`
+    case 'lookIf':
+      return `look, then go to ${hex(op.target)} if ${v(op.condition)}`
     case 'exitIf':
       return `exit ${hex(op.target)} if ${v(op.condition)}`
   }

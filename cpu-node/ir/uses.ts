@@ -25,6 +25,7 @@ export function valuesOf(op: Op): readonly Value[] {
       return op.args
     case 'faultIf':
     case 'exitIf':
+    case 'lookIf':
       return [op.condition]
   }
 }

@@ -98,8 +98,11 @@ export interface Isa {
   readonly fixed: FixedAddresses
   /** Part of virtual memory that code at a `fixed` address may use, and that is physical memory from `physical` on. */
   readonly direct: { readonly address: number; readonly physical: number; readonly bytes: number }
-  /** The block at virtual `pc`, of at most `maxInstructions`, all from one page. */
-  lift(window: FetchWindow, pc: number, maxInstructions: number): Block
+  /**
+   * The block at `pc`, of at most `maxInstructions`, all from one page. Unless that number is `exact`, a delay slot may
+   * come on top.
+   */
+  lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */
   readonly midInstruction: boolean
   readonly helpers: readonly Helper[]

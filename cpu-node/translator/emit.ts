@@ -238,6 +238,14 @@ class RegionEmitter {
         f.end(exits)
         return
       }
+      case 'lookIf': {
+        this.#push(op.condition)
+        const looks = f.if(undefined, false)
+        this.#giveBack(this.#count - this.#instructionOf(index) - 1)
+        this.#leaveFor(op.target, Reason.look)
+        f.end(looks)
+        return
+      }
       case 'load':
         emitLoad(this.#site(op.address, op.address, index), op)
         break

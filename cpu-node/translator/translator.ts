@@ -125,7 +125,7 @@ export class Translator {
       const block = blockAt(pc)
       return block !== undefined && code.isWarm(block)
     }
-    const lift = (pc: number) => isa.lift(window(this.#pageOf(hot, pc)!), pc, MAX_BLOCK_INSTRUCTIONS)
+    const lift = (pc: number) => isa.lift(window(this.#pageOf(hot, pc)!), pc, MAX_BLOCK_INSTRUCTIONS, false)
     const blocks = collectRegion(hot.pc, lift, isWarm)
     if (blocks === undefined) return
     const name = `guest 0x${(hot.pc >>> 0).toString(16)}`

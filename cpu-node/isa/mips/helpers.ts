@@ -6,22 +6,20 @@ export const Helper = {
   storeConditional: 1,
   /** (8 * register + select) -> value, for registers whose value is not simply in guest state. */
   readCp0: 2,
-  /** (8 * register + select, value) */
+  /** (8 * register + select, value) -> 1 where mode, mapping, interrupts or the timer are to be looked at, else 0. */
   writeCp0: 3,
   /** (register number of RDHWR) -> value, or a reserved instruction. */
   readHardware: 4,
-  /** (enable: 0 or 1) -> Status before. */
-  setInterruptEnable: 5,
-  tlbRead: 6,
-  tlbWriteIndexed: 7,
-  tlbWriteRandom: 8,
-  tlbProbe: 9,
-  exceptionReturn: 10,
-  wait: 11,
+  tlbRead: 5,
+  tlbWriteIndexed: 6,
+  tlbWriteRandom: 7,
+  tlbProbe: 8,
+  exceptionReturn: 9,
+  wait: 10,
   /** (register) -> value */
-  readFpuControl: 12,
+  readFpuControl: 11,
   /** (register, value) */
-  writeFpuControl: 13,
+  writeFpuControl: 12,
   /** (number in `FLOAT_OPERATIONS`, fd, fs, ft or condition, fr or code) */
-  float: 14,
+  float: 13,
 } as const

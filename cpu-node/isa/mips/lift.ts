@@ -29,6 +29,10 @@ export interface LiftOptions {
   bigEndian: boolean
   /** Status.FR. */
   fr: boolean
+  /** Not even a delay slot may come on top of `maxInstructions`. */
+  exact: boolean
+  /** Nothing can map the code's page elsewhere. */
+  fixed: boolean
   /** The instruction at `pc` is a delay slot whose branch has been executed. */
   inDelaySlot: boolean
 }
@@ -36,7 +40,7 @@ export interface LiftOptions {
 /** The block at `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
 export function lift(window: FetchWindow, pc: number, maxInstructions: number, options: LiftOptions): Block {
   const b = new BlockBuilder(window.relativeTo !== undefined)
-  const at = new Lifting(b, options.bigEndian, options.fr, window.relativeTo)
+  const at = new Lifting(b, options.bigEndian, options.fr, options.fixed, window.relativeTo)
   if (options.inDelaySlot) {
     const outcome = liftOne(at, window, pc, true)
     b.put(IN_DELAY_SLOT, b.const(0))
@@ -50,10 +54,11 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
   for (let count = 1; exit === undefined; count++) {
     const outcome = liftOne(at, window, end, false)
     end = (end + 4) | 0
-    const last = count >= maxInstructions || end >>> 0 >= window.end || end === 0
+    const pageEnds = end >>> 0 >= window.end || end === 0
+    const last = count >= maxInstructions || pageEnds
     if (outcome?.when === 'now') {
       exit = outcome.exit
-    } else if (outcome?.when === 'afterDelaySlot' && last) {
+    } else if (outcome?.when === 'afterDelaySlot' && (options.exact ? last : pageEnds)) {
       exit = leaveBeforeDelaySlot(b, outcome.exit, end)
     } else if (outcome?.when === 'afterDelaySlot') {
       exit = afterDelaySlot(b, liftOne(at, window, end, true), outcome.exit)
@@ -69,6 +74,7 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
 function liftOne(at: Lifting, window: FetchWindow, pc: number, delaySlot: boolean): Outcome | void {
   at.b.instruction(pc, delaySlot)
   at.pc = pc
+  at.delaySlot = delaySlot
   at.word = window.word(pc) | 0
   const row = decoder.decode(at.word)
   if (row === undefined || (delaySlot && row.isBranch)) {

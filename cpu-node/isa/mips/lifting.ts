@@ -19,17 +19,22 @@ export class Lifting {
   readonly bigEndian: boolean
   /** Status.FR: 32 registers of 64 bits. Code is lifted anew when it changes. */
   readonly fr: boolean
+  /** As `LiftOptions.fixed`. */
+  readonly fixed: boolean
   /** As `FetchWindow.relativeTo`. */
   readonly relativeTo: number | undefined
   word = 0
   pc = 0
+  /** The instruction stands in a delay slot. */
+  delaySlot = false
   #cop0Checked = false
   #cop1Checked = false
 
-  constructor(b: BlockBuilder, bigEndian: boolean, fr: boolean, relativeTo: number | undefined) {
+  constructor(b: BlockBuilder, bigEndian: boolean, fr: boolean, fixed: boolean, relativeTo: number | undefined) {
     this.b = b
     this.bigEndian = bigEndian
     this.fr = fr
+    this.fixed = fixed
     this.relativeTo = relativeTo
   }
 

@@ -199,11 +199,13 @@ export class Mips implements Isa {
     return (address & mask) !== value && (address & LAST_PAGE_OF_SEGMENT) !== LAST_PAGE_OF_SEGMENT
   }
 
-  lift(window: FetchWindow, pc: number, maxInstructions: number): Block {
+  lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block {
     return lift(window, pc, maxInstructions, {
       bigEndian: this.bigEndian,
       fr: (this.#get(S.STATUS) & Status.FR) !== 0,
+      fixed: window.relativeTo === undefined && (pc & this.fixed.mask) === this.fixed.value,
       inDelaySlot: this.midInstruction,
+      exact,
     })
   }
 
@@ -319,7 +321,6 @@ export class Mips implements Isa {
       readCp0: (register) => this.#readCp0(register),
       writeCp0: (register, value) => this.#writeCp0(register, value),
       readHardware: (register) => this.#readHardware(register),
-      setInterruptEnable: (enable) => this.#setInterruptEnable(enable),
       tlbRead: () => this.#tlbRead(),
       tlbWriteIndexed: () => this.#tlbWrite(this.#get(S.INDEX) & (TLB_ENTRIES - 1)),
       tlbWriteRandom: () => this.#tlbWrite(this.#random()),
@@ -386,71 +387,80 @@ export class Mips implements Isa {
     }
   }
 
-  #writeCp0(register: number, value: number): void {
+  /** Whether mode, mapping, interrupts or the timer are to be looked at after this. */
+  #writeCp0(register: number, value: number): 0 | 1 {
     const now = this.#x.now
     switch (4 * register + S.cp0(0)) {
       case S.INDEX:
         this.#set(S.INDEX, (this.#get(S.INDEX) & 0x8000_0000) | (value & (TLB_ENTRIES - 1)))
-        return
+        return 0
       case S.CONTEXT:
         this.#set(S.CONTEXT, (this.#get(S.CONTEXT) & 0x007f_ffff) | (value & 0xff80_0000))
-        return
+        return 0
       case S.PAGE_MASK:
         this.#set(S.PAGE_MASK, pageMaskWritten(value))
-        return
+        return 0
       case S.WIRED:
         this.#set(S.WIRED, (value & (TLB_ENTRIES - 1)) % TLB_ENTRIES)
-        return
+        return 0
       case S.HWRENA:
         this.#set(S.HWRENA, value & 0x2000_000f)
-        return
+        return 0
       case S.COUNT:
         this.#setCount(value, now)
         this.#setTimer(now)
-        return
+        return 1
       case S.ENTRY_HI:
-        this.#set(S.ENTRY_HI, value & (VPN2 | ASID))
-        this.#statusChanged()
-        return
+        return this.#writeEntryHi(value)
       case S.COMPARE:
         this.#set(S.COMPARE, value)
         this.#set(S.CAUSE, this.#get(S.CAUSE) & ~Cause.TI)
         this.#linesChanged()
         this.#setTimer(now)
-        return
+        return 1
       case S.STATUS:
-        this.#writeStatus(value)
-        return
+        return this.#writeStatus(value)
       case S.CAUSE:
-        this.#writeCause(value, now)
-        return
+        return this.#writeCause(value, now)
       case S.EBASE:
         this.#set(S.EBASE, 0x8000_0000 | (value & 0x3fff_f000))
-        return
+        return 0
       case S.CONFIG:
         this.#set(S.CONFIG, (this.#get(S.CONFIG) & ~7) | (value & 7))
-        return
+        return 0
       default:
         // Read-only, not there, or not modelled (caches' tags, watch and performance registers): nothing to keep.
-        return
+        return 0
     }
   }
 
-  #writeStatus(value: number): void {
+  #writeEntryHi(value: number): 0 | 1 {
+    const before = this.#context
+    this.#set(S.ENTRY_HI, value & (VPN2 | ASID))
+    this.#statusChanged()
+    return this.#context === before ? 0 : 1
+  }
+
+  /** Interrupt enables matter where one is pending, all else of Status at once. */
+  #writeStatus(value: number): 0 | 1 {
     const before = this.#get(S.STATUS)
     const status = (before & ~STATUS_WRITABLE) | (value & STATUS_WRITABLE)
     this.#set(S.STATUS, status)
-    if (((before ^ status) & Status.FR) !== 0) this.#x.codeFlagsChanged()
+    const changed = before ^ status
+    if ((changed & ~(Status.IE | Status.IM)) === 0) return this.#interruptReady ? 1 : 0
+    if ((changed & Status.FR) !== 0) this.#x.codeFlagsChanged()
     this.#statusChanged()
+    return 1
   }
 
-  #writeCause(value: number, now: Vt): void {
+  #writeCause(value: number, now: Vt): 0 | 1 {
     const before = this.#get(S.CAUSE)
     const count = this.#count(now)
     this.#set(S.CAUSE, (before & ~CAUSE_WRITABLE) | (value & CAUSE_WRITABLE))
-    if (((before ^ value) & Cause.DC) === 0) return
+    if (((before ^ value) & Cause.DC) === 0) return this.#interruptReady ? 1 : 0
     this.#setCount(count, now)
     this.#setTimer(now)
+    return 1
   }
 
   #readHardware(register: number): number {
@@ -471,12 +481,6 @@ export class Mips implements Isa {
     }
     this.#fault(Exception.RI, 0)
     return 0
-  }
-
-  #setInterruptEnable(enable: number): number {
-    const status = this.#get(S.STATUS)
-    this.#set(S.STATUS, enable === 1 ? status | Status.IE : status & ~Status.IE)
-    return status
   }
 
   #tlbRead(): void {

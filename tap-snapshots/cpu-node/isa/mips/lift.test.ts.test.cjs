@@ -18,7 +18,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > 64-bit floating-point registers 
   %7 = i32.const 0x2
   %8 = i32.const 0x4
   %9 = i32.const 0x0
-  %10 = call 14(%5, %6, %7, %8, %9)
+  %10 = call 13(%5, %6, %7, %8, %9)
 0x80001008: sdc1 f6, 16(a0)
   %11 = i32.get +16
   %12 = i64.get +560
@@ -29,7 +29,7 @@ micro-ops:
   block n=4 pc=0x80001000
   faultIf c=41 code=267
   load64 d=132 a=4 i=8
-  call.imm d=0 h=14 a=23 b=6 c=2 e=4 f=0
+  call.imm d=0 h=13 a=23 b=6 c=2 e=4 f=0
   store64 v=140 a=4 i=16
   fault code=8
 
@@ -232,7 +232,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > floating point > must match snap
   %12 = i32.const 0x2
   %13 = i32.const 0x4
   %14 = i32.const 0x0
-  %15 = call 14(%10, %11, %12, %13, %14)
+  %15 = call 13(%10, %11, %12, %13, %14)
 0x80001008: sdc1 f6, 16(a0)
   %16 = i32.get +16
   %17 = i32.get +560
@@ -254,7 +254,7 @@ micro-ops:
   move.imm d=515 b=0
   shrU.64 d=516 a=512 b=514
   wrap d=134 a=516
-  call.imm d=0 h=14 a=23 b=6 c=2 e=4 f=0
+  call.imm d=0 h=13 a=23 b=6 c=2 e=4 f=0
   extendU d=518 a=140
   extendU d=520 a=142
   move.imm d=522 b=32
@@ -333,15 +333,80 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > system control > must match snap
 0x80001004: mtc0 t0, Status
   %4 = i32.const 0x60
   %5 = i32.get +32
-  %6 = call 3(%4, %5)
-  look, then 0x80001008
+  %6 = call 3(%4, %5) -> i32
+  %7 = look, then go to 0x80001008 if %6
+0x80001008: sll zero, zero, 0
+  %8 = i32.const 0x0
+0x8000100c: sll zero, zero, 0
+0x80001010: sll zero, zero, 0
+0x80001014: sll zero, zero, 0
+0x80001018: sll zero, zero, 0
+0x8000101c: sll zero, zero, 0
+0x80001020: sll zero, zero, 0
+0x80001024: sll zero, zero, 0
+0x80001028: sll zero, zero, 0
+0x8000102c: sll zero, zero, 0
+0x80001030: sll zero, zero, 0
+0x80001034: sll zero, zero, 0
+0x80001038: sll zero, zero, 0
+0x8000103c: sll zero, zero, 0
+0x80001040: sll zero, zero, 0
+0x80001044: sll zero, zero, 0
+0x80001048: sll zero, zero, 0
+0x8000104c: sll zero, zero, 0
+0x80001050: sll zero, zero, 0
+0x80001054: sll zero, zero, 0
+0x80001058: sll zero, zero, 0
+0x8000105c: sll zero, zero, 0
+0x80001060: sll zero, zero, 0
+0x80001064: sll zero, zero, 0
+0x80001068: sll zero, zero, 0
+0x8000106c: sll zero, zero, 0
+0x80001070: sll zero, zero, 0
+0x80001074: sll zero, zero, 0
+0x80001078: sll zero, zero, 0
+0x8000107c: sll zero, zero, 0
+0x80001080: sll zero, zero, 0
+0x80001084: sll zero, zero, 0
+0x80001088: sll zero, zero, 0
+0x8000108c: sll zero, zero, 0
+0x80001090: sll zero, zero, 0
+0x80001094: sll zero, zero, 0
+0x80001098: sll zero, zero, 0
+0x8000109c: sll zero, zero, 0
+0x800010a0: sll zero, zero, 0
+0x800010a4: sll zero, zero, 0
+0x800010a8: sll zero, zero, 0
+0x800010ac: sll zero, zero, 0
+0x800010b0: sll zero, zero, 0
+0x800010b4: sll zero, zero, 0
+0x800010b8: sll zero, zero, 0
+0x800010bc: sll zero, zero, 0
+0x800010c0: sll zero, zero, 0
+0x800010c4: sll zero, zero, 0
+0x800010c8: sll zero, zero, 0
+0x800010cc: sll zero, zero, 0
+0x800010d0: sll zero, zero, 0
+0x800010d4: sll zero, zero, 0
+0x800010d8: sll zero, zero, 0
+0x800010dc: sll zero, zero, 0
+0x800010e0: sll zero, zero, 0
+0x800010e4: sll zero, zero, 0
+0x800010e8: sll zero, zero, 0
+0x800010ec: sll zero, zero, 0
+0x800010f0: sll zero, zero, 0
+0x800010f4: sll zero, zero, 0
+0x800010f8: sll zero, zero, 0
+0x800010fc: sll zero, zero, 0
+  jump 0x80001100
 micro-ops:
-  block n=2 pc=0x80001000
+  block n=64 pc=0x80001000
   faultIf c=40 code=11
   move d=8 a=352
   move.imm d=512 b=96
-  call d=0 h=3 a=512 b=8 c=0 e=0 f=0
-  look target=0x80001008
+  call d=513 h=3 a=512 b=8 c=0 e=0 f=0
+  lookIf c=513 unspent=62 target=0x80001008
+  jump link=0 target=0x80001100
 
 `
 
