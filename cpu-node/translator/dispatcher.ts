@@ -152,7 +152,7 @@ function pushArenaAddress(f: FunctionBody, entry: Local): void {
   f.op('i32.shl')
 }
 
-/** A store that missed: where only code elsewhere in its page was in the way, it is done here. */
+/** A store to what the soft TLB holds. Where its page has code in it, the code must be elsewhere. */
 function store({ chunkBase }: DispatcherOptions): FunctionBody {
   const f = new FunctionBody(STORE_SIGNATURE.parameters)
   const address = f.parameter(0)
@@ -161,6 +161,7 @@ function store({ chunkBase }: DispatcherOptions): FunctionBody {
   const context = f.parameter(3)
   const aligned = f.local('i32')
   const tlbEntry = f.local('i32')
+  const tag = f.local('i32')
   const byte = f.local('i32')
   const slow = f.block()
   // aligned = kind & DOWN ? address & -4 : address
@@ -190,12 +191,13 @@ function store({ chunkBase }: DispatcherOptions): FunctionBody {
   f.op('i32.and')
   f.tee(tlbEntry)
   f.memory('i32.load', SOFT_TLB_BASE + 4 * SOFT_TLB_ENTRIES)
+  f.tee(tag)
+  f.i32(~HAS_CODE)
+  f.op('i32.and')
   f.get(aligned)
   f.i32(~0xfff)
   f.op('i32.and')
   f.get(context)
-  f.op('i32.or')
-  f.i32(HAS_CODE)
   f.op('i32.or')
   f.op('i32.ne')
   f.brIf(slow)
@@ -216,7 +218,12 @@ function store({ chunkBase }: DispatcherOptions): FunctionBody {
   f.i32(CHUNK_SHIFT)
   f.op('i32.shr_u')
   f.op('i32.shr_u')
-  f.i32(1)
+  // The bit, where HAS_CODE is in the tag.
+  f.i32(Math.log2(HAS_CODE))
+  f.op('i32.shl')
+  f.get(tag)
+  f.op('i32.and')
+  f.i32(HAS_CODE)
   f.op('i32.and')
   f.brIf(slow)
   const word = f.block()
