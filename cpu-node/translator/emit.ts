@@ -9,8 +9,9 @@
  *           its operations
  *           go to the block that is next: forward by a branch, back by `next = ...; continue loop`; or leave(run, pc)
  *
- * Guest registers are in memory, where every `put` stores at once: whoever leaves has nothing to save, and entering
- * costs no loads. Within a block, and around one that is a loop of its own, what was read or put is kept in a local.
+ * Between blocks guest registers are in memory, so that entering costs no loads and leaving no stores. Within a block
+ * what was read or put is kept in a local, and stored at the block's end or where it is left before; a block that is a
+ * loop of its own keeps its registers in locals all the time.
  *
  * What is not a plain operation on registers and memory is left to the interpreter: the function leaves just before that
  * instruction, with the state that it is to find.
@@ -59,8 +60,9 @@ class RegionEmitter {
   #values: (Local | undefined)[] = []
   #inline!: Uint8Array
   #uses!: Int32Array
-  /** Registers whose value is in their local. */
+  /** Registers whose value is in their local, and those of them that memory does not have yet. */
   readonly #cached = new Set<number>()
+  readonly #dirty = new Set<number>()
   readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [] }
   readonly #used: Record<ValueType, number> = { i32: 0, i64: 0 }
 
@@ -118,6 +120,7 @@ class RegionEmitter {
     this.#used.i32 = 0
     this.#used.i64 = 0
     this.#cached.clear()
+    this.#dirty.clear()
     const { inline, uses } = planInlining(block)
     this.#inline = inline
     this.#uses = uses
@@ -148,24 +151,26 @@ class RegionEmitter {
     }
   }
 
-  /** Loads the registers that the block reads before it puts them: in its loop they then stay in their locals. */
+  /** Loads all registers of the block: in its loop they stay in their locals, and those it puts are stored by any way out. */
   #loadRegisters(): void {
-    const put = new Set<number>()
     for (const op of this.#block.ops) {
-      if (op.op === 'put') {
-        put.add(op.offset)
-        if (op.type === 'i64') put.add(op.offset + 4)
+      if ((op.op !== 'get' && op.op !== 'put') || !this.#isRegister(op.offset)) continue
+      for (const offset of op.type === 'i64' ? [op.offset, op.offset + 4] : [op.offset]) {
+        if (!this.#cached.has(offset)) {
+          this.#pushRegister(offset)
+          this.#f.op('drop')
+        }
+        if (op.op === 'put') this.#dirty.add(offset)
       }
-      if (op.op !== 'get' || op.type !== 'i32' || put.has(op.offset) || !this.#isRegister(op.offset)) continue
-      if (this.#cached.has(op.offset)) continue
-      this.#pushRegister(op.offset)
-      this.#f.op('drop')
     }
-    // A part of a 64-bit put would have to be kept in step with it.
-    for (const op of this.#block.ops) {
-      if (op.op !== 'put' || op.type !== 'i64') continue
-      this.#cached.delete(op.offset)
-      this.#cached.delete(op.offset + 4)
+  }
+
+  /** Stores the registers that memory does not have yet. They stay so for other ways on than this one. */
+  #writeBack(): void {
+    for (const offset of this.#dirty) {
+      this.#f.i32(0)
+      this.#f.get(this.#registerLocal(offset))
+      this.#f.memory('i32.store', offset)
     }
   }
 
@@ -295,27 +300,47 @@ class RegionEmitter {
     const f = this.#f
     if (op.type === 'i32' && this.#isRegister(op.offset)) {
       this.#pushRegister(op.offset)
-      return
+    } else if (op.type === 'i64' && (this.#cached.has(op.offset) || this.#cached.has(op.offset + 4))) {
+      this.#pushRegister(op.offset)
+      f.op('i64.extend_i32_u')
+      this.#pushRegister(op.offset + 4)
+      f.op('i64.extend_i32_u')
+      f.i64(32n)
+      f.op('i64.shl')
+      f.op('i64.or')
+    } else {
+      f.i32(0)
+      f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
     }
-    f.i32(0)
-    f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
   }
 
   #emitPut(op: Extract<Op, { op: 'put' }>): void {
     const f = this.#f
-    f.i32(0)
-    this.#push(op.value)
-    if (op.type === 'i64') {
-      f.memory('i64.store', op.offset)
-      this.#cached.delete(op.offset)
-      this.#cached.delete(op.offset + 4)
+    if (!this.#isRegister(op.offset)) {
+      f.i32(0)
+      this.#push(op.value)
+      f.memory(op.type === 'i64' ? 'i64.store' : 'i32.store', op.offset)
       return
     }
-    if (this.#isRegister(op.offset)) {
-      f.tee(this.#registerLocal(op.offset))
-      this.#cached.add(op.offset)
+    this.#push(op.value)
+    if (op.type === 'i64') {
+      const wide = this.#local('i64')
+      f.tee(wide)
+      f.i64(32n)
+      f.op('i64.shr_u')
+      f.op('i32.wrap_i64')
+      this.#setRegister(op.offset + 4)
+      f.get(wide)
+      f.op('i32.wrap_i64')
     }
-    f.memory('i32.store', op.offset)
+    this.#setRegister(op.offset)
+  }
+
+  /** Pops a register's new value. */
+  #setRegister(offset: number): void {
+    this.#f.set(this.#registerLocal(offset))
+    this.#cached.add(offset)
+    this.#dirty.add(offset)
   }
 
   // --- Calls --------------------------------------------------------------------------------------------------------
@@ -403,6 +428,7 @@ class RegionEmitter {
   }
 
   #leaveFor(pc: number, reason: number): void {
+    this.#writeBack()
     this.#storePc(() => this.#pushAddress(pc))
     this.#leave(reason)
   }
@@ -413,6 +439,7 @@ class RegionEmitter {
     const number = this.#instructionOf(index)
     const { pc, delaySlot } = this.#block.instructions[number]!
     if (!delaySlot) {
+      this.#writeBack()
       this.#pushAddress(pc)
       f.set(this.#pc)
       f.i32(this.#count - number)
@@ -448,15 +475,27 @@ class RegionEmitter {
     } else assert.fail('a delay slot follows a branch')
   }
 
+  /** Stores registers once for all ways on from here, unless one is the block's own loop, which needs none. */
+  #settle(): void {
+    if (this.#again !== undefined) return
+    this.#writeBack()
+    this.#dirty.clear()
+  }
+
   /** Goes on at `pc`, in this region or outside. */
   #goTo(pc: number): void {
     const f = this.#f
     const number = this.#byPc.get(pc | 0)
     if (number === undefined) {
       this.#leaveFor(pc, Reason.run)
-    } else if (number === this.#number && this.#again !== undefined) {
+      return
+    }
+    if (number === this.#number && this.#again !== undefined) {
       f.br(this.#again)
-    } else if (number > this.#number) {
+      return
+    }
+    this.#writeBack()
+    if (number > this.#number) {
       f.br(this.#labels[number]!)
     } else {
       f.i32(number)
@@ -472,6 +511,7 @@ class RegionEmitter {
       this.#goTo(exit.target)
     } else if (exit.kind === 'branch') {
       this.#push(exit.condition)
+      this.#settle()
       const taken = f.if()
       this.#goTo(exit.taken)
       f.end(taken)
@@ -481,6 +521,7 @@ class RegionEmitter {
     } else if (exit.kind === 'look') {
       this.#leaveFor(exit.target, Reason.look)
     } else if (exit.kind === 'lookAtState') {
+      this.#settle()
       this.#leave(Reason.look)
     } else assert.fail(`a translated block does not end in ${exit.kind}`)
   }
@@ -490,6 +531,7 @@ class RegionEmitter {
     const f = this.#f
     this.#push(target)
     f.set(this.#pc)
+    this.#settle()
     for (const { block, count } of this.#blocks) {
       const isCall =
         count === block.instructions.length && (block.exit.kind === 'jump' || block.exit.kind === 'indirect')
