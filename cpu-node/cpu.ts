@@ -18,7 +18,16 @@ import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { JumpCache, jumpContext } from './jump-cache.ts'
-import { BACKING_BASE, GuestMemory, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE, STATE_BYTES, TLB_BASE } from './memory.ts'
+import {
+  BACKING_BASE,
+  GuestMemory,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  SCRATCH,
+  SOFT_TLB_BASE,
+  STATE_BYTES,
+  TLB_BASE,
+} from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
 import { Translator } from './translator/translator.ts'
@@ -31,7 +40,7 @@ const MAX_RUN_INSTRUCTIONS = 2 ** 30
 const HOT_ENTRIES = 1000
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
-const PAGE_CACHE_ENTRIES = 256
+const PAGE_CACHE_ENTRIES = 4096
 /** Has bit 2 set, which no page address with its context has. */
 const NO_PAGE = 4
 const BREAK = opcodeOf('break')
@@ -76,6 +85,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly #pageCache: (CodePage | undefined)[] = new Array(PAGE_CACHE_ENTRIES)
   readonly #pageCacheTags = new Int32Array(PAGE_CACHE_ENTRIES).fill(NO_PAGE)
   #context = 0
+  #codeContext = 0
   #linkSlot = 0
   #brokenIp = 0
   #brokenIndex = 0
@@ -264,6 +274,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#limit = limit
     this.breakRequested = false
     this.#context = this.#isa.context()
+    this.#codeContext = this.#context | this.#isa.codeTag
+    this.state[SCRATCH.codeContext / 4] = this.#codeContext
     let left: number = Left.missing
     this.#linkSlot = 0
     this.ip = this.#isa.midInstruction ? 0 : this.next(0, 0)
@@ -397,7 +409,6 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   /** The page of code at `pc`; undefined, with the trap set, where it can't be fetched from. */
   #findPage(pc: number): CodePage | undefined {
-    const tag = (pc & ~OFFSET_MASK) | this.#context
     const physical = this.#isa.translate(pc, 'fetch')
     if (this.trap.pending) return undefined
     const page = this.#memory.readablePage(physical)
@@ -409,7 +420,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const codePage = this.#code.codePage(address, page, this.#isa.codeFlags(pc))
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     this.#pageCache[entry] = codePage
-    this.#pageCacheTags[entry] = tag
+    this.#pageCacheTags[entry] = (pc & ~OFFSET_MASK) | jumpContext(this.#isa.fixed, pc, this.#codeContext)
     return codePage
   }
 
@@ -420,10 +431,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const { words } = this.#code
     // Only code of one page is linked: what stands behind another page may change.
     const linkSlot = link !== 0 && (((this.base + words[block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0 ? link : 0
-    const context = jumpContext(this.#isa.fixed, pc, this.#context)
+    const context = jumpContext(this.#isa.fixed, pc, this.#codeContext)
     let ip = this.#jumpCache.find(pc, context)
     if (ip === 0) {
-      ip = this.#lookUp(pc)
+      ip = this.#lookUp(pc, context)
       if (ip !== 0) this.#jumpCache.set(pc, context, ip)
     }
     if (ip !== 0 && linkSlot !== 0) words[linkSlot] = ip
@@ -438,11 +449,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   }
 
   /** The code at `pc` by way of its page; 0: there is none. */
-  #lookUp(pc: number): number {
+  #lookUp(pc: number, context: number): number {
     if ((pc & ((1 << this.#codeShift) - 1)) !== 0) return 0
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     let codePage = this.#pageCache[entry]
-    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | this.#context)) codePage = this.#findPage(pc)
+    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | context)) codePage = this.#findPage(pc)
     // What can't be fetched is found to be so again, and the trap taken, where there is none of its code.
     this.trap.pending = false
     return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
@@ -623,11 +634,6 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const first = address >>> PAGE_SHIFT
     const pages = Math.min(length / PAGE_BYTES, PAGE_CACHE_ENTRIES)
     for (let page = first; page < first + pages; page++) this.#pageCacheTags[page % PAGE_CACHE_ENTRIES] = NO_PAGE
-  }
-
-  codeFlagsChanged(): void {
-    this.#forgetPages(0, 2 ** 32)
-    this.breakAfterInstruction()
   }
 
   forgetCode(): void {

@@ -2,13 +2,13 @@
  * The jump cache: from virtual code address to compiled block, for code that goes from block to block without a call.
  *
  * Direct-mapped; the entries of one virtual page stand together, so that a page is forgotten at once. An entry is four
- * words: pc, context, place in the code arena of the block's `entry`, unused. The context of an address that is the same
- * in every address space (`Isa.fixed`) has only the bits that tell modes apart.
+ * words: pc, context, place in the code arena of the block's `entry`, unused. A context is `Isa.context` with `Isa.codeTag`;
+ * for an address that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes apart.
  */
 import type { FixedAddresses } from './isa/isa.ts'
 import { JUMP_CACHE_BASE, PAGE_BYTES, PAGE_SHIFT } from './memory.ts'
 
-const PAGE_GROUPS = 64
+const PAGE_GROUPS = 256
 const GROUP_ENTRIES = 64
 const ENTRIES = PAGE_GROUPS * GROUP_ENTRIES
 const ENTRY_WORDS = 4
@@ -27,9 +27,12 @@ export const JUMP_CACHE = {
   shifts: [2, 8],
 } as const
 
-/** What of `Isa.context` decides about the code at `pc`. */
+/** Bits of a code context, beside those of `Isa.context`: `Isa.codeTag`. */
+export const CODE_TAG = 3
+
+/** What of a code context decides about the code at `pc`. */
 export function jumpContext({ mask, value, contextMask }: FixedAddresses, pc: number, context: number): number {
-  return (pc & mask) === value ? context & contextMask : context
+  return (pc & mask) === value ? context & (contextMask | CODE_TAG) : context
 }
 
 export class JumpCache {

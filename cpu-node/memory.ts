@@ -5,7 +5,7 @@
  *     0x4000     the ISA's TLB
  *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
  *     0x10000    jump cache (see jump-cache.ts)
- *     0x20000    backing memory: RAM, ROMs, device memory, end to end
+ *     0x50000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
  *                the code arena
  *
@@ -32,13 +32,15 @@ export const SCRATCH = {
   left: STATE_BYTES - 12,
   /** Where in the code arena to go on, with `Reason.entry`. */
   entry: STATE_BYTES - 8,
+  /** The context of the code that runs, for the jump cache. */
+  codeContext: STATE_BYTES - 44,
   /** Instructions done by translated code so far: 64 bits. */
   translated: STATE_BYTES - 40,
 } as const
 export const TLB_BASE = 0x4000
 export const SOFT_TLB_BASE = 0x8000
 export const JUMP_CACHE_BASE = 0x10000
-export const BACKING_BASE = 0x20000
+export const BACKING_BASE = 0x50000
 const WASM_PAGE_BYTES = 65536
 /** Bits 12 and up of an offset in backing memory lead to the 64 bits of its page. */
 export const CHUNK_BYTES_SHIFT = PAGE_SHIFT - 3

@@ -38,8 +38,6 @@ export interface Execution {
   physicalAddress(address: number, kind: AccessKind): number
   /** The mapping of virtual pages in `[address, address + length)` has changed, in any address space. */
   forgetTranslations(address: number, length: number): void
-  /** `Isa.codeFlags` gives other values. */
-  codeFlagsChanged(): void
   /** Code lifted so far no longer means what it did. */
   forgetCode(): void
   /** The instruction at hand ends with a look at interrupts and the limit. */
@@ -90,6 +88,8 @@ export interface Isa {
   context(): number
   /** What, besides the bytes, decides what code in the virtual page of `address` means: each value is kept apart. */
   codeFlags(address: number): number
+  /** A number for the `codeFlags` in force: 0 to 3. After it changes, code must look before it goes on. */
+  readonly codeTag: number
   /** Whether code of the virtual page of `address` is lifted `relative`, for all pages of the same flags. */
   isRelative(address: number): boolean
   /** Translates a virtual address: the physical one, or -1 with the trap set. */

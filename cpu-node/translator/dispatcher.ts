@@ -13,7 +13,7 @@
  */
 import { TRANSLATED } from '../interpreter/code-cache.ts'
 import type { FixedAddresses } from '../isa/isa.ts'
-import { JUMP_CACHE } from '../jump-cache.ts'
+import { CODE_TAG, JUMP_CACHE } from '../jump-cache.ts'
 import { BACKING_BASE, CHUNK_BYTES_SHIFT, CHUNK_SHIFT, SCRATCH, SOFT_TLB_BASE } from '../memory.ts'
 import { HAS_CODE, SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
@@ -58,6 +58,7 @@ function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): Functi
   const begun = f.local('i32')
   const pc = f.local('i32')
   const slot = f.local('i32')
+  const codeContext = f.local('i32')
   f.get(budget)
   f.set(begun)
   const leave = f.block()
@@ -105,10 +106,12 @@ function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): Functi
   f.brIf(leave)
   f.get(slot)
   f.memory('i32.load', JUMP_CACHE.base + 4)
-  f.get(context)
-  f.i32(fixed.contextMask)
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.codeContext)
+  f.tee(codeContext)
+  f.i32(fixed.contextMask | CODE_TAG)
   f.op('i32.and')
-  f.get(context)
+  f.get(codeContext)
   f.get(pc)
   f.i32(fixed.mask)
   f.op('i32.and')

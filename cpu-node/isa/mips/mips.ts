@@ -188,6 +188,10 @@ export class Mips implements Isa {
     return this.#get(S.IN_DELAY_SLOT) !== 0
   }
 
+  get codeTag(): number {
+    return (this.#get(S.STATUS) & Status.FR) !== 0 ? 1 : 0
+  }
+
   codeFlags(address: number): number {
     const fr = this.#get(S.STATUS) & Status.FR
     return this.isRelative(address) ? fr | (address & SEGMENT) : fr
@@ -448,7 +452,6 @@ export class Mips implements Isa {
     this.#set(S.STATUS, status)
     const changed = before ^ status
     if ((changed & ~(Status.IE | Status.IM)) === 0) return this.#interruptReady ? 1 : 0
-    if ((changed & Status.FR) !== 0) this.#x.codeFlagsChanged()
     this.#statusChanged()
     return 1
   }
