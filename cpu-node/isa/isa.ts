@@ -3,6 +3,7 @@
  */
 import type { Vt } from '../../bus/mod.ts'
 import type { Block } from '../ir/ir.ts'
+import type { InlineCall } from './inline-call.ts'
 
 /** What an address is translated for. */
 export type AccessKind = 'read' | 'write' | 'fetch'
@@ -106,6 +107,8 @@ export interface Isa {
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */
   readonly midInstruction: boolean
   readonly helpers: readonly Helper[]
+  /** A call of `helper` with constant arguments in code that `lift` would make now, if its usual case needs no call. */
+  inlineCall?(helper: number, args: readonly number[]): InlineCall | undefined
   /** Takes the pending trap at the instruction `pc`. */
   takeTrap(pc: number, delaySlot: boolean): void
   /** The trap code of a memory access that is not aligned, or whose bus gave an error. */

@@ -18,9 +18,11 @@
  */
 import assert from 'node:assert/strict'
 import type { Block, Op, Value } from '../ir/ir.ts'
+import type { InlineCall } from '../isa/inline-call.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
 import { emitLoad, emitStore, type Site } from './access.ts'
+import { Cells } from './cells.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
 import { Reason } from './reason.ts'
@@ -28,15 +30,24 @@ import type { RegionBlock } from './region.ts'
 import { emitPure, typeOf } from './values.ts'
 
 /** `window`: RAM that all code of the region may use. */
-export function emitRegion(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined): FunctionBody {
-  return new RegionEmitter(blocks, layout, window).run()
+export function emitRegion(
+  blocks: readonly RegionBlock[],
+  layout: Layout,
+  window: Window | undefined,
+  inlineCall: InlineCallOf,
+): FunctionBody {
+  return new RegionEmitter(blocks, layout, window, inlineCall).run()
 }
+
+/** As `Isa.inlineCall`. */
+export type InlineCallOf = (helper: number, args: readonly number[]) => InlineCall | undefined
 
 class RegionEmitter {
   readonly #f = new FunctionBody(REGION_SIGNATURE.parameters)
   readonly #blocks: readonly RegionBlock[]
   readonly #layout: Layout
   readonly #window: Window | undefined
+  readonly #inlineCall: InlineCallOf
   readonly #budget: Local
   readonly #context: Local
   readonly #next: Local
@@ -63,10 +74,12 @@ class RegionEmitter {
   /** Registers whose value is in their local, and those of them that memory does not have yet. */
   readonly #cached = new Set<number>()
   readonly #dirty = new Set<number>()
-  readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [] }
-  readonly #used: Record<ValueType, number> = { i32: 0, i64: 0 }
+  readonly #cells = new Cells(this.#f)
+  readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [], f32: [], f64: [] }
+  #used: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
 
-  constructor(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined) {
+  constructor(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined, inlineCall: InlineCallOf) {
+    this.#inlineCall = inlineCall
     this.#blocks = blocks
     this.#layout = layout
     this.#window = window
@@ -117,10 +130,10 @@ class RegionEmitter {
     this.#block = block
     this.#count = count
     this.#values = new Array(block.ops.length)
-    this.#used.i32 = 0
-    this.#used.i64 = 0
+    this.#used = { i32: 0, i64: 0, f32: 0, f64: 0 }
     this.#cached.clear()
     this.#dirty.clear()
+    this.#cells.clear()
     const { inline, uses } = planInlining(block)
     this.#inline = inline
     this.#uses = uses
@@ -254,13 +267,20 @@ class RegionEmitter {
       case 'load':
         emitLoad(this.#site(op.address, op.address, index), op)
         break
-      case 'call':
+      case 'call': {
+        const inline = this.#inlineCallOf(op)
+        if (inline !== undefined) {
+          this.#emitInlineCall(inline, op, index)
+          return
+        }
         this.#emitCall(op, index)
+        this.#cells.clear()
         if (op.type === undefined) {
           f.op('drop')
           return
         }
         break
+      }
       default:
         if (this.#uses[index] === 0) return
         this.#compute(op)
@@ -309,8 +329,13 @@ class RegionEmitter {
       f.op('i64.shl')
       f.op('i64.or')
     } else {
-      f.i32(0)
-      f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
+      const held = op.type === 'i32' ? this.#cells.heldWord(op.offset) : undefined
+      if (held !== undefined) {
+        f.get(held)
+      } else {
+        f.i32(0)
+        f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', op.offset)
+      }
     }
   }
 
@@ -320,6 +345,7 @@ class RegionEmitter {
       f.i32(0)
       this.#push(op.value)
       f.memory(op.type === 'i64' ? 'i64.store' : 'i32.store', op.offset)
+      this.#cells.forget(op.offset, op.type === 'i64' ? 8 : 4)
       return
     }
     this.#push(op.value)
@@ -382,6 +408,38 @@ class RegionEmitter {
     const failed = f.if(undefined, false)
     this.#leaveBefore(index)
     f.end(failed)
+  }
+
+  #inlineCallOf({ helper, args, type }: Extract<Op, { op: 'call' }>): InlineCall | undefined {
+    if (type !== undefined) return undefined
+    const constants: number[] = []
+    for (const value of args) {
+      const arg = this.#block.ops[value]!
+      if (arg.op !== 'const' || arg.type !== 'i32') return undefined
+      constants.push(arg.value)
+    }
+    return this.#inlineCall(helper, constants)
+  }
+
+  /** { { the usual case, which may leave for slow; go to done } slow: the call } done */
+  #emitInlineCall(inline: InlineCall, op: Extract<Op, { op: 'call' }>, index: number): void {
+    const f = this.#f
+    const cells = this.#cells
+    const used = { ...this.#used }
+    const inputs = inline.reads.map((cell) => cells.hold(cell))
+    const done = f.block()
+    const slow = f.block()
+    const outputs = inline.emit({ f, inputs, slow, local: (type) => this.#local(type) })
+    inline.writes.forEach((cell, place) => {
+      cells.put(cell, outputs[place]!)
+    })
+    f.br(done)
+    f.end(slow)
+    this.#emitCall(op, index)
+    f.op('drop')
+    for (const cell of inline.writes) cells.reload(cell)
+    f.end(done)
+    this.#used = used
   }
 
   // --- Ways out -----------------------------------------------------------------------------------------------------

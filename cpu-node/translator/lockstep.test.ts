@@ -24,6 +24,7 @@ for (const endian of ['little', 'big'] as const) {
     addControlCases(list, CASES)
     addMemoryCases(list, CASES)
     addFloatCases(list, CASES, false)
+    addFloatCases(list, CASES, true)
     addSystemCases(list, CASES)
     addSequenceCases(list, 20 * CASES)
     const program = buildProgram(list.cases, endian)

@@ -10,7 +10,7 @@ import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.t
 import type { SoftTlb } from '../soft-tlb.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { encodeDispatcher } from './dispatcher.ts'
-import { emitRegion } from './emit.ts'
+import { emitRegion, type InlineCallOf } from './emit.ts'
 import { DOWN, FOR_WRITE, IMPORTS, type Layout, REGION_SIGNATURE, SIGNED, type Window } from './layout.ts'
 import { collectRegion } from './region.ts'
 
@@ -128,11 +128,14 @@ export class Translator {
     const lift = (pc: number) => isa.lift(window(this.#pageOf(hot, pc)!), pc, MAX_BLOCK_INSTRUCTIONS, false)
     const blocks = collectRegion(hot.pc, lift, isWarm)
     if (blocks === undefined) return
+    const inlineCall: InlineCallOf = (helper, args) => isa.inlineCall?.(helper, args)
     const name = `guest 0x${(hot.pc >>> 0).toString(16)}`
     const bytes = encodeModule({
       memoryPages: memory.wasmPages,
       imports: IMPORTS,
-      functions: [{ name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot)) }],
+      functions: [
+        { name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot), inlineCall) },
+      ],
     })
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports)
     const number = this.#free.pop() ?? this.#numbers++

@@ -46,6 +46,13 @@ export class ByteWriter {
     }
   }
 
+  /** The number's 8 bytes. */
+  float64(value: number): void {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setFloat64(0, value, true)
+    this.append(bytes)
+  }
+
   append(bytes: Uint8Array): void {
     if (this.length + bytes.length > this.#bytes.length) this.#grow(bytes.length)
     this.#bytes.set(bytes, this.length)

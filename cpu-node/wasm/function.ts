@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict'
 import { ByteWriter } from './bytes.ts'
 
-export type ValueType = 'i32' | 'i64'
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64'
 
-const VALUE_TYPES: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e }
+const VALUE_TYPES: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c }
 const NO_RESULT = 0x40
 
 export interface Local {
@@ -82,18 +82,59 @@ const OPCODES = {
   'i32.extend16_s': 0xc1,
   'i64.extend8_s': 0xc2,
   'i64.extend16_s': 0xc3,
+  'f32.eq': 0x5b,
+  'f32.lt': 0x5d,
+  'f32.le': 0x5f,
+  'f32.ge': 0x60,
+  'f64.eq': 0x61,
+  'f64.ne': 0x62,
+  'f64.lt': 0x63,
+  'f64.le': 0x65,
+  'f64.ge': 0x66,
+  'f32.neg': 0x8c,
+  'f32.sqrt': 0x91,
+  'f32.add': 0x92,
+  'f32.sub': 0x93,
+  'f32.mul': 0x94,
+  'f32.div': 0x95,
+  'f64.neg': 0x9a,
+  'f64.ceil': 0x9b,
+  'f64.floor': 0x9c,
+  'f64.trunc': 0x9d,
+  'f64.nearest': 0x9e,
+  'f64.sqrt': 0x9f,
+  'f64.add': 0xa0,
+  'f64.sub': 0xa1,
+  'f64.mul': 0xa2,
+  'f64.div': 0xa3,
+  /** Traps where the number is not in the integer's range. */
+  'i32.trunc_f64_s': 0xaa,
+  'f32.convert_i32_s': 0xb2,
+  'f32.demote_f64': 0xb6,
+  'f64.convert_i32_s': 0xb7,
+  'f64.promote_f32': 0xbb,
+  'i32.reinterpret_f32': 0xbc,
+  'i64.reinterpret_f64': 0xbd,
+  'f32.reinterpret_i32': 0xbe,
+  'f64.reinterpret_i64': 0xbf,
 } as const
 
 /** Memory instructions: opcode and the access's alignment, as a power of 2. */
 const MEMORY_OPCODES = {
   'i32.load': [0x28, 2],
   'i64.load': [0x29, 2],
+  'f32.load': [0x2a, 2],
+  'f64.load': [0x2b, 2],
+  'i64.load32_u': [0x35, 2],
   'i32.load8_s': [0x2c, 0],
   'i32.load8_u': [0x2d, 0],
   'i32.load16_s': [0x2e, 1],
   'i32.load16_u': [0x2f, 1],
   'i32.store': [0x36, 2],
   'i64.store': [0x37, 2],
+  'f32.store': [0x38, 2],
+  'f64.store': [0x39, 2],
+  'i64.store32': [0x3e, 2],
   'i32.store8': [0x3a, 0],
   'i32.store16': [0x3b, 1],
 } as const
@@ -135,6 +176,11 @@ export class FunctionBody {
   i64(value: bigint): void {
     this.#code.byte(0x42)
     this.#code.signed64(value)
+  }
+
+  f64(value: number): void {
+    this.#code.byte(0x44)
+    this.#code.float64(value)
   }
 
   get(local: Local): void {

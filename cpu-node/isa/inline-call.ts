@@ -1,0 +1,32 @@
+/**
+ * What an instruction set can tell the translator about a helper: how its usual case is written in WebAssembly.
+ */
+import type { FunctionBody, Label, Local, ValueType } from '../wasm/function.ts'
+
+/** A value in guest state. */
+export interface Cell {
+  readonly type: 'i32' | 'f32' | 'f64'
+  readonly offset: number
+  /** Where an f64's high half stands, if not behind its low half. */
+  readonly high?: number
+}
+
+/** A call of a helper, of no value, whose usual case needs no call. */
+export interface InlineCall {
+  /** What the usual case reads. */
+  readonly reads: readonly Cell[]
+  /** All state that the helper writes unless it fails; the usual case writes each. */
+  readonly writes: readonly Cell[]
+  /** Emits the usual case: the locals that hold what `writes` are to be. */
+  emit(to: InlineBody): readonly Local[]
+}
+
+export interface InlineBody {
+  readonly f: FunctionBody
+  /** Locals that hold `reads`, not to be changed. */
+  readonly inputs: readonly Local[]
+  /** Where the case at hand is left to the helper. */
+  readonly slow: Label
+  /** A fresh local. */
+  local(type: ValueType): Local
+}
