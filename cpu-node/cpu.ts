@@ -16,6 +16,7 @@ import {
 } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
 import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
+import { fetchWindow } from './isa/code.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { JumpCache, jumpContext } from './jump-cache.ts'
 import {
@@ -30,10 +31,11 @@ import {
 } from './memory.ts'
 import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
+import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.ts'
+import { successors } from './translator/region.ts'
+import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
 
-/** Instructions of a block at most. */
-const MAX_BLOCK_INSTRUCTIONS = 64
 /** What translated code counts down is an i32. */
 const MAX_RUN_INSTRUCTIONS = 2 ** 30
 /** Entries of a block after which translating it pays: measured on a boot. */
@@ -51,6 +53,8 @@ export interface TierOptions {
   arenaWords?: number
   /** Entries of a block before it is translated to WebAssembly; 0: it is always interpreted. */
   hotEntries?: number
+  /** Who translates; by default a thread beside this one. */
+  compiler?: RegionCompiler
 }
 
 export type IsaFactory = (execution: Execution, clock: Clock) => Isa
@@ -105,21 +109,23 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#isa = makeIsa(this, clock)
     this.#codeShift = this.#isa.codeShift
     this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries)
-    this.#translator = new Translator({
-      isa: this.#isa,
-      memory: this.#memory,
-      softTlb: this.#softTlb,
-      code: this.#code,
-      state: this.state,
-      trap: this.trap,
-      window: (codePage) => this.#window(codePage),
-      loadKept: (physical, width) => {
-        const value = this.#port!.readKept(physical, (width / 8) as 1 | 2 | 4)
-        return value === NOT_KEPT ? -1 : this.#atPort(value, width) >>> 0
+    this.#translator = new Translator(
+      {
+        isa: this.#isa,
+        memory: this.#memory,
+        softTlb: this.#softTlb,
+        code: this.#code,
+        state: this.state,
+        trap: this.trap,
+        loadKept: (physical, width) => {
+          const value = this.#port!.readKept(physical, (width / 8) as 1 | 2 | 4)
+          return value === NOT_KEPT ? -1 : this.#atPort(value, width) >>> 0
+        },
+        storeKept: (physical, width, value) =>
+          this.#port!.writeKept(physical, (width / 8) as 1 | 2 | 4, this.#portValue(value, width)),
       },
-      storeKept: (physical, width, value) =>
-        this.#port!.writeKept(physical, (width / 8) as 1 | 2 | 4, this.#portValue(value, width)),
-    })
+      options.compiler ?? new BackgroundCompiler(),
+    )
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
       forgetWriteTags: () => this.#softTlb.clearWrites(),
@@ -249,6 +255,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       this.#isa.takeInterrupt()
       if (this.#isa.idle) return 'idle'
       if (this.#flushRequested) this.#flush()
+      this.#translator.install()
       const limit = Math.min(port.limit, this.#clock.icountAt(this.#isa.timerDue), icount + MAX_RUN_INSTRUCTIONS)
       this.#runCode(limit)
     }
@@ -377,6 +384,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       length: lifted.length,
       pcs: instructions.map((instruction) => instruction.pc),
       lastInDelaySlot: instructions[instructions.length - 1]!.delaySlot,
+      successors: successors(lifted),
     }
     const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
     const block = this.#code.add(codePage, compiled, description, keep)
@@ -391,20 +399,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     return entry === 0 ? undefined : this.#code.block(entry + ENTRY_WORDS)
   }
 
-  #window(codePage: CodePage): FetchWindow {
-    const base = BACKING_BASE + codePage.page * PAGE_BYTES
-    const relative = codePage.address === RELATIVE
-    const { words } = this.#memory
-    const swap = this.#isa.bigEndian
-    return {
-      end: (relative ? 0 : codePage.address >>> 0) + PAGE_BYTES,
-      relativeTo: relative ? codePage.flags & ~OFFSET_MASK : undefined,
-      word(pc) {
-        const word = words[(base + (pc & OFFSET_MASK)) >>> 2]!
-        if (!swap) return word >>> 0
-        return swapBytes(word) >>> 0
-      },
-    }
+  #window({ page, address, flags }: CodePage): FetchWindow {
+    const { name, bigEndian } = this.#isa
+    const first = (BACKING_BASE + page * PAGE_BYTES) / 4
+    const kind = { isa: name, bigEndian, flags, relative: address === RELATIVE, fixed: false }
+    return fetchWindow(this.#memory.words, first, address, kind)
   }
 
   /** The page of code at `pc`; undefined, with the trap set, where it can't be fetched from. */
@@ -465,8 +464,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   }
 
   hot(entry: number): void {
-    if (this.#translator.hasRoom) this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
-    else this.#flushRequested = true
+    if (!this.#translator.hasRoom) {
+      this.#flushRequested = true
+      return
+    }
+    this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
+    this.#translator.install()
   }
 
   slowLoad(address: number, width: 8 | 16 | 32, forWrite: boolean): number {

@@ -155,6 +155,12 @@ export class GuestMemory {
     return { backing: Math.max(first, 0) * PAGE_BYTES, bytes: pages * PAGE_BYTES }
   }
 
+  /** The words of a backing page. */
+  pageWords(page: number): Int32Array {
+    const first = (BACKING_BASE + page * PAGE_BYTES) / 4
+    return this.words.subarray(first, first + PAGE_BYTES / 4)
+  }
+
   read(offset: number, length: number): Uint8Array {
     assert(offset >= 0 && offset + length <= this.backingBytes)
     return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)

@@ -7,7 +7,7 @@ import type { TierOptions } from './cpu.ts'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
-import { DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import { DEVICE_BASE, LateCompiler, position, type TestMachine, testMachine } from './test-machine.ts'
 
 const PROGRAMS = 60
 const LENGTH = 600
@@ -155,6 +155,7 @@ t.test('random code does the same however its run is cut', async (t) => {
     compare(() => LENGTH, { hotEntries: 0, arenaWords: 800 }, 'with room for little code')
     compare(() => LENGTH, { hotEntries: 1 }, 'translated at once')
     compare(inPieces, { hotEntries: 2 }, 'translated at the second entry, in pieces')
+    compare(inPieces, { hotEntries: 1, compiler: new LateCompiler(random) }, 'translated late, in pieces')
     compare(() => LENGTH, { hotEntries: 5, arenaWords: 2000 }, 'translated later, with room for little code')
   }
 })

@@ -13,6 +13,8 @@ const MAX_CODE_PAGES = 2 ** 14
 const ENTRY = opcodeOf('entry')
 export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
+/** Entries left of a block that is being translated. */
+const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
 export const ENTRY_WORDS = 5
 /** Words of `block`, and which of them is its virtual address. */
@@ -58,6 +60,8 @@ export interface CodeBlock {
   readonly pcs: readonly number[]
   readonly starts: readonly number[]
   readonly lastInDelaySlot: boolean
+  /** Where it may go on that is known before it runs. */
+  readonly successors: readonly number[]
 }
 
 export class CodeCache {
@@ -190,6 +194,19 @@ export class CodeCache {
     return { blocks: stale, regions: dropped }
   }
 
+  /** These blocks are being translated: until that is done they are warm, but not hot again. */
+  translationPending(blocks: readonly CodeBlock[]): void {
+    for (const block of blocks) if (!this.isTranslated(block)) this.words[block.ip - ENTRY_WORDS + 1] = PENDING
+  }
+
+  /** Nothing came of it: those of them that are still in use count anew. */
+  translationFailed(blocks: readonly CodeBlock[]): void {
+    for (const block of blocks) {
+      const entry = block.ip - ENTRY_WORDS
+      if (this.words[entry] === ENTRY) this.words[entry + 1] = this.#hotEntries
+    }
+  }
+
   /** Lets the entries of a region's blocks lead to it. */
   addRegion(region: Region): void {
     for (const { codePage } of region.sources) codePage.regions.add(region)
@@ -220,7 +237,8 @@ export class CodeCache {
   /** Whether the block has been entered a good part of the times that make it hot. */
   isWarm(block: CodeBlock): boolean {
     const entry = block.ip - ENTRY_WORDS
-    return this.words[entry] === TRANSLATED || this.words[entry + 1]! <= (this.#hotEntries * 3) / 4
+    const left = this.words[entry + 1]!
+    return this.words[entry] === TRANSLATED || left <= (this.#hotEntries * 3) / 4 || left > this.#hotEntries
   }
 
   isTranslated(block: CodeBlock): boolean {

@@ -3,7 +3,7 @@
  */
 import type { Vt } from '../../bus/mod.ts'
 import type { Block } from '../ir/ir.ts'
-import type { InlineCall } from './inline-call.ts'
+import type { CodeKind } from './code.ts'
 
 /** What an address is translated for. */
 export type AccessKind = 'read' | 'write' | 'fetch'
@@ -54,7 +54,7 @@ export interface FetchWindow {
   /** The first address that can't be fetched from this page. */
   end: number
   /**
-   * Virtual address of some page that the code may run at, where it is to be `relative`: `pc`s are then offsets in its page.
+   * `Isa.codeFlags` of the page, where the code is to be `relative`: `pc`s are then offsets in its page.
    */
   relativeTo: number | undefined
 }
@@ -68,6 +68,7 @@ export interface FixedAddresses {
 }
 
 export interface Isa {
+  readonly name: CodeKind['isa']
   /** Where in guest state the program counter stands, in bytes. */
   readonly pcOffset: number
   /** Code addresses are multiples of 2 to this. */
@@ -107,8 +108,6 @@ export interface Isa {
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */
   readonly midInstruction: boolean
   readonly helpers: readonly Helper[]
-  /** A call of `helper` with constant arguments in code that `lift` would make now, if its usual case needs no call. */
-  inlineCall?(helper: number, args: readonly number[]): InlineCall | undefined
   /** Takes the pending trap at the instruction `pc`. */
   takeTrap(pc: number, delaySlot: boolean): void
   /** The trap code of a memory access that is not aligned, or whose bus gave an error. */

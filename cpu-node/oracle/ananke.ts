@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { BUS_ERROR, Clock, type CpuPort, NOT_KEPT } from '../../bus/mod.ts'
 import { createCpu, type TierOptions } from '../mod.ts'
+import { ImmediateCompiler } from '../translator/compilers.ts'
 import { Assembler } from './assembler.ts'
 import { type Program, SOFT_RESET } from './harness.ts'
 
@@ -22,7 +23,13 @@ export function runOnAnanke(
   const { address, length } = program.results
   const ramBytes = Math.ceil((address + length) / PAGE_BYTES) * PAGE_BYTES
   const clock = new Clock(NS_PER_INSTRUCTION, GRID_NS)
-  const cpu = createCpu({ model: '24Kf', endian, clock, backingBytes: ramBytes + PAGE_BYTES, tiers })
+  const cpu = createCpu({
+    model: '24Kf',
+    endian,
+    clock,
+    backingBytes: ramBytes + PAGE_BYTES,
+    tiers: { compiler: new ImmediateCompiler(), ...tiers },
+  })
   cpu.mapMemory(0, ramBytes, 0, 'ram')
   cpu.mapMemory(BOOT_ROM, PAGE_BYTES, ramBytes, 'rom')
   for (const segment of program.segments) cpu.writeBacking(segment.address & 0x1fffffff, segment.bytes)

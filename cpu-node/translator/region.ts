@@ -1,6 +1,7 @@
 /**
- * A region: blocks of one code page that lead to each other, to become one WebAssembly function.
+ * A region: blocks that lead to each other, to become one WebAssembly function.
  */
+import type { CodeBlock } from '../interpreter/code-cache.ts'
 import type { Block } from '../ir/ir.ts'
 
 /** Blocks of a region at most: what optimising a function costs grows faster than its size. */
@@ -27,45 +28,28 @@ export function translatable(block: Block): number {
 }
 
 /** Where a block may go on that is known before it runs. */
-export function successors({ block, count }: RegionBlock): number[] {
-  if (count < block.instructions.length) return []
+export function successors({ ops, exit, pc, length }: Block): number[] {
   const targets: number[] = []
-  for (const op of block.ops) if (op.op === 'exitIf') targets.push(op.target)
-  const { exit } = block
+  for (const op of ops) if (op.op === 'exitIf') targets.push(op.target)
   if (exit.kind === 'jump') targets.push(exit.target)
   if (exit.kind === 'branch') targets.push(exit.taken, exit.fallThrough)
   // After a call or an indirect jump the code behind it is likely to run again: returns come back there.
-  const end = (block.pc + block.length) | 0
-  if (exit.kind === 'jump' || exit.kind === 'indirect') targets.push(end)
+  if (exit.kind === 'jump' || exit.kind === 'indirect') targets.push((pc + length) | 0)
   return targets
 }
 
-/**
- * The region around `pc`: blocks found from it, first come first served, that `wanted` accepts. Undefined where the block
- * at `pc` can't be translated.
- */
-export function collectRegion(
-  pc: number,
-  lift: (pc: number) => Block,
-  wanted: (pc: number) => boolean,
-): RegionBlock[] | undefined {
-  const region = new Map<number, RegionBlock>()
-  const queue = [pc]
+/** The region around `hot`: blocks found from it, first come first served. `at` gives those that are wanted. */
+export function collectRegion(hot: CodeBlock, at: (pc: number) => CodeBlock | undefined): CodeBlock[] {
+  const region = new Map<number, CodeBlock>([[hot.pc, hot]])
   let instructions = 0
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    if (region.has(next) || region.size >= MAX_REGION_BLOCKS || instructions >= MAX_REGION_INSTRUCTIONS) continue
-    if (next !== pc && !wanted(next)) continue
-    const block = lift(next)
-    const count = translatable(block)
-    if (count === 0) {
-      if (next === pc) return undefined
-      continue
+  // What is added while it is walked is walked too.
+  for (const block of region.values()) {
+    instructions += block.pcs.length
+    for (const pc of block.successors) {
+      if (region.has(pc) || region.size >= MAX_REGION_BLOCKS || instructions >= MAX_REGION_INSTRUCTIONS) continue
+      const next = at(pc)
+      if (next !== undefined) region.set(pc, next)
     }
-    const found = { block, count }
-    region.set(next, found)
-    instructions += count
-    queue.push(...successors(found))
   }
-  // In address order most branches go forward, which costs less than going back.
-  return [...region.values()].sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
+  return [...region.values()]
 }

@@ -5,18 +5,16 @@
  * all else (faults, devices, code that is written to) it leaves before the instruction, which the interpreter then does.
  */
 import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
-import type { FetchWindow, Isa, Trap } from '../isa/isa.ts'
+import type { Isa, Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
-import { encodeModule } from '../wasm/module.ts'
+import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
-import { emitRegion, type InlineCallOf } from './emit.ts'
-import { DOWN, FOR_WRITE, IMPORTS, type Layout, REGION_SIGNATURE, SIGNED, type Window } from './layout.ts'
+import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { collectRegion } from './region.ts'
+import { REGION_EXPORT } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
-/** Instructions lifted into one block at most. */
-const MAX_BLOCK_INSTRUCTIONS = 64
 /** Each live module takes a memory mapping of the process, of which there are some 65,000. */
 const MAX_REGIONS = 16_384
 
@@ -31,8 +29,6 @@ export interface TranslatorParts {
   code: CodeCache
   state: Int32Array
   trap: Trap
-  /** The bytes of a code page. */
-  window(codePage: CodePage): FetchWindow
   /** Of a device, where that takes no message: an unsigned value, or -1. */
   loadKept(physical: number, width: 8 | 16 | 32): number
   /** False: it takes a message. */
@@ -50,12 +46,17 @@ export class Translator {
   readonly #imports: Record<string, Record<string, unknown>>
   /** By region number. */
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: MAX_REGIONS, maximum: MAX_REGIONS })
+  readonly #compiler: RegionCompiler
+  /** Blocks of the regions being translated. */
+  readonly #pending = new Map<number, readonly CodeBlock[]>()
+  #nextId = 0
   #regions = 0
   #blocks = 0
   #numbers = 0
   readonly #free: number[] = []
 
-  constructor(parts: TranslatorParts) {
+  constructor(parts: TranslatorParts, compiler: RegionCompiler) {
+    this.#compiler = compiler
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
@@ -102,6 +103,7 @@ export class Translator {
   }
 
   clear(): void {
+    this.#pending.clear()
     for (let number = 0; number < this.#numbers; number++) this.#table.set(number, null)
     this.#numbers = 0
     this.#free.length = 0
@@ -114,49 +116,71 @@ export class Translator {
     }
   }
 
-  /** Translates the region around `hot`, and lets the entries of its blocks lead there. */
+  /** Has the region around `hot` translated. */
   translate(hot: CodeBlock): void {
-    const { isa, code, memory, window } = this.#parts
-    const blockAt = (pc: number) => {
+    const { isa, code, memory } = this.#parts
+    const blocks = collectRegion(hot, (pc) => {
       const codePage = this.#pageOf(hot, pc)
-      return codePage && code.blockAt(codePage, pc)
-    }
-    const isWarm = (pc: number) => {
-      const block = blockAt(pc)
-      return block !== undefined && code.isWarm(block)
-    }
-    const lift = (pc: number) => isa.lift(window(this.#pageOf(hot, pc)!), pc, MAX_BLOCK_INSTRUCTIONS, false)
-    const blocks = collectRegion(hot.pc, lift, isWarm)
-    if (blocks === undefined) return
-    const inlineCall: InlineCallOf = (helper, args) => isa.inlineCall?.(helper, args)
-    const name = `guest 0x${(hot.pc >>> 0).toString(16)}`
-    const bytes = encodeModule({
-      memoryPages: memory.wasmPages,
-      imports: IMPORTS,
-      functions: [
-        { name, signature: REGION_SIGNATURE, body: emitRegion(blocks, this.#layout, this.#windowFor(hot), inlineCall) },
-      ],
+      const block = codePage && code.blockAt(codePage, pc)
+      return block !== undefined && code.isWarm(block) ? block : undefined
     })
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports)
-    const number = this.#free.pop() ?? this.#numbers++
-    this.#table.set(number, instance.exports[name])
-    this.#regions++
-    this.#blocks += blocks.length
-    const sources: Region['sources'][number][] = []
-    const entered: Region['entered'][number][] = []
-    for (const [index, { block }] of blocks.entries()) {
-      const from = block.pc & OFFSET_MASK
-      sources.push({ codePage: this.#pageOf(hot, block.pc)!, from, to: from + block.length })
-      const found = blockAt(block.pc)
-      // A block that another region has translated stays with that one.
-      if (found !== undefined && (found === hot || !code.isTranslated(found))) entered.push({ block: found, index })
+    const id = this.#nextId++
+    this.#pending.set(id, blocks)
+    code.translationPending(blocks)
+    const { address, flags } = hot.codePage
+    const relative = address === RELATIVE
+    const { mask, value } = isa.fixed
+    const fixed = !relative && (address & mask) === value
+    const pages = new Map<number, Int32Array>()
+    for (const { codePage } of blocks) {
+      const at = relative ? 0 : codePage.address
+      if (!pages.has(at)) pages.set(at, memory.pageWords(codePage.page).slice())
     }
-    code.addRegion({ number, sources, entered })
+    this.#compiler.submit({
+      id,
+      kind: { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed },
+      pages: [...pages].map(([at, words]) => ({ address: at, words })),
+      pcs: blocks.map(({ pc }) => pc),
+      layout: this.#layout,
+      window: fixed ? this.#window : undefined,
+      memoryPages: memory.wasmPages,
+    })
   }
 
-  #windowFor({ codePage: { address } }: CodeBlock): Window | undefined {
-    const { mask, value } = this.#parts.isa.fixed
-    return (address & mask) === value ? this.#window : undefined
+  /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
+  install(): void {
+    if (this.#pending.size === 0) return
+    for (const { id, module, pcs } of this.#compiler.finished()) {
+      const requested = this.#pending.get(id)
+      if (requested === undefined) continue
+      this.#pending.delete(id)
+      const blocks = new Map(requested.map((block) => [block.pc, block]))
+      // Code that was overwritten meanwhile has lost its block; what is left counts anew.
+      if (module !== undefined && requested.every((block) => block.codePage.blocks.has(block))) {
+        this.#install(
+          module,
+          pcs.map((pc) => blocks.get(pc)!),
+        )
+      } else if (module !== undefined) this.#parts.code.translationFailed(requested)
+    }
+  }
+
+  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[]): void {
+    const { code } = this.#parts
+    const instance = new WebAssembly.Instance(module, this.#imports)
+    const number = this.#free.pop() ?? this.#numbers++
+    this.#table.set(number, instance.exports[REGION_EXPORT])
+    this.#regions++
+    this.#blocks += blocks.length
+    code.addRegion({
+      number,
+      sources: blocks.map(({ codePage, pc, length }) => {
+        const from = pc & OFFSET_MASK
+        return { codePage, from, to: from + length }
+      }),
+      // A block that another region has translated stays with that one.
+      entered: blocks.flatMap((block, index) => (code.isTranslated(block) ? [] : [{ block, index }])),
+    })
   }
 
   /** Physical pages stand elsewhere. True: all code must be dropped before any runs. */

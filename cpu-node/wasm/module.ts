@@ -17,8 +17,8 @@ export interface ModuleDescription {
   tableEntries?: number
   /** Functions of `env`, numbered from 0. */
   imports: readonly { name: string; signature: Signature }[]
-  /** Their numbers follow those of the imports. The name is also what profilers show. */
-  functions: readonly { name: string; signature: Signature; body: FunctionBody }[]
+  /** Their numbers follow those of the imports. Profilers show `shownAs`, or the name. */
+  functions: readonly { name: string; signature: Signature; body: FunctionBody; shownAs?: string }[]
 }
 
 const HEADER = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00])
@@ -100,9 +100,9 @@ export function encodeModule({ memoryPages, tableEntries, imports, functions }: 
     to.name('name')
     const contents = new ByteWriter()
     contents.unsigned(functions.length)
-    for (const [index, { name }] of functions.entries()) {
+    for (const [index, { name, shownAs }] of functions.entries()) {
       contents.unsigned(imports.length + index)
-      contents.name(name)
+      contents.name(shownAs ?? name)
     }
     to.byte(FUNCTION_NAMES)
     to.unsigned(contents.length)

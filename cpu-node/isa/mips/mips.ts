@@ -9,9 +9,7 @@ import assert from 'node:assert/strict'
 import { type Clock, NEVER, type Vt } from '../../../bus/mod.ts'
 import type { Block } from '../../ir/ir.ts'
 import { swapBytes } from '../../swap-bytes.ts'
-import type { InlineCall } from '../inline-call.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Helper as IsaHelper } from '../isa.ts'
-import { inlineFloat } from './float-inline.ts'
 import { Fpu } from './fpu.ts'
 import { Helper } from './helpers.ts'
 import { lift } from './lift.ts'
@@ -47,6 +45,7 @@ const LAST_PAGE_OF_SEGMENT = 0x0fff_f000
 const SUPERVISOR = 1 << 3
 
 export class Mips implements Isa {
+  readonly name = 'mips'
   readonly pcOffset = S.PC
   readonly stateBytes = S.STATE_BYTES
   readonly codeShift = 2
@@ -213,10 +212,6 @@ export class Mips implements Isa {
       inDelaySlot: this.midInstruction,
       exact,
     })
-  }
-
-  inlineCall(helper: number, args: readonly number[]): InlineCall | undefined {
-    return helper === Helper.float ? inlineFloat(args, (this.#get(S.STATUS) & Status.FR) !== 0) : undefined
   }
 
   // --- Exceptions and interrupts ------------------------------------------------------------------------------------

@@ -1,0 +1,48 @@
+/**
+ * Guest code apart from any CPU: what lifting it depends on besides its bytes. Fit to be sent to another thread.
+ */
+
+import type { Block } from '../ir/ir.ts'
+import { PAGE_BYTES } from '../memory.ts'
+import { swapBytes } from '../swap-bytes.ts'
+import type { InlineCall } from './inline-call.ts'
+import type { FetchWindow } from './isa.ts'
+import { mipsCode } from './mips/code.ts'
+
+export interface CodeKind {
+  isa: 'mips'
+  bigEndian: boolean
+  /** `Isa.codeFlags`. */
+  flags: number
+  /** The code is lifted `relative`. */
+  relative: boolean
+  /** Nothing can map the code elsewhere: it is at `Isa.fixed` addresses. */
+  fixed: boolean
+}
+
+/** An instruction set's part in reading code. */
+export interface Code {
+  /** As `Isa.lift` for code that is entered at `pc`. */
+  lift(window: FetchWindow, pc: number, maxInstructions: number): Block
+  /** A call of `helper` with constant arguments, if its usual case needs no call. */
+  inlineCall(helper: number, args: readonly number[]): InlineCall | undefined
+}
+
+const codes = { mips: mipsCode }
+
+export function codeOf(kind: CodeKind): Code {
+  return codes[kind.isa](kind)
+}
+
+/** The page of code whose words begin at `words[first]`. `address`: its virtual address, if it is not relative. */
+export function fetchWindow(words: Int32Array, first: number, address: number, kind: CodeKind): FetchWindow {
+  const { bigEndian, relative, flags } = kind
+  return {
+    end: (relative ? 0 : address >>> 0) + PAGE_BYTES,
+    relativeTo: relative ? flags : undefined,
+    word(pc) {
+      const word = words[first + ((pc & (PAGE_BYTES - 1)) >>> 2)]!
+      return (bigEndian ? swapBytes(word) : word) >>> 0
+    },
+  }
+}

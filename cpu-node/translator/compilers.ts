@@ -1,0 +1,61 @@
+/**
+ * Who translates regions, and when they are done. None of it shows in what a guest does.
+ */
+// biome-ignore lint/style/noRestrictedImports: where and when code is translated is no part of what a guest sees
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { type Translation, type TranslationRequest, translateRegion } from './translate.ts'
+
+export interface RegionCompiler {
+  submit(request: TranslationRequest): void
+  /** Translations that are done and were not given before. */
+  finished(): Translation[]
+}
+
+/** Translates at once. */
+export class ImmediateCompiler implements RegionCompiler {
+  #done: Translation[] = []
+
+  submit(request: TranslationRequest): void {
+    this.#done.push(translateRegion(request))
+  }
+
+  finished(): Translation[] {
+    const done = this.#done
+    this.#done = []
+    return done
+  }
+}
+
+/** Translates on a thread of the process that all CPUs share, so that guest code runs on meanwhile. */
+export class BackgroundCompiler implements RegionCompiler {
+  readonly #port: MessagePort
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    sharedWorker().postMessage(port2, [port2])
+  }
+
+  submit(request: TranslationRequest): void {
+    this.#port.postMessage(request)
+  }
+
+  finished(): Translation[] {
+    const done: Translation[] = []
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port)
+      if (received === undefined) return done
+      done.push(received.message as Translation)
+    }
+  }
+}
+
+let worker: Worker | undefined
+
+/** The thread is the process's, not a CPU's: starting one takes a good part of a second. */
+function sharedWorker(): Worker {
+  worker ??= new Worker(new URL('./worker.ts', import.meta.url))
+  // It keeps no process from ending.
+  worker.unref()
+  return worker
+}
