@@ -91,6 +91,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #context = 0
   #codeContext = 0
   #linkSlot = 0
+  /** A block that the limit cut after some of its instructions: `index` is the next. */
+  #parted: { block: CodeBlock; index: number; base: number; context: number } | undefined
   #brokenIp = 0
   #brokenIndex = 0
   #brokenOpcode = 0
@@ -271,6 +273,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #abandonRun(): void {
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
+    this.#parted = undefined
     this.remaining = 0
     this.trap.pending = false
   }
@@ -285,8 +288,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.state[SCRATCH.codeContext / 4] = this.#codeContext
     let left: number = Left.missing
     this.#linkSlot = 0
-    this.ip = this.#isa.midInstruction ? 0 : this.next(0, 0)
-    if (this.ip !== 0) left = this.#enter()
+    if (this.#canResume()) left = this.#resume()
+    else {
+      this.ip = this.#isa.midInstruction ? 0 : this.next(0, 0)
+      if (this.ip !== 0) left = this.#enter()
+    }
     // At the limit nothing may be fetched any more: a fetch that faults counts as an instruction.
     while (left === Left.missing && this.remaining > 0) {
       const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
@@ -309,6 +315,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** The same in the middle of `block`, whose instructions have been counted. */
   #runHotLoop(): number {
     this.#running = true
+    this.#parted = undefined
     const left = this.#hotLoop(this, this.#context)
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
@@ -346,8 +353,32 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.remaining -= length
     this.block = block.ip
     this.ip = block.ip + BLOCK_WORDS
-    this.#runHotLoop()
+    if (this.#runHotLoop() === Left.look)
+      this.#parted = { block, index: count, base: this.base, context: this.#codeContext }
     return true
+  }
+
+  /** Whether the rest of a block that the limit cut is next, and the limit does not cut that too. */
+  #canResume(): boolean {
+    if (this.#parted === undefined) return false
+    const { block, index, base, context } = this.#parted
+    return (
+      ((base + block.pcs[index]!) | 0) === this.#statePc &&
+      context === this.#codeContext &&
+      block.pcs.length - index <= this.remaining &&
+      !this.#isa.midInstruction &&
+      block.codePage.blocks.has(block)
+    )
+  }
+
+  /** Goes on with it: what its first part left in scratch slots is still there, since no code ran meanwhile. */
+  #resume(): number {
+    const { block, index, base } = this.#parted!
+    this.base = base
+    this.block = block.ip
+    this.ip = block.starts[index]!
+    this.remaining -= block.pcs.length - index
+    return this.#runHotLoop()
   }
 
   /**
@@ -683,6 +714,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#code.clear()
     this.#translator.clear()
     this.#linkSlot = 0
+    this.#parted = undefined
     this.#forgetPages(0, 2 ** 32)
   }
 }
