@@ -122,6 +122,62 @@ t.test('an answer is kept for its index', async (t) => {
   t.same(asked.slice(1), ['read cells 0+1/1 [11]', 'read cells 0+1/1 [10]'])
 })
 
+t.test('cells: the accesses that take no message', async (t) => {
+  for (const endian of ['little', 'big'] as const) {
+    const { side, cpu, asked, data } = makeSide(endian, { validUntil: 1000 })
+    t.same(side.cell(AT.cells, 1), { kind: 'index', word: 0, mask: 0x7f })
+    t.equal(cpu.portWords[0], 3, 'the index register is that word')
+    side.write(AT.cells, 1, 0x89)
+    t.equal(cpu.portWords[0], 9)
+    cpu.portWords[0] = 12
+    t.equal(side.read(AT.cells, 1), 12)
+    t.equal(side.cell(AT.cells + 1, 1), undefined, 'nothing is kept yet')
+    side.read(AT.cells + 1, 1)
+    t.same(asked, ['read cells 0+1/1 [12]'])
+    const cell = { kind: 'kept', value: 0x11, until: 1000, word: 0, index: 12 }
+    t.same(side.cell(AT.cells + 1, 1), cell)
+    cpu.portWords[0] = 13
+    t.equal(side.cell(AT.cells + 1, 1), undefined, 'of another index')
+    cpu.portWords[0] = 12
+    cpu.icount = 99
+    t.same(side.cell(AT.cells + 1, 1), cell)
+    cpu.icount = 100
+    t.equal(side.cell(AT.cells + 1, 1), undefined, 'its time has come')
+    data.validUntil = NEVER
+    side.read(AT.ticker + 4, 4)
+    const value = endian === 'little' ? 0x44332211 : 0x11223344
+    t.same(side.cell(AT.ticker + 4, 4), { kind: 'kept', value, until: NEVER, word: -1, index: -1 })
+    t.equal(side.cell(AT.ticker + 4, 2), undefined, 'another width is another read')
+    side.read(AT.terminal + 1, 1)
+    t.match(side.cell(AT.terminal + 1, 1), { value: endian === 'little' ? 0x22 : 0x33 }, 'the lane of a widened part')
+    t.equal(side.cell(AT.terminal + 3, 2), undefined, 'two parts')
+    for (const address of [AT.halfPage, AT.rom, AT.open, AT.nothing]) t.equal(side.cell(address, 4), undefined)
+  }
+})
+
+t.test('the CPU forgets cells whenever one may no longer hold', async (t) => {
+  const { side, cpu } = makeSide('little', { validUntil: NEVER })
+  const forgets = (what: string, act: () => void) => {
+    const before = cpu.portCellsForgotten
+    act()
+    t.ok(cpu.portCellsForgotten > before, what)
+  }
+  forgets('a message to a device', () => side.delivered(0))
+  forgets('an answer to keep', () =>
+    side.answered(0, { kind: 'read', region: 0, offset: 4, size: 4 }, { kind: 'data', value: 1, validUntil: NEVER }),
+  )
+  forgets('a reset', () => side.reset())
+  forgets('a changed map', () =>
+    side.mapRegion(0, { kind: 'map', region: 0, space: 'io', base: 0, length: 16, offset: 0, mode: 'off' }),
+  )
+  const saved = side.save()
+  forgets('a restored state', () => side.restore(saved))
+  const before = cpu.portCellsForgotten
+  side.write(AT.cells, 1, 5)
+  side.read(AT.cells, 1)
+  t.equal(cpu.portCellsForgotten, before, 'what takes no message voids none')
+})
+
 t.test('memory, ROMs, open bus and bus errors', async (t) => {
   const { side, machine, asked } = makeSide()
   side.write(AT.halfPage + 4, 4, 0x11223344)

@@ -21,7 +21,7 @@ import assert from 'node:assert/strict'
 import { AddressMap, type Piece, type SavedPlacement } from './address-map.ts'
 import { MEMORY_SPACE } from './board.ts'
 import type { Clock } from './clock.ts'
-import { BUS_ERROR, type Cpu, type CpuPort, NOT_KEPT } from './cpu.ts'
+import { BUS_ERROR, type Cpu, type CpuPort, PORT_WORDS, type PortCell } from './cpu.ts'
 import { type RegisterRegion, StateError } from './device.ts'
 import type { Layout } from './layout.ts'
 import {
@@ -53,7 +53,8 @@ interface IndexRegister {
   device: number
   initial: number
   mask: number
-  value: number
+  /** Which of `Cpu.portWords` has its value. */
+  word: number
 }
 
 /** The one answer kept of a device. `until` 0: none. `index` is -1 for plain registers. */
@@ -116,7 +117,10 @@ export class CpuSide implements CpuPort {
         if (region.kind !== 'registers' || region.indexed === undefined) continue
         const { initial, mask } = region.indexed.index
         const key = `${name}.${region.name}`
-        this.#indexes.set(key, { name: key, device: number, initial, mask, value: initial })
+        const word = this.#indexes.size
+        assert(word < PORT_WORDS, 'a board has no more index registers than the CPU has words for')
+        this.#indexes.set(key, { name: key, device: number, initial, mask, word })
+        cpu.portWords[word] = initial
       }
     }
     this.map = new AddressMap(layout)
@@ -135,18 +139,19 @@ export class CpuSide implements CpuPort {
     return this.#writeSplit(address, size, value)
   }
 
-  readKept(address: number, size: AccessSize): number {
+  cell(address: number, size: AccessSize): PortCell | undefined {
     const target = this.#target(address, size)
-    if (target === undefined || target.bytes !== size) return NOT_KEPT
-    if (target.kind === 'index') return this.#readPart(target)
-    return target.kind === 'registers' && this.#isKept(target)
-      ? fromDevice(target, this.#keptOf(target).value)
-      : NOT_KEPT
-  }
-
-  writeKept(address: number, size: AccessSize, value: number): boolean {
-    const target = this.#target(address, size)
-    return target?.kind === 'index' && target.bytes === size && this.#writePart(target, value)
+    if (target === undefined || target.bytes !== size) return undefined
+    const { kind, index } = target
+    if (kind === 'index' && index !== undefined) {
+      // A part of one, or one whose bytes are to be swapped, is more than a word and a mask.
+      const isPlain = target.size === size && (size === 1 || !target.swap)
+      return isPlain ? { kind: 'index', word: index.word, mask: index.mask } : undefined
+    }
+    if (kind !== 'registers' || !this.#isKept(target)) return undefined
+    const kept = this.#keptOf(target)
+    const value = fromDevice(target, kept.value)
+    return { kind: 'kept', value, until: kept.until, word: index?.word ?? -1, index: kept.index | 0 }
   }
 
   /** A message is delivered to device number `device`: what was kept of it is void; a reset resets its indexes. */
@@ -154,8 +159,10 @@ export class CpuSide implements CpuPort {
     const kept = this.#kept[device]
     assert(kept !== undefined)
     kept.until = 0
+    this.#cpu.forgetPortCells()
     if (!isReset) return
-    for (const register of this.#indexes.values()) if (register.device === device) register.value = register.initial
+    for (const register of this.#indexes.values())
+      if (register.device === device) this.#setIndex(register, register.initial)
   }
 
   /** Device number `device` answered the CPU's `read`. */
@@ -168,11 +175,13 @@ export class CpuSide implements CpuPort {
     kept.index = read.index ?? -1
     kept.value = data.value
     kept.until = data.validUntil
+    this.#cpu.forgetPortCells()
   }
 
   /** Machine reset, after the CPU's: the board's map again, and the levels at the CPU's pins, which a reset leaves. */
   reset(): void {
     this.map.reset()
+    this.#cpu.forgetPortCells()
     for (const [wire, level] of this.#levels) this.#cpu.setLine(wire, level)
   }
 
@@ -184,6 +193,7 @@ export class CpuSide implements CpuPort {
 
   mapRegion(device: number, effect: MapRegion): void {
     this.map.map(device, effect)
+    this.#cpu.forgetPortCells()
   }
 
   /** The bytes for a device's `dmaRead`, in a copy. What is not memory reads as 0. */
@@ -215,7 +225,10 @@ export class CpuSide implements CpuPort {
 
   save(): CpuSideState {
     const indexes: Record<string, number> = {}
-    for (const { name, value, initial } of this.#indexes.values()) if (value !== initial) indexes[name] = value
+    for (const register of this.#indexes.values()) {
+      const value = this.#indexOf(register)
+      if (value !== register.initial) indexes[register.name] = value
+    }
     const kept = this.#kept.flatMap(({ until, ...answer }, number) => {
       const device = this.#layout.devices[number]?.name
       return until === 0 || device === undefined ? [] : [{ device, ...answer, until }]
@@ -232,7 +245,9 @@ export class CpuSide implements CpuPort {
     this.map.restore(state.placements)
     this.#levels.clear()
     for (const wire of state.lines) this.#levels.set(wire, 1)
-    for (const register of this.#indexes.values()) register.value = state.indexes[register.name] ?? register.initial
+    for (const register of this.#indexes.values())
+      this.#setIndex(register, state.indexes[register.name] ?? register.initial)
+    this.#cpu.forgetPortCells()
     for (const kept of this.#kept) kept.until = 0
     for (const { device, ...answer } of state.kept) {
       const kept = this.#kept[this.#layout.byName.get(device)?.number ?? -1]
@@ -246,7 +261,7 @@ export class CpuSide implements CpuPort {
       case 'registers':
         return this.#readRegister(target)
       case 'index':
-        return fromDevice(target, target.index?.value ?? 0)
+        return fromDevice(target, target.index === undefined ? 0 : this.#indexOf(target.index))
       case 'memory':
         return fromBytes(this.#cpu.readBacking(target.backing, target.bytes), this.#bigEndian)
       case 'open':
@@ -261,8 +276,17 @@ export class CpuSide implements CpuPort {
     if (this.#isKept(target)) return fromDevice(target, this.#keptOf(target).value)
     const { region, offset, size, index } = target
     const read: Read = { kind: 'read', region, offset, size }
-    if (index !== undefined) read.index = index.value
+    if (index !== undefined) read.index = this.#indexOf(index)
     return fromDevice(target, this.#exchange(this.#name(target.device), read))
+  }
+
+  /** What an index register holds, unsigned. */
+  #indexOf({ word }: IndexRegister): number {
+    return (this.#cpu.portWords[word] as number) >>> 0
+  }
+
+  #setIndex({ word }: IndexRegister, value: number): void {
+    this.#cpu.portWords[word] = value
   }
 
   #keptOf(target: Target): Kept {
@@ -277,7 +301,7 @@ export class CpuSide implements CpuPort {
       kept.offset === target.offset &&
       kept.region === target.region &&
       kept.size === target.size &&
-      kept.index === (target.index === undefined ? -1 : target.index.value) &&
+      kept.index === (target.index === undefined ? -1 : this.#indexOf(target.index)) &&
       this.#clock.vtAt(this.#cpu.icount) < kept.until
     )
   }
@@ -287,12 +311,12 @@ export class CpuSide implements CpuPort {
       case 'registers': {
         const { region, offset, size, index } = target
         const write: Write = { kind: 'write', region, offset, size, value: toDevice(target, value) }
-        if (index !== undefined) write.index = index.value
+        if (index !== undefined) write.index = this.#indexOf(index)
         this.#exchange(this.#name(target.device), write)
         return true
       }
       case 'index':
-        if (target.index !== undefined) target.index.value = (toDevice(target, value) & target.index.mask) >>> 0
+        if (target.index !== undefined) this.#setIndex(target.index, toDevice(target, value) & target.index.mask)
         return true
       case 'memory':
         if (!target.isRom) this.#cpu.writeBacking(target.backing, toBytes(value, target.bytes, this.#bigEndian))

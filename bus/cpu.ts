@@ -6,8 +6,33 @@ import type { AccessSize, Vt } from './message.ts'
 /** What `CpuPort.read` gives where nothing answers. */
 export const BUS_ERROR = -1
 
-/** What `CpuPort.readKept` gives where a message is needed. */
-export const NOT_KEPT = -1
+/** How many words `Cpu.portWords` has. */
+export const PORT_WORDS = 64
+
+/**
+ * An access to device space that takes no message, as a value that a CPU may keep until `Cpu.forgetPortCells` is called.
+ *
+ * - `index`: an index register. A write stores `value & mask` in that word of `Cpu.portWords`, a read gives the word.
+ * - `kept`: an answer that still stands. A read gives `value` while vt is less than `until` and that word of
+ *   `Cpu.portWords` (-1: none is looked at) is `index`, an int32. A write is a message.
+ *
+ * Values are as `CpuPort.read` gives and `CpuPort.write` takes them.
+ */
+export type PortCell = IndexCell | KeptCell
+
+export interface IndexCell {
+  kind: 'index'
+  word: number
+  mask: number
+}
+
+export interface KeptCell {
+  kind: 'kept'
+  value: number
+  until: Vt
+  word: number
+  index: number
+}
 
 /** What a CPU node sees of the machine: everything that is not memory. */
 export interface CpuPort {
@@ -20,10 +45,8 @@ export interface CpuPort {
   read(address: number, size: AccessSize): number
   /** Writes device space; false: bus error. */
   write(address: number, size: AccessSize, value: number): boolean
-  /** `read`, where that takes no message and has no effect (a polled register); else `NOT_KEPT`. */
-  readKept(address: number, size: AccessSize): number
-  /** `write`, where that takes no message (an index register); false: nothing was done. */
-  writeKept(address: number, size: AccessSize, value: number): boolean
+  /** What an access would be, where it takes no message now. `Cpu.icount` is exact meanwhile. */
+  cell(address: number, size: AccessSize): PortCell | undefined
 }
 
 /** Why `Cpu.run` came back. `idle`: the CPU waits for an interrupt. */
@@ -36,6 +59,10 @@ export type RunResult = 'limit' | 'idle'
 export interface Cpu {
   /** Instructions begun before the current one. */
   readonly icount: number
+  /** `PORT_WORDS` words for the port, which says in a `PortCell` what they mean. No part of the CPU's state. */
+  readonly portWords: Int32Array
+  /** No `PortCell` that the port has given holds from now on. Safe to call from within an access; cheap. */
+  forgetPortCells(): void
   /** Physical address space knows its backing memory from this. Page-aligned; `rom`: writes go to the port. */
   mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void
   /** Accesses to `[base, base + length)` go to the port from now on. */

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Clock } from './clock.ts'
-import type { Cpu, CpuPort, RunResult } from './cpu.ts'
+import { type Cpu, type CpuPort, PORT_WORDS, type RunResult } from './cpu.ts'
 import type { CreateCpu } from './machine.ts'
 import { type AccessSize, NEVER, type Vt } from './message.ts'
 
@@ -39,6 +39,9 @@ const NOTHING = 1_000_000_000_000
 export class ScriptedCpu implements Cpu {
   icount = 0
   timerDue: Vt = NEVER
+  readonly portWords = new Int32Array(PORT_WORDS)
+  /** How often it was told to forget what the port gave. */
+  portCellsForgotten = 0
   /** Values read and outcomes of writes, oldest first. */
   readonly results: number[] = []
   readonly mappings: Mapping[] = []
@@ -67,6 +70,10 @@ export class ScriptedCpu implements Cpu {
 
   unmapMemory(base: number, length: number): void {
     this.mappings.push({ base, length, backing: undefined })
+  }
+
+  forgetPortCells(): void {
+    this.portCellsForgotten++
   }
 
   readBacking(offset: number, length: number): Uint8Array {

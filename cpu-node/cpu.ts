@@ -2,7 +2,7 @@
  * The CPU node: guest state and memory, the soft TLB, the code cache and the loop that runs it all to a limit.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, type Clock, type Cpu, type CpuPort, NOT_KEPT, type RunResult, type Vt } from '../bus/mod.ts'
+import { BUS_ERROR, type Clock, type Cpu, type CpuPort, PORT_WORDS, type RunResult, type Vt } from '../bus/mod.ts'
 import {
   ARENA_WORDS,
   BLOCK_PC,
@@ -24,11 +24,13 @@ import {
   GuestMemory,
   PAGE_BYTES,
   PAGE_SHIFT,
+  PORT_WORDS_BASE,
   SCRATCH,
   SOFT_TLB_BASE,
   STATE_BYTES,
   TLB_BASE,
 } from './memory.ts'
+import { PortCellCache } from './port-cell-cache.ts'
 import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
 import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.ts'
@@ -64,6 +66,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly state: Int32Array
   readonly state64: BigInt64Array
   readonly tlb: Int32Array
+  readonly portWords: Int32Array
   // Registers of the hot loop, in step whenever it calls out.
   ip = 0
   block = 0
@@ -76,6 +79,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   readonly #clock: Clock
   readonly #memory: GuestMemory
   readonly #softTlb: SoftTlb
+  readonly #cells: PortCellCache
   readonly #codeShift: number
   readonly #code: CodeCache
   readonly #jumpCache: JumpCache
@@ -106,9 +110,11 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.state = new Int32Array(buffer, 0, STATE_BYTES / 4)
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
     this.tlb = new Int32Array(buffer, TLB_BASE, (SOFT_TLB_BASE - TLB_BASE) / 4)
+    this.portWords = new Int32Array(buffer, PORT_WORDS_BASE, PORT_WORDS)
     this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
     this.#jumpCache = new JumpCache(buffer)
     this.#isa = makeIsa(this, clock)
+    this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
     this.#codeShift = this.#isa.codeShift
     this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries)
     this.#translator = new Translator(
@@ -116,15 +122,13 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
         isa: this.#isa,
         memory: this.#memory,
         softTlb: this.#softTlb,
+        cells: this.#cells,
         code: this.#code,
         state: this.state,
         trap: this.trap,
-        loadKept: (physical, width) => {
-          const value = this.#port!.readKept(physical, (width / 8) as 1 | 2 | 4)
-          return value === NOT_KEPT ? -1 : this.#atPort(value, width) >>> 0
-        },
-        storeKept: (physical, width, value) =>
-          this.#port!.writeKept(physical, (width / 8) as 1 | 2 | 4, this.#portValue(value, width)),
+        portWords: this.portWords,
+        cell: (physical, width) => this.#port!.cell(physical, (width / 8) as 1 | 2 | 4),
+        atPort: (value, width) => this.#atPort(value, width),
       },
       options.compiler ?? new BackgroundCompiler(),
     )
@@ -182,6 +186,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#memory.unmap(base, length)
   }
 
+  forgetPortCells(): void {
+    this.#cells.forget()
+  }
+
   readBacking(offset: number, length: number): Uint8Array {
     return this.#memory.read(offset, length)
   }
@@ -192,6 +200,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   reset(): void {
     this.#isa.reset()
+    this.forgetPortCells()
     this.forgetTranslations(0, 2 ** 32)
   }
 
@@ -241,6 +250,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     assert(state.length === this.#isa.stateBytes && tlb.length === this.#isa.tlbBytes)
     this.#abandonRun()
     this.#limit = icount
+    this.forgetPortCells()
     this.#memory.bytes.set(state, 0)
     this.#memory.bytes.set(tlb, TLB_BASE)
     this.#isa.restore(isa as Record<string, unknown>)
@@ -282,6 +292,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #runCode(limit: number): void {
     this.remaining = limit - this.#limit
     this.#limit = limit
+    this.#cells.limitIs(limit)
     this.breakRequested = false
     this.#context = this.#isa.context()
     this.#codeContext = this.#context | this.#isa.codeTag
@@ -552,6 +563,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     // The block's end is the next boundary where only a delay slot, or nothing, is left.
     if (index >= last || (block.lastInDelaySlot && index === last - 1)) {
       this.#limit -= this.remaining
+      this.#cells.limitIs(this.#limit)
       this.remaining = 0
       return
     }
@@ -686,6 +698,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   /** Physical pages stand elsewhere, in the middle of an instruction perhaps: code under way may no longer be there. */
   #mappingChanged(): void {
+    this.forgetPortCells()
     this.forgetTranslations(0, 2 ** 32)
     if (this.#translator.mappingChanged()) this.#flushRequested = true
     this.breakRequested = true

@@ -4,6 +4,8 @@
  *     0          guest state (registers; the ISA's layout), then scratch slots of the interpreter
  *     0x4000     the ISA's TLB
  *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
+ *     0xb000     port words (see `Cpu.portWords`)
+ *     0xc000     port cell cache (see port-cell-cache.ts)
  *     0x10000    jump cache (see jump-cache.ts)
  *     0x50000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
@@ -39,6 +41,8 @@ export const SCRATCH = {
 } as const
 export const TLB_BASE = 0x4000
 export const SOFT_TLB_BASE = 0x8000
+export const PORT_WORDS_BASE = 0xb000
+export const PORT_CELL_CACHE_BASE = 0xc000
 export const JUMP_CACHE_BASE = 0x10000
 export const BACKING_BASE = 0x50000
 const WASM_PAGE_BYTES = 65536

@@ -43,7 +43,14 @@ function anInstruction(random: Random, at: number): number {
     () => word('lw', { s: AT_DEVICE, t: register(), i: i() }),
     () => word('sw', { s: AT_DEVICE, t: register(), i: i() }),
     () => word('swr', { s: AT_DEVICE, t: register(), i: i() + 1 }),
-    () => word(pick<Mnemonic>(random, 'lw', 'sw', 'swl'), { s: AT_MAPPED, t: register(), i: i() + 0x1000 * random(4) }),
+    // In the pages of the code, and away from it.
+    () => word('sw', { s: AT_CODE, t: register(), i: 0x200 + i() }),
+    () =>
+      word(pick<Mnemonic>(random, 'lb', 'lbu', 'lhu', 'sb', 'sh', 'lw', 'sw', 'swl'), {
+        s: AT_MAPPED,
+        t: register(),
+        i: i() + 0x1000 * random(4),
+      }),
     () => word(pick<Mnemonic>(random, 'beq', 'bne', 'beql', 'bnel'), { ...two(), ...branch() }),
     () => word(pick<Mnemonic>(random, 'blez', 'bgtz', 'bltzal', 'bgezall'), { s: register(), ...branch() }),
     () => word('beq', branch()),

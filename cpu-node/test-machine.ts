@@ -2,7 +2,7 @@
  * A CPU with some memory, code at the start of kseg0, and a port that a test answers: what the tests of this folder run.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, Clock, type CpuPort, NOT_KEPT } from '../bus/mod.ts'
+import { BUS_ERROR, Clock, type CpuPort, type PortCell } from '../bus/mod.ts'
 import { InterpretedCpu, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
 import { Assembler } from './oracle/assembler.ts'
@@ -45,6 +45,7 @@ export class TestPort implements CpuPort {
   limit = 0
   onRead: (address: number, size: number) => number = () => BUS_ERROR
   onWrite: (address: number, size: number, value: number) => boolean = () => false
+  onCell: (address: number, size: number) => PortCell | undefined = () => undefined
 
   read(address: number, size: 1 | 2 | 4): number {
     return this.onRead(address, size)
@@ -54,12 +55,8 @@ export class TestPort implements CpuPort {
     return this.onWrite(address, size, value)
   }
 
-  readKept(): number {
-    return NOT_KEPT
-  }
-
-  writeKept(): boolean {
-    return false
+  cell(address: number, size: number): PortCell | undefined {
+    return this.onCell(address, size)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Runs a program of `harness.ts` on the CPU node alone, on a board that is RAM, a boot ROM and a reset register. */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, Clock, type CpuPort, NOT_KEPT } from '../../bus/mod.ts'
+import { BUS_ERROR, Clock, type CpuPort } from '../../bus/mod.ts'
 import { createCpu, type TierOptions } from '../mod.ts'
 import { ImmediateCompiler } from '../translator/compilers.ts'
 import { Assembler } from './assembler.ts'
@@ -41,8 +41,7 @@ export function runOnAnanke(
       return limit
     },
     read: () => BUS_ERROR,
-    readKept: () => NOT_KEPT,
-    writeKept: () => false,
+    cell: () => undefined,
     write(at) {
       if (at !== SOFT_RESET) return false
       limit = 0

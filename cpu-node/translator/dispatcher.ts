@@ -1,6 +1,6 @@
 /**
  * The module that all translated code shares. It takes execution from region to region without JavaScript in between,
- * and does the stores that miss the soft TLB but need nothing more than a look at the code bits of their page:
+ * and has the second look at loads and stores that were not done where they stand (`slow-access.ts`):
  *
  *     dispatch(entry, budget, context) -> budget left
  *       loop:
@@ -9,17 +9,17 @@
  *         find the pc in the jump cache; if it is not there: return
  *         if there is no `translated` at its place: that place, Reason.entry; return
  *
- *     store(address, value, kind, context) -> done
+ *     load(address, kind, context), store(address, value, kind, context) -> done
  */
 import { TRANSLATED } from '../interpreter/code-cache.ts'
 import type { FixedAddresses } from '../isa/isa.ts'
 import { CODE_TAG, JUMP_CACHE } from '../jump-cache.ts'
-import { BACKING_BASE, CHUNK_BYTES_SHIFT, CHUNK_SHIFT, SCRATCH, SOFT_TLB_BASE } from '../memory.ts'
-import { HAS_CODE, SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
+import { SCRATCH } from '../memory.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
-import { DOWN, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
+import { LOAD_SIGNATURE, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
 import { Reason } from './reason.ts'
+import { slowAccessLoad, slowAccessStore } from './slow-access.ts'
 
 export interface DispatcherOptions {
   memoryPages: number
@@ -33,22 +33,31 @@ export interface DispatcherOptions {
 
 /** Word of `translated`: the region's number; the block's follows. */
 const REGION_OPERAND = 2
-const SLOW_STORE = 0
+const SLOW_LOAD = 0
+const SLOW_STORE = 1
 
 export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
   return encodeModule({
     memoryPages: options.memoryPages,
     tableEntries: options.tableEntries,
-    imports: [{ name: 'slowStore', signature: STORE_SIGNATURE }],
+    imports: [
+      { name: 'slowLoad', signature: LOAD_SIGNATURE },
+      { name: 'slowStore', signature: STORE_SIGNATURE },
+    ],
     functions: [
       { name: 'dispatch', signature: REGION_SIGNATURE, body: dispatch(options) },
-      { name: 'store', signature: STORE_SIGNATURE, body: store(options) },
+      { name: 'load', signature: LOAD_SIGNATURE, body: slowAccessLoad(options.fixed, SLOW_LOAD) },
+      {
+        name: 'store',
+        signature: STORE_SIGNATURE,
+        body: slowAccessStore(options.chunkBase, options.fixed, SLOW_STORE),
+      },
     ],
   })
 }
 
 /** Types are numbered as the functions are: imports first. */
-const REGION_TYPE = 1
+const REGION_TYPE = 2
 
 function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): FunctionBody {
   const f = new FunctionBody(REGION_SIGNATURE.parameters)
@@ -153,105 +162,4 @@ function pushArenaAddress(f: FunctionBody, entry: Local): void {
   f.get(entry)
   f.i32(2)
   f.op('i32.shl')
-}
-
-/** A store to what the soft TLB holds. Where its page has code in it, the code must be elsewhere. */
-function store({ chunkBase }: DispatcherOptions): FunctionBody {
-  const f = new FunctionBody(STORE_SIGNATURE.parameters)
-  const address = f.parameter(0)
-  const value = f.parameter(1)
-  const kind = f.parameter(2)
-  const context = f.parameter(3)
-  const aligned = f.local('i32')
-  const tlbEntry = f.local('i32')
-  const tag = f.local('i32')
-  const byte = f.local('i32')
-  const slow = f.block()
-  // aligned = kind & DOWN ? address & -4 : address
-  f.get(address)
-  f.i32(-4)
-  f.op('i32.and')
-  f.get(address)
-  f.get(kind)
-  f.i32(DOWN)
-  f.op('i32.and')
-  f.op('select')
-  f.tee(aligned)
-  // bytes - 1, of the kind's width in bits
-  f.get(kind)
-  f.i32(0xff)
-  f.op('i32.and')
-  f.i32(3)
-  f.op('i32.shr_u')
-  f.i32(1)
-  f.op('i32.sub')
-  f.op('i32.and')
-  f.brIf(slow)
-  f.get(aligned)
-  f.i32(10)
-  f.op('i32.shr_u')
-  f.i32((SOFT_TLB_ENTRIES - 1) << 2)
-  f.op('i32.and')
-  f.tee(tlbEntry)
-  f.memory('i32.load', SOFT_TLB_BASE + 4 * SOFT_TLB_ENTRIES)
-  f.tee(tag)
-  f.i32(~HAS_CODE)
-  f.op('i32.and')
-  f.get(aligned)
-  f.i32(~0xfff)
-  f.op('i32.and')
-  f.get(context)
-  f.op('i32.or')
-  f.op('i32.ne')
-  f.brIf(slow)
-  f.get(tlbEntry)
-  f.memory('i32.load', SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES)
-  f.get(aligned)
-  f.op('i32.add')
-  f.tee(byte)
-  // The word of the chunk's bit: two words a page.
-  f.i32(BACKING_BASE)
-  f.op('i32.sub')
-  f.i32(CHUNK_BYTES_SHIFT)
-  f.op('i32.shr_u')
-  f.i32(-4)
-  f.op('i32.and')
-  f.memory('i32.load', chunkBase)
-  f.get(byte)
-  f.i32(CHUNK_SHIFT)
-  f.op('i32.shr_u')
-  f.op('i32.shr_u')
-  // The bit, where HAS_CODE is in the tag.
-  f.i32(Math.log2(HAS_CODE))
-  f.op('i32.shl')
-  f.get(tag)
-  f.op('i32.and')
-  f.i32(HAS_CODE)
-  f.op('i32.and')
-  f.brIf(slow)
-  const word = f.block()
-  for (const width of [8, 16] as const) {
-    f.get(kind)
-    f.i32(width)
-    f.op('i32.and')
-    const narrow = f.if()
-    f.get(byte)
-    f.get(value)
-    f.memory(`i32.store${width}`, 0)
-    f.br(word)
-    f.end(narrow)
-  }
-  f.get(byte)
-  f.get(value)
-  f.memory('i32.store', 0)
-  f.end(word)
-  f.i32(1)
-  f.op('return')
-  f.end(slow)
-  f.get(address)
-  f.get(value)
-  f.get(kind)
-  f.get(context)
-  f.call(SLOW_STORE)
-  return f
 }

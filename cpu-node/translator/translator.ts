@@ -4,9 +4,11 @@
  * Nothing that a guest can see depends on whether or when code is translated. A region does plain operations only; for
  * all else (faults, devices, code that is written to) it leaves before the instruction, which the interpreter then does.
  */
+import type { PortCell } from '../../bus/mod.ts'
 import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
 import type { Isa, Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
+import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
 import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
@@ -26,14 +28,18 @@ export interface TranslatorParts {
   isa: Isa
   memory: GuestMemory
   softTlb: SoftTlb
+  cells: PortCellCache
   code: CodeCache
   state: Int32Array
   trap: Trap
-  /** Of a device, where that takes no message: an unsigned value, or -1. */
-  loadKept(physical: number, width: 8 | 16 | 32): number
-  /** False: it takes a message. */
-  storeKept(physical: number, width: 8 | 16 | 32, value: number): boolean
+  portWords: Int32Array
+  /** What an access to a device is, where that takes no message. */
+  cell(physical: number, width: Width): PortCell | undefined
+  /** From a value in the order of the IR's loads and stores to the port's, or back. */
+  atPort(value: number, width: Width): number
 }
+
+type Width = 8 | 16 | 32
 
 export class Translator {
   readonly dispatch: Dispatch
@@ -72,6 +78,7 @@ export class Translator {
       env: {
         memory,
         table: this.#table,
+        slowLoad: (address: number, kind: number) => this.#load(address, kind),
         slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
       },
     })
@@ -79,7 +86,7 @@ export class Translator {
     this.#imports = {
       env: {
         memory,
-        load: (address: number, kind: number) => this.#load(address, kind),
+        load: exports['load'],
         store: exports['store'],
         helper: (...args: [number, number, number, number, number, number]) => this.#call(...args),
       },
@@ -234,7 +241,7 @@ export class Translator {
     const physical = this.#physical(address, kind, access)
     if (physical < 0) return 0
     const page = access === 'write' ? memory.writablePage(physical) : memory.readablePage(physical)
-    if (page < 0) return (kind & (DOWN | 64)) === 0 ? this.#loadKept(physical, kind) : 0
+    if (page < 0) return (kind & (DOWN | 64)) === 0 ? this.#loadCell(address, physical, kind) : 0
     if (access === 'read') softTlb.fillRead(address, isa.context(), page)
     const width = kind & 0xff
     const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
@@ -246,12 +253,34 @@ export class Translator {
     return 1
   }
 
-  #loadKept(physical: number, kind: number): 0 | 1 {
+  #cell(physical: number, width: Width): PortCell | undefined {
     this.calling = true
-    const value = this.#parts.loadKept(physical, (kind & 0xff) as 8 | 16 | 32)
+    const cell = this.#parts.cell(physical, width)
     this.calling = false
-    if (value < 0) return 0
-    this.#parts.state[SCRATCH.slowValue >> 2] = extend(value, kind)
+    return cell
+  }
+
+  /** A load from a device that takes no message; what may be kept of it is. */
+  #loadCell(address: number, physical: number, kind: number): 0 | 1 {
+    const { isa, cells, state, portWords, atPort } = this.#parts
+    const width = (kind & 0xff) as Width
+    const cell = this.#cell(physical, width)
+    if (cell === undefined) return 0
+    const value = extend(atPort(cell.kind === 'index' ? portWords[cell.word]! : cell.value, width), kind)
+    if (cell.kind === 'kept') cells.addLoad(address, kind, isa.context(), cell, value)
+    state[SCRATCH.slowValue >> 2] = value
+    return 1
+  }
+
+  #storeCell(address: number, physical: number, kind: number, value: number): 0 | 1 {
+    const { isa, cells, portWords, atPort } = this.#parts
+    const width = (kind & 0xff) as Width
+    const cell = this.#cell(physical, width)
+    if (cell?.kind !== 'index') return 0
+    const mask = width === 32 ? cell.mask | 0 : cell.mask & (2 ** width - 1)
+    portWords[cell.word] = atPort(value, width) & mask
+    // Generated code swaps no bytes.
+    if (width === 8 || !isa.bigEndian) cells.addStore(address, kind, isa.context(), cell, mask)
     return 1
   }
 
@@ -261,9 +290,7 @@ export class Translator {
     if (physical < 0) return 0
     const width = kind & 0xff
     const page = memory.writablePage(physical)
-    if (page < 0) {
-      return (kind & DOWN) === 0 && this.#parts.storeKept(physical, width as 8 | 16 | 32, value) ? 1 : 0
-    }
+    if (page < 0) return (kind & DOWN) === 0 ? this.#storeCell(address, physical, kind, value) : 0
     const offset = page * PAGE_BYTES + (physical & OFFSET_MASK)
     if (memory.isCode(offset, width / 8)) return 0
     const byte = BACKING_BASE + offset
