@@ -1,9 +1,13 @@
 /**
  * Who translates regions, and when they are done. None of it shows in what a guest does.
  */
+import { setFlagsFromString } from 'node:v8'
 // biome-ignore lint/style/noRestrictedImports: where and when code is translated is no part of what a guest sees
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { type Translation, type TranslationRequest, translateRegion } from './translate.ts'
+
+// Functions are compiled where their module is made, not by the CPU's own thread when it first calls them.
+setFlagsFromString('--no-wasm-lazy-compilation')
 
 export interface RegionCompiler {
   submit(request: TranslationRequest): void
