@@ -25,8 +25,8 @@ export interface Site {
   pushAddress(): void
   /** Pushes the value to be stored. */
   pushValue(): void
-  /** Leaves what a called function needs to know the icount. */
-  storeLeft(): void
+  /** Pushes the instructions that are left before the limit. */
+  pushLeft(): void
   /** Leaves for the interpreter to do the instruction at hand. */
   leaveBefore(): void
 }
@@ -89,11 +89,11 @@ export function emitStore(site: Site, op: Store): void {
   // 64 bits are rare enough to leave to the interpreter.
   if (op.width === 64) site.leaveBefore()
   else {
-    site.storeLeft()
     pushSlowAddress()
     f.get(value)
     f.i32(accessKind(op))
     f.get(site.context)
+    site.pushLeft()
     f.call(Import.store)
     f.op('i32.eqz')
     const failed = f.if(undefined, false)
@@ -203,10 +203,10 @@ function emitPlainStore(f: FunctionBody, op: Store, offset: number): void {
 
 function emitSlowLoad(site: Site, op: Load, pushAddress: () => void): void {
   const { f } = site
-  site.storeLeft()
   pushAddress()
   f.i32(accessKind(op))
   f.get(site.context)
+  site.pushLeft()
   f.call(Import.load)
   f.op('i32.eqz')
   const failed = f.if(undefined, false)

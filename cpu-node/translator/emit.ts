@@ -380,25 +380,25 @@ class RegionEmitter {
       local: (type) => this.#local(type),
       pushAddress: () => this.#push(address),
       pushValue: () => this.#push(value),
-      storeLeft: () => this.#storeLeft(index),
+      pushLeft: () => this.#pushLeft(index),
       leaveBefore: () => this.#leaveBefore(index),
     }
   }
 
-  /** Tells a helper or a slow access what icount it is called at. */
-  #storeLeft(index: number): void {
+  /** Pushes the instructions that are left before the limit: what tells a helper or a slow access its icount. */
+  #pushLeft(index: number): void {
     const f = this.#f
-    f.i32(0)
     f.get(this.#budget)
     f.i32(this.#count - this.#instructionOf(index))
     f.op('i32.add')
-    f.memory('i32.store', this.#layout.left)
   }
 
   /** Leaves the helper's value on the stack. A helper that fails has changed nothing that doing it again would not. */
   #emitCall(op: Extract<Op, { op: 'call' }>, index: number): void {
     const f = this.#f
-    this.#storeLeft(index)
+    f.i32(0)
+    this.#pushLeft(index)
+    f.memory('i32.store', this.#layout.left)
     f.i32(op.helper)
     for (const value of op.args) this.#push(value)
     for (let argument = op.args.length; argument < HELPER_ARGUMENTS; argument++) f.i32(0)

@@ -35,10 +35,12 @@ export interface Window {
 
 /** (block to enter, instructions that may be begun, soft TLB context) -> instructions left. */
 export const REGION_SIGNATURE = { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } as const
-/** (address, kind, context) -> 1 with the value in `slowValue`, or 0: the interpreter is to do it. */
-export const LOAD_SIGNATURE = { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } as const
-/** (address, value, kind, context) -> 1, or 0: the interpreter is to do it. */
-export const STORE_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
+/**
+ * (address, kind, context, instructions left) -> 1 with the value in `slowValue`, or 0: the interpreter is to do it.
+ */
+export const LOAD_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
+/** (address, value, kind, context, instructions left) -> 1, or 0: the interpreter is to do it. */
+export const STORE_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
 /** (number, arguments) -> the helper's value; `failed` tells whether it is one. */
 export const HELPER_SIGNATURE = { parameters: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
 

@@ -5,8 +5,8 @@ import type { CodeBlock } from '../interpreter/code-cache.ts'
 import type { Block } from '../ir/ir.ts'
 
 /** Blocks of a region at most: what optimising a function costs grows faster than its size. */
-export const MAX_REGION_BLOCKS = 128
-export const MAX_REGION_INSTRUCTIONS = 1000
+export const MAX_REGION_BLOCKS = 48
+export const MAX_REGION_INSTRUCTIONS = 400
 
 /** A block, and how much of it is translated. */
 export interface RegionBlock {

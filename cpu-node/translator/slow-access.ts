@@ -1,15 +1,15 @@
 /**
  * The second look at an access of translated code, in the module that all of it shares:
  *
- *     load(address, kind, context) -> 1 with the value in `slowValue`, or 0: the interpreter is to do it
+ *     load(address, kind, context, left) -> 1 with the value in `slowValue`, or 0: the interpreter is to do it
  *       if the soft TLB has the page for reads: load from memory
  *       else if the port cell cache has the load, its time has not come and its index stands: the cell's value
- *       else: slowLoad(address, kind, context)
+ *       else: slowLoad(address, kind, context, left)
  *
- *     store(address, value, kind, context) -> 1, or 0: the interpreter is to do it
+ *     store(address, value, kind, context, left) -> 1, or 0: the interpreter is to do it
  *       if the soft TLB has the page for writes, with or without code: unless the chunk has code, store to memory
  *       else if the port cell cache has the store: words[cell.place] = value & cell.mask
- *       else: slowStore(address, value, kind, context)
+ *       else: slowStore(address, value, kind, context, left)
  *
  * Code that uses a window of RAM comes here with its accesses outside it, without having looked at the soft TLB.
  */
@@ -31,6 +31,8 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   const address = f.parameter(0)
   const kind = f.parameter(1)
   const context = f.parameter(2)
+  const left = f.parameter(3)
+  storeLeft(f, left)
   const slow = f.block()
   const miss = f.block()
   const { aligned, tlbEntry } = alignOrLeave(f, address, kind, slow)
@@ -69,6 +71,7 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   f.get(address)
   f.get(kind)
   f.get(context)
+  f.get(left)
   f.call(slowLoad)
   return f
 }
@@ -80,6 +83,8 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   const value = f.parameter(1)
   const kind = f.parameter(2)
   const context = f.parameter(3)
+  const left = f.parameter(4)
+  storeLeft(f, left)
   const slow = f.block()
   const miss = f.block()
   const { aligned, tlbEntry } = alignOrLeave(f, address, kind, slow)
@@ -114,8 +119,16 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   f.get(value)
   f.get(kind)
   f.get(context)
+  f.get(left)
   f.call(slowStore)
   return f
+}
+
+/** What JavaScript and the cells know the icount by. */
+function storeLeft(f: FunctionBody, left: Local): void {
+  f.i32(0)
+  f.get(left)
+  f.memory('i32.store', SCRATCH.left)
 }
 
 /**
