@@ -713,11 +713,23 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
       const { blocks: stale, regions } = this.#code.written(page, start, end - start)
       this.#translator.drop(regions)
-      if (stale.length === 0) continue
-      this.#jumpCache.forgetBlocks(new Set(stale.map(({ ip }) => ip - ENTRY_WORDS)))
       if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
-      if (!this.#code.hasBlocks(page)) this.#memory.clearCode(page)
+      this.#forgetBlocks(stale)
+      // What no block is made from any more is data: stores to it need not come here.
+      this.#memory.clearCode(page)
+      for (const { pc, length: bytes } of this.#code.blocksOf(page)) {
+        this.#memory.markCode(page * PAGE_BYTES + (pc & OFFSET_MASK), bytes)
+      }
     }
+  }
+
+  #forgetBlocks(stale: readonly CodeBlock[]): void {
+    const relative = new Set<number>()
+    for (const { codePage, pc, ip } of stale) {
+      if (codePage.address === RELATIVE) relative.add(ip - ENTRY_WORDS)
+      else this.#jumpCache.forgetBlock(pc, ip - ENTRY_WORDS)
+    }
+    if (relative.size > 0) this.#jumpCache.forgetRelativeBlocks(relative)
   }
 
   /** Drops all code. Only between runs of the hot loop. */

@@ -61,8 +61,14 @@ export class JumpCache {
     this.#words[at + 2] = entry
   }
 
-  /** These blocks, by place of their `entry`, are no longer to be found here, at whatever address. */
-  forgetBlocks(entries: ReadonlySet<number>): void {
+  /** The block whose `entry` is at `entry`, entered at virtual `pc`, is no longer to be found here. */
+  forgetBlock(pc: number, entry: number): void {
+    const at = this.#entryOf(pc)
+    if (this.#words[at + 2] === entry) this.#words[at + 1] = NOTHING
+  }
+
+  /** These relative blocks, by place of their `entry`, are no longer to be found here, at whatever address. */
+  forgetRelativeBlocks(entries: ReadonlySet<number>): void {
     const words = this.#words
     for (let at = 0; at < words.length; at += ENTRY_WORDS) if (entries.has(words[at + 2]!)) words[at + 1] = NOTHING
   }

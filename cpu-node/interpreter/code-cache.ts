@@ -245,9 +245,9 @@ export class CodeCache {
     return this.words[block.ip - ENTRY_WORDS] === TRANSLATED
   }
 
-  /** True while any block made from `page` is in use. */
-  hasBlocks(page: number): boolean {
-    return (this.#pages.get(page) ?? []).some(({ blocks }) => blocks.size > 0)
+  /** The blocks made from backing page `page` that are in use. */
+  blocksOf(page: number): CodeBlock[] {
+    return (this.#pages.get(page) ?? []).flatMap(({ blocks }) => [...blocks])
   }
 }
 
