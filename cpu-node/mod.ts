@@ -3,6 +3,7 @@ import { InterpretedCpu, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
 
 export type { TierOptions } from './cpu.ts'
+export { BackgroundCompiler, ImmediateCompiler, LateCompiler, type RegionCompiler } from './translator/compilers.ts'
 
 /** A CPU model that there is none of. */
 export class UnknownCpuError extends Error {

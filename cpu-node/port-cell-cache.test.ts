@@ -18,8 +18,8 @@ import type { TierOptions } from './cpu.ts'
 import { createCpu } from './mod.ts'
 import { Assembler } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
-import { CODE_BASE, DEVICE_BASE, LateCompiler, position, type TestMachine, testMachine } from './test-machine.ts'
-import { ImmediateCompiler } from './translator/compilers.ts'
+import { CODE_BASE, DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import { ImmediateCompiler, LateCompiler } from './translator/compilers.ts'
 
 const HEATS = [1, 5]
 const [A0, A1, A2, A3, T0, T1, T2, T3] = [4, 5, 6, 7, 8, 9, 10, 11]

@@ -7,7 +7,8 @@ import type { TierOptions } from './cpu.ts'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
-import { DEVICE_BASE, LateCompiler, position, type TestMachine, testMachine } from './test-machine.ts'
+import { DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import { LateCompiler } from './translator/compilers.ts'
 
 const PROGRAMS = 60
 const LENGTH = 600

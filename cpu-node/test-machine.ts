@@ -6,39 +6,13 @@ import { BUS_ERROR, Clock, type CpuPort, type PortCell } from '../bus/mod.ts'
 import { InterpretedCpu, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
 import { Assembler } from './oracle/assembler.ts'
-import { ImmediateCompiler, type RegionCompiler } from './translator/compilers.ts'
-import { type Translation, type TranslationRequest, translateRegion } from './translator/translate.ts'
+import { ImmediateCompiler } from './translator/compilers.ts'
 
 const RAM_BYTES = 0x8_0000
 const ROM_OFFSET = RAM_BYTES
 export const CODE_BASE = 0x8000_1000
 /** Device space: what a `TestPort` answers. */
 export const DEVICE_BASE = 0xb000_0000
-
-/** Translates, and keeps what is done back until it has been asked for a random number of times. */
-export class LateCompiler implements RegionCompiler {
-  readonly #random: (below: number) => number
-  readonly #late: { translation: Translation; asks: number }[] = []
-
-  /** `random`: a whole number from 0 to below its argument. */
-  constructor(random: (below: number) => number) {
-    this.#random = random
-  }
-
-  submit(request: TranslationRequest): void {
-    this.#late.push({ translation: translateRegion(request), asks: this.#random(20) })
-  }
-
-  finished(): Translation[] {
-    const done: Translation[] = []
-    for (const [index, late] of [...this.#late.entries()].reverse()) {
-      if (late.asks-- > 0) continue
-      done.push(late.translation)
-      this.#late.splice(index, 1)
-    }
-    return done
-  }
-}
 
 /** A port whose limit the test sets, and whose accesses it sees. */
 export class TestPort implements CpuPort {

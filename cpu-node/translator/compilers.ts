@@ -30,6 +30,31 @@ export class ImmediateCompiler implements RegionCompiler {
   }
 }
 
+/** Translates at once, and keeps it back until it has been asked for a random number of times: for tests. */
+export class LateCompiler implements RegionCompiler {
+  readonly #random: (below: number) => number
+  readonly #late: { translation: Translation; asks: number }[] = []
+
+  /** `random`: a whole number from 0 to below its argument. */
+  constructor(random: (below: number) => number) {
+    this.#random = random
+  }
+
+  submit(request: TranslationRequest): void {
+    this.#late.push({ translation: translateRegion(request), asks: this.#random(20) })
+  }
+
+  finished(): Translation[] {
+    const done: Translation[] = []
+    for (const [index, late] of [...this.#late.entries()].reverse()) {
+      if (late.asks-- > 0) continue
+      done.push(late.translation)
+      this.#late.splice(index, 1)
+    }
+    return done
+  }
+}
+
 /** Translates on a thread of the process that all CPUs share, so that guest code runs on meanwhile. */
 export class BackgroundCompiler implements RegionCompiler {
   readonly #port: MessagePort

@@ -1,0 +1,70 @@
+/**
+ * One guest, many ways to run its code: the first part of a Debian boot gives the same messages, registers and memory
+ * whether it is interpreted, translated from the first entry, or translated at any heat, at once, beside or late.
+ */
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { LocalBus, type Message } from '../bus/mod.ts'
+import { createCpu, ImmediateCompiler, LateCompiler, type TierOptions } from '../cpu-node/mod.ts'
+import { boards } from '../device-nodes/mod.ts'
+import { guestNamed, loadGuest, readKernel } from '../tools/mod.ts'
+
+/** Beyond the kernel unpacking itself, its set-up of memory, and its wait for the clock chip's seconds. */
+const INSTRUCTIONS = 2_600_000_000
+const SLICE_INSTRUCTIONS = 3_000_000
+const SEED = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+const guest = guestNamed('debian-mipsel')
+const images = await loadGuest(guest, () => {})
+const kernel = await readKernel(guest.name, images.kernel, { lowMemoryBytes: 256 << 20 })
+
+/** A hash of everything that the bus carried and the CPU ended with. */
+function boot(tiers: TierOptions, instructions: number): string {
+  const { append, memoryBytes } = guest
+  const built = boards['malta']!.build({ append, memoryBytes }, { kernel, initrd: images.initrd })
+  const hash = createHash('sha256')
+  const bus = new LocalBus({
+    ...built,
+    createCpu: ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes, tiers }),
+    sources: [],
+    sink: { append: (message: Message) => hash.update(JSON.stringify(message)) },
+  })
+  while (bus.icount < instructions) {
+    bus.runSlice({ maxInstructions: Math.min(SLICE_INSTRUCTIONS, instructions - bus.icount) })
+  }
+  bus.machine.cpu.digest((bytes) => hash.update(bytes))
+  return hash.digest('hex')
+}
+
+/** Whole numbers below its argument, the same ones for a seed (Marsaglia's xorshift32). */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed | 1
+  return (below) => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % below
+  }
+}
+
+t.test('a boot does the same in every tier', async (t) => {
+  t.comment(`seed ${SEED}`)
+  const interpreted = boot({ hotEntries: 0 }, INSTRUCTIONS)
+  for (const hotEntries of [30, 300, 2000, 20_000]) {
+    t.equal(
+      boot({ hotEntries }, INSTRUCTIONS),
+      interpreted,
+      `translated after ${hotEntries} entries, on a thread beside`,
+    )
+  }
+  const late = new LateCompiler(randomOf(SEED))
+  t.equal(boot({ hotEntries: 500, compiler: late }, INSTRUCTIONS), interpreted, 'translated late')
+  const small = { hotEntries: 500, arenaWords: 200_000, compiler: new ImmediateCompiler() }
+  t.equal(boot(small, INSTRUCTIONS), interpreted, 'with room for little code')
+})
+
+t.test('the start of a boot does the same where every block is translated at its first entry', async (t) => {
+  const instructions = 200_000_000
+  const interpreted = boot({ hotEntries: 0 }, instructions)
+  t.equal(boot({ hotEntries: 1, compiler: new ImmediateCompiler() }, instructions), interpreted)
+})
