@@ -9,9 +9,9 @@
  *           its operations
  *           go to the block that is next: forward by a branch, back by `next = ...; continue loop`; or leave(run, pc)
  *
- * Between blocks guest registers are in memory, so that entering costs no loads and leaving no stores. Within a block
- * what was read or put is kept in a local, and stored at the block's end or where it is left before; a block that is a
- * loop of its own keeps its registers in locals all the time.
+ * Between blocks guest registers are in memory, so that entering costs no loads and leaving no stores; but in a region with
+ * a loop those used most are in locals (`pinned.ts`). Within a block what was read or put is kept in a local, and stored at
+ * the block's end or where it is left before; a block that is a loop of its own keeps its registers in locals all the time.
  *
  * What is not a plain operation on registers and memory is left to the interpreter: the function leaves just before that
  * instruction, with the state that it is to find.
@@ -25,6 +25,7 @@ import { emitLoad, emitStore, type Site } from './access.ts'
 import { Cells } from './cells.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
+import { pinnedRegisters } from './pinned.ts'
 import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
 import { emitPure, typeOf } from './values.ts'
@@ -62,6 +63,9 @@ class RegionEmitter {
   #labels: Label[] = []
   #top!: Label
   #interpret!: Label
+  #leaving!: Label
+  /** Registers that are in their locals all the time; who leaves by `#leaving` has them stored. */
+  #pinned: ReadonlySet<number> = new Set()
   // Of the block being emitted.
   #number = 0
   #block!: Block
@@ -101,6 +105,14 @@ class RegionEmitter {
       f.op('i32.and')
       f.set(this.#base)
     }
+    const { pinned, put } = pinnedRegisters(this.#blocks, this.#layout.registerBytes)
+    this.#pinned = pinned
+    for (const offset of pinned) {
+      f.i32(0)
+      f.memory('i32.load', offset)
+      f.set(this.#registerLocal(offset))
+    }
+    this.#leaving = f.block()
     this.#interpret = f.block()
     this.#top = f.loop()
     this.#labels = new Array(this.#blocks.length)
@@ -119,6 +131,10 @@ class RegionEmitter {
     f.get(this.#budget)
     f.get(this.#unspent)
     f.op('i32.add')
+    f.set(this.#budget)
+    f.end(this.#leaving)
+    for (const offset of put) this.#storeRegister(offset)
+    f.get(this.#budget)
     return f
   }
 
@@ -132,6 +148,7 @@ class RegionEmitter {
     this.#values = new Array(block.ops.length)
     this.#used = { i32: 0, i64: 0, f32: 0, f64: 0 }
     this.#cached.clear()
+    for (const offset of this.#pinned) this.#cached.add(offset)
     this.#dirty.clear()
     this.#cells.clear()
     const { inline, uses } = planInlining(block)
@@ -173,18 +190,20 @@ class RegionEmitter {
           this.#pushRegister(offset)
           this.#f.op('drop')
         }
-        if (op.op === 'put') this.#dirty.add(offset)
+        if (op.op === 'put' && !this.#pinned.has(offset)) this.#dirty.add(offset)
       }
     }
   }
 
   /** Stores the registers that memory does not have yet. They stay so for other ways on than this one. */
   #writeBack(): void {
-    for (const offset of this.#dirty) {
-      this.#f.i32(0)
-      this.#f.get(this.#registerLocal(offset))
-      this.#f.memory('i32.store', offset)
-    }
+    for (const offset of this.#dirty) this.#storeRegister(offset)
+  }
+
+  #storeRegister(offset: number): void {
+    this.#f.i32(0)
+    this.#f.get(this.#registerLocal(offset))
+    this.#f.memory('i32.store', offset)
   }
 
   #local(type: ValueType): Local {
@@ -366,7 +385,7 @@ class RegionEmitter {
   #setRegister(offset: number): void {
     this.#f.set(this.#registerLocal(offset))
     this.#cached.add(offset)
-    this.#dirty.add(offset)
+    if (!this.#pinned.has(offset)) this.#dirty.add(offset)
   }
 
   // --- Calls --------------------------------------------------------------------------------------------------------
@@ -478,11 +497,10 @@ class RegionEmitter {
     this.#f.memory('i32.store', this.#layout.reason)
   }
 
-  /** Returns, with state's PC set. */
+  /** Leaves, with state's PC set. */
   #leave(reason: number): void {
     if (reason !== Reason.run) this.#storeReason(reason)
-    this.#f.get(this.#budget)
-    this.#f.op('return')
+    this.#f.br(this.#leaving)
   }
 
   #leaveFor(pc: number, reason: number): void {
