@@ -35,7 +35,7 @@ t.test('progress has a rate and a time left, on terminals only', async (t) => {
   progress.update('replaying', 0.1)
   t.equal(written.length, 1, 'not rewritten too often')
   now = 2000
-  progress.update('replaying', 0.5, '20 MIPS')
+  progress.update('replaying', 0.5, () => '20 MIPS')
   t.equal(written[1], '\r\x1b[Kreplaying, 50 %, 20 MIPS, 2 s left')
   progress.clear()
   t.equal(written[2], '\r\x1b[K')

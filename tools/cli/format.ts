@@ -2,9 +2,12 @@
  * Figures as people read them.
  */
 
+/** Made once: making one takes a third of a millisecond. */
+const GROUPED = new Intl.NumberFormat('en-US')
+
 /** `1234567` as `1,234,567`. */
 export function grouped(value: number): string {
-  return value.toLocaleString('en-US')
+  return GROUPED.format(value)
 }
 
 /** `27038261` as `25.8 MiB`. */

@@ -32,9 +32,9 @@ export class Progress {
 
   /**
    * Says what is being done. With `fraction` (0 to 1) the line has a percentage and the time left, with `rate` how fast
-   * it goes. A new label starts the reckoning anew.
+   * it goes; `rate` is asked only when a line is written. A new label starts the reckoning anew.
    */
-  update(label: string, fraction?: number, rate?: string): void {
+  update(label: string, fraction?: number, rate?: () => string): void {
     if (this.#stream.isTTY !== true) return
     const now = this.#now()
     if (label !== this.#label) {
@@ -47,7 +47,7 @@ export class Progress {
     this.#writtenMs = now
     const parts = [label]
     if (fraction !== undefined) parts.push(`${Math.floor(Math.min(1, fraction) * 100)} %`)
-    if (rate !== undefined) parts.push(rate)
+    if (rate !== undefined) parts.push(rate())
     const left = fraction === undefined ? undefined : this.#secondsLeft(now, fraction)
     if (left !== undefined) parts.push(`${durationText(left)} left`)
     const columns = Math.min(MAX_COLUMNS, (this.#stream.columns ?? 80) - 1)

@@ -61,11 +61,10 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
       },
     }),
     onProgress: ({ instructions }) => {
-      const mips = instructions / (performance.now() - started) / 1e3
       progress.update(
         `replaying ${directory} (${words.mode})`,
         total > 0 ? instructions / total : undefined,
-        `${mips.toFixed(1)} MIPS`,
+        () => `${(instructions / (performance.now() - started) / 1e3).toFixed(1)} MIPS`,
       )
     },
   }).finally(() => {

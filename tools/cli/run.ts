@@ -96,9 +96,11 @@ class RunMeter {
   }
 
   update(label: string, { instructions, vt }: { instructions: number; vt: number }): void {
-    const mips = instructions / (performance.now() - this.#startedMs) / 1e3
-    const rate = `${grouped(Math.floor(instructions / 1e6))} million instructions, ${(vt / 1e9).toFixed(1)} virtual s`
-    this.#progress.update(label, undefined, `${rate}, ${mips.toFixed(1)} MIPS`)
+    this.#progress.update(label, undefined, () => {
+      const mips = instructions / (performance.now() - this.#startedMs) / 1e3
+      const done = `${grouped(Math.floor(instructions / 1e6))} million instructions, ${(vt / 1e9).toFixed(1)} virtual s`
+      return `${done}, ${mips.toFixed(1)} MIPS`
+    })
   }
 }
 
