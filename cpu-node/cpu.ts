@@ -442,9 +442,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   }
 
   #window({ page, address, flags }: CodePage): FetchWindow {
-    const { name, bigEndian } = this.#isa
     const first = (BACKING_BASE + page * PAGE_BYTES) / 4
-    const kind = { isa: name, bigEndian, flags, relative: address === RELATIVE, fixed: false }
+    const kind = { bigEndian: this.#isa.bigEndian, flags, relative: address === RELATIVE }
     return fetchWindow(this.#memory.words, first, address, kind)
   }
 

@@ -5,7 +5,7 @@
  * words: pc, context, place in the code arena of the block's `entry`, unused. A context is `Isa.context` with `Isa.codeTag`;
  * for an address that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes apart.
  */
-import type { FixedAddresses } from './isa/isa.ts'
+import { type FixedAddresses, isFixed } from './isa/isa.ts'
 import { JUMP_CACHE_BASE, PAGE_BYTES, PAGE_SHIFT } from './memory.ts'
 
 const PAGE_GROUPS = 256
@@ -31,8 +31,8 @@ export const JUMP_CACHE = {
 export const CODE_TAG = 3
 
 /** What of a code context decides about the code at `pc`. */
-export function jumpContext({ mask, value, contextMask }: FixedAddresses, pc: number, context: number): number {
-  return (pc & mask) === value ? context & (contextMask | CODE_TAG) : context
+export function jumpContext(fixed: FixedAddresses, pc: number, context: number): number {
+  return isFixed(fixed, pc) ? context & (fixed.contextMask | CODE_TAG) : context
 }
 
 export class JumpCache {

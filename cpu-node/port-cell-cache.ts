@@ -15,7 +15,7 @@
  *     7  unused
  */
 import type { Clock, IndexCell, KeptCell, Vt } from '../bus/mod.ts'
-import type { FixedAddresses } from './isa/isa.ts'
+import { type FixedAddresses, isFixed } from './isa/isa.ts'
 import { PORT_CELL_CACHE_BASE, PORT_WORDS_BASE } from './memory.ts'
 
 const ENTRIES = 64
@@ -101,12 +101,11 @@ export class PortCellCache {
 
   /** The entry's first word in `table`, or -1: such an address is not kept. */
   #add(table: Int32Array, address: number, kind: number, context: number, word: number): number {
-    const { mask, value, contextMask } = this.#fixed
-    if ((address & mask) !== value) return -1
+    if (!isFixed(this.#fixed, address)) return -1
     const entry = address & PORT_CELL_CACHE.entryMask
     const at = entry * ENTRY_WORDS
     table[at + ADDRESS] = address
-    table[at + TAG] = kind | ((context & contextMask) << PORT_CELL_CACHE.contextShift)
+    table[at + TAG] = kind | ((context & this.#fixed.contextMask) << PORT_CELL_CACHE.contextShift)
     table[at + PLACE] = word < 0 ? table.byteOffset + 4 * (at + INDEX) : PORT_WORDS_BASE + 4 * word
     return at
   }

@@ -35,8 +35,12 @@ export function codeOf(kind: CodeKind): Code {
 }
 
 /** The page of code whose words begin at `words[first]`. `address`: its virtual address, if it is not relative. */
-export function fetchWindow(words: Int32Array, first: number, address: number, kind: CodeKind): FetchWindow {
-  const { bigEndian, relative, flags } = kind
+export function fetchWindow(
+  words: Int32Array,
+  first: number,
+  address: number,
+  { bigEndian, relative, flags }: Pick<CodeKind, 'bigEndian' | 'relative' | 'flags'>,
+): FetchWindow {
   return {
     end: (relative ? 0 : address >>> 0) + PAGE_BYTES,
     relativeTo: relative ? flags : undefined,

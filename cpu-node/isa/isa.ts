@@ -67,6 +67,10 @@ export interface FixedAddresses {
   readonly contextMask: number
 }
 
+export function isFixed({ mask, value }: FixedAddresses, address: number): boolean {
+  return (address & mask) === value
+}
+
 export interface Isa {
   readonly name: CodeKind['isa']
   /** Where in guest state the program counter stands, in bytes. */

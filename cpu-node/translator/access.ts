@@ -91,14 +91,7 @@ export function emitStore(site: Site, op: Store): void {
   else {
     pushSlowAddress()
     f.get(value)
-    f.i32(accessKind(op))
-    f.get(site.context)
-    site.pushLeft()
-    f.call(Import.store)
-    f.op('i32.eqz')
-    const failed = f.if(undefined, false)
-    site.leaveBefore()
-    f.end(failed)
+    callOrLeave(site, op, Import.store)
   }
   f.end(done)
 }
@@ -204,16 +197,22 @@ function emitPlainStore(f: FunctionBody, op: Store, offset: number): void {
 function emitSlowLoad(site: Site, op: Load, pushAddress: () => void): void {
   const { f } = site
   pushAddress()
+  callOrLeave(site, op, Import.load)
+  f.i32(0)
+  f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', site.layout.slowValue)
+}
+
+/** Calls the slow load or store whose address, and value, are pushed; leaves where the interpreter is to do it. */
+function callOrLeave(site: Site, op: Load | Store, slow: number): void {
+  const { f } = site
   f.i32(accessKind(op))
   f.get(site.context)
   site.pushLeft()
-  f.call(Import.load)
+  f.call(slow)
   f.op('i32.eqz')
   const failed = f.if(undefined, false)
   site.leaveBefore()
   f.end(failed)
-  f.i32(0)
-  f.memory(op.type === 'i64' ? 'i64.load' : 'i32.load', site.layout.slowValue)
 }
 
 function accessKind(op: Load | Store): number {

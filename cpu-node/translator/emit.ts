@@ -25,7 +25,7 @@ import { emitLoad, emitStore, type Site } from './access.ts'
 import { Cells } from './cells.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
-import { pinnedRegisters } from './pinned.ts'
+import { pinnedRegisters, wordsOf } from './pinned.ts'
 import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
 import { emitPure, typeOf } from './values.ts'
@@ -185,7 +185,7 @@ class RegionEmitter {
   #loadRegisters(): void {
     for (const op of this.#block.ops) {
       if ((op.op !== 'get' && op.op !== 'put') || !this.#isRegister(op.offset)) continue
-      for (const offset of op.type === 'i64' ? [op.offset, op.offset + 4] : [op.offset]) {
+      for (const offset of wordsOf(op)) {
         if (!this.#cached.has(offset)) {
           this.#pushRegister(offset)
           this.#f.op('drop')

@@ -1,6 +1,7 @@
 /**
  * Which guest registers a region keeps in locals from its entry to its exits.
  */
+import type { Op } from '../ir/ir.ts'
 import { type RegionBlock, successors } from './region.ts'
 
 /** Each costs a load at every entry, a store at every exit, and the optimising compiler a value to carry everywhere. */
@@ -21,7 +22,7 @@ export function pinnedRegisters(
     const here = new Set<number>()
     for (const op of block.ops) {
       if ((op.op !== 'get' && op.op !== 'put') || op.offset >= registerBytes) continue
-      for (const offset of op.type === 'i64' ? [op.offset, op.offset + 4] : [op.offset]) {
+      for (const offset of wordsOf(op)) {
         here.add(offset)
         if (op.op === 'put') puts.add(offset)
       }
@@ -31,6 +32,11 @@ export function pinnedRegisters(
   const most = [...uses].filter(([, count]) => count > 1).sort(([a, x], [b, y]) => y - x || a - b)
   const pinned = new Set(most.slice(0, MAX_PINNED).map(([offset]) => offset))
   return { pinned, put: [...pinned].filter((offset) => puts.has(offset)) }
+}
+
+/** The words of guest state, by offset, that reading or writing an integer register is about. */
+export function wordsOf({ type, offset }: Extract<Op, { op: 'get' | 'put' }>): readonly number[] {
+  return type === 'i64' ? [offset, offset + 4] : [offset]
 }
 
 /** Whether a block leads back to one before it, other than to itself. Blocks are in the order of their addresses. */

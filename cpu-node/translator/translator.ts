@@ -6,7 +6,7 @@
  */
 import type { PortCell } from '../../bus/mod.ts'
 import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
-import type { Isa, Trap } from '../isa/isa.ts'
+import { type Isa, isFixed, type Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
@@ -136,8 +136,7 @@ export class Translator {
     code.translationPending(blocks)
     const { address, flags } = hot.codePage
     const relative = address === RELATIVE
-    const { mask, value } = isa.fixed
-    const fixed = !relative && (address & mask) === value
+    const fixed = !relative && isFixed(isa.fixed, address)
     const pages = new Map<number, Int32Array>()
     for (const { codePage } of blocks) {
       const at = relative ? 0 : codePage.address
@@ -207,8 +206,7 @@ export class Translator {
     if (hot.codePage.address === RELATIVE) return pc >>> 0 < PAGE_BYTES ? hot.codePage : undefined
     const { isa, memory, code } = this.#parts
     if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
-    const { mask, value } = isa.fixed
-    if ((hot.pc & mask) !== value || (pc & mask) !== value) return undefined
+    if (!isFixed(isa.fixed, hot.pc) || !isFixed(isa.fixed, pc)) return undefined
     const page = memory.readablePage(isa.translate(pc, 'fetch'))
     return page < 0 ? undefined : code.findCodePage(pc & ~OFFSET_MASK, page, hot.codePage.flags)
   }

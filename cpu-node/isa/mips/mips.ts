@@ -9,7 +9,14 @@ import assert from 'node:assert/strict'
 import { type Clock, NEVER, type Vt } from '../../../bus/mod.ts'
 import type { Block } from '../../ir/ir.ts'
 import { swapBytes } from '../../swap-bytes.ts'
-import type { AccessKind, Execution, FetchWindow, Isa, Helper as IsaHelper } from '../isa.ts'
+import {
+  type AccessKind,
+  type Execution,
+  type FetchWindow,
+  type Isa,
+  type Helper as IsaHelper,
+  isFixed,
+} from '../isa.ts'
 import { Fpu } from './fpu.ts'
 import { Helper } from './helpers.ts'
 import { lift } from './lift.ts'
@@ -200,15 +207,14 @@ export class Mips implements Isa {
 
   /** Code in kseg0 and kseg1 stays where it is. A J in a segment's last page may be in the next, by its delay slot. */
   isRelative(address: number): boolean {
-    const { mask, value } = this.fixed
-    return (address & mask) !== value && (address & LAST_PAGE_OF_SEGMENT) !== LAST_PAGE_OF_SEGMENT
+    return !isFixed(this.fixed, address) && (address & LAST_PAGE_OF_SEGMENT) !== LAST_PAGE_OF_SEGMENT
   }
 
   lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block {
     return lift(window, pc, maxInstructions, {
       bigEndian: this.bigEndian,
       fr: (this.#get(S.STATUS) & Status.FR) !== 0,
-      fixed: window.relativeTo === undefined && (pc & this.fixed.mask) === this.fixed.value,
+      fixed: window.relativeTo === undefined && isFixed(this.fixed, pc),
       inDelaySlot: this.midInstruction,
       exact,
     })
