@@ -3,6 +3,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { lastObject } from '../cli/testing.ts'
 import type { CaseName, ConsoleCase, LoopCase, Step } from './cases.ts'
@@ -20,7 +21,7 @@ import {
 } from './sample.ts'
 import { guestResidentBytes, type Usage } from './usage.ts'
 
-const MAIN = join(import.meta.dirname, '..', 'cli', 'main.ts')
+const ANANKE = join(import.meta.dirname, '..', '..', 'bin', 'ananke')
 const HOOK = join(import.meta.dirname, 'usage-hook.ts')
 const MIB = 2 ** 20
 
@@ -137,12 +138,11 @@ export class Ananke {
     marks: readonly string[],
     memoryBytes = this.#options.guest.memoryBytes,
   ): Promise<AnankeRun> {
-    const node = [...(this.#options.nodeOptions ?? []), '--disable-warning=ExperimentalWarning', '--import', HOOK]
-    const { NODE_OPTIONS: _, ...env } = process.env
+    const nodeOptions = [...(this.#options.nodeOptions ?? []), `--import=${pathToFileURL(HOOK).href}`]
     const child = await runChild({
-      program: process.execPath,
-      args: [...node, MAIN, ...args, '--json'],
-      env,
+      program: ANANKE,
+      args: [...args, '--json'],
+      env: { ...process.env, NODE_OPTIONS: nodeOptions.join(' ') },
       console: 'stderr',
       marks,
       afterLastMark: 'wait',

@@ -24,11 +24,7 @@ const FILE_SYSTEMS: readonly { offset: number; bytes: string }[] = [
  * @throws ImageError if `bytes` are no initrd, are cut short or damaged, or need more than `spareBytes`.
  */
 export async function checkInitrd(name: string, bytes: Uint8Array, spareBytes: number): Promise<void> {
-  if (bytes.length > spareBytes) {
-    throw new ImageError(
-      `${name}: ${bytes.length} bytes do not fit the ${spareBytes} bytes of memory beside the kernel; raise --memory`,
-    )
-  }
+  checkInitrdFits(name, bytes, spareBytes)
   const compression = compressionOf(bytes)
   if (compression !== undefined && !canDecompress(compression)) return
   const contents = compression === undefined ? bytes : await decompress(name, bytes, compression)
@@ -43,6 +39,17 @@ export async function checkInitrd(name: string, bytes: Uint8Array, spareBytes: n
     throw new ImageError(`${name}: not an initrd; hand over a cpio archive (newc format), compressed or not`)
   }
   checkArchive(name, contents, text)
+}
+
+/**
+ * The same for an initrd whose contents have been checked: by a hash, say.
+ * @throws ImageError if `bytes` need more than `spareBytes`.
+ */
+export function checkInitrdFits(name: string, bytes: Uint8Array, spareBytes: number): void {
+  if (bytes.length <= spareBytes) return
+  throw new ImageError(
+    `${name}: ${bytes.length} bytes do not fit the ${spareBytes} bytes of memory beside the kernel; raise --memory`,
+  )
 }
 
 /** Walks a cpio archive up to its trailer. */
