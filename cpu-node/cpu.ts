@@ -209,16 +209,9 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   }
 
   hashRegisters(): number {
-    let hash = 0x811c_9dc5 | 0
-    const mix = (words: Int32Array, count: number) => {
-      for (let index = 0; index < count; index++) {
-        hash = Math.imul(hash ^ words[index]!, 0x0100_0193)
-        hash ^= hash >>> 15
-      }
-    }
-    mix(this.state, this.#isa.stateBytes / 4)
-    mix(this.tlb, this.#isa.tlbBytes / 4)
-    return hash >>> 0
+    const { stateBytes, tlbBytes } = this.#isa
+    const state = this.#memory.hashSpan(0, stateBytes, 0n)
+    return Number(BigInt.asUintN(32, this.#memory.hashSpan(TLB_BASE, tlbBytes, state)))
   }
 
   hashMemory(): { low: number; high: number } {

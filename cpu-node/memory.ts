@@ -14,6 +14,7 @@
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
 import assert from 'node:assert/strict'
+import { type HashSpan, makeHashSpan } from './hash.ts'
 
 export const PAGE_BYTES = 4096
 export const PAGE_SHIFT = 12
@@ -86,13 +87,15 @@ export class GuestMemory {
   /** The code arena, in bytes from the start of `memory`, and its words. */
   readonly arenaBase: number
   readonly arena: Int32Array
+  /** Of any span of `memory`. */
+  readonly hashSpan: HashSpan
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
-  readonly #pageHashes: Int32Array
+  readonly #pageHashes: BigUint64Array
   readonly #codeChunks: Int32Array
   readonly #dirtyPages: number[] = []
-  #hashLow = 0
-  #hashHigh = 0
+  /** The sum of `#pageHashes`. */
+  #hash = 0n
   #watcher: MemoryWatcher | undefined
 
   constructor(backingBytes: number, arenaWords: number) {
@@ -104,12 +107,13 @@ export class GuestMemory {
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
+    this.hashSpan = makeHashSpan(this.memory, this.wasmPages)
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
-    this.#pageHashes = new Int32Array(2 * pages)
+    this.#pageHashes = new BigUint64Array(pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
 
@@ -227,14 +231,14 @@ export class GuestMemory {
     this.#watcher?.forgetWriteTags()
     for (const page of this.#dirtyPages) {
       this.#flags[page] = this.#flags[page]! & ~DIRTY
-      const { low, high } = hashPage(this.words, (BACKING_BASE + page * PAGE_BYTES) / 4, page)
-      this.#hashLow = (this.#hashLow - this.#pageHashes[2 * page]! + low) | 0
-      this.#hashHigh = (this.#hashHigh - this.#pageHashes[2 * page + 1]! + high) | 0
-      this.#pageHashes[2 * page] = low
-      this.#pageHashes[2 * page + 1] = high
+      const start = BACKING_BASE + page * PAGE_BYTES
+      // A page of zeros is as if it had not been touched.
+      const hash = isZero(this.words, start / 4) ? 0n : this.hashSpan(start, PAGE_BYTES, BigInt(page))
+      this.#hash = BigInt.asUintN(64, this.#hash - this.#pageHashes[page]! + hash)
+      this.#pageHashes[page] = hash
     }
     this.#dirtyPages.length = 0
-    return { low: this.#hashLow >>> 0, high: this.#hashHigh >>> 0 }
+    return { low: Number(this.#hash & 0xffff_ffffn), high: Number(this.#hash >> 32n) }
   }
 
   /** Feeds every page that is not all zero, with its number, in order. */
@@ -254,20 +258,4 @@ export class GuestMemory {
 function isZero(words: Int32Array, start: number): boolean {
   for (let index = start; index < start + PAGE_BYTES / 4; index++) if (words[index] !== 0) return false
   return true
-}
-
-/** Two multiplicative hashes of a page, seeded with its number; 0 for a page of zeros, as if it had not been touched. */
-function hashPage(words: Int32Array, start: number, page: number): { low: number; high: number } {
-  let low = Math.imul(page + 1, 0x9e37_79b1)
-  let high = Math.imul(page + 1, 0x85eb_ca6b)
-  let any = 0
-  for (let index = start; index < start + PAGE_BYTES / 4; index++) {
-    const word = words[index]!
-    any |= word
-    low = Math.imul(low ^ word, 0x0100_0193)
-    low ^= low >>> 15
-    high = Math.imul(high + word, 0xc2b2_ae35)
-    high ^= high >>> 13
-  }
-  return any === 0 ? { low: 0, high: 0 } : { low, high }
 }
