@@ -63,12 +63,17 @@ export function printBlock(block: Block, disassemble?: (index: number) => string
       lines.push(heading(block, next, disassemble))
       next++
     }
-    const makesValue = op.op !== 'put' && op.op !== 'store' && op.op !== 'faultIf' && op.op !== 'exitIf'
-    lines.push(`  ${makesValue ? `${v(index)} = ` : ''}${printOp(op)}`)
+    lines.push(`  ${makesValue(op) ? `${v(index)} = ` : ''}${printOp(op)}`)
   }
   for (; next < block.instructions.length; next++) lines.push(heading(block, next, disassemble))
   lines.push(`  ${printExit(block.exit)}`)
   return `${lines.join('\n')}\n`
+}
+
+const WITHOUT_VALUE: ReadonlySet<Op['op']> = new Set(['put', 'store', 'faultIf', 'exitIf', 'lookIf'])
+
+function makesValue(op: Op): boolean {
+  return op.op === 'call' ? op.type !== undefined : !WITHOUT_VALUE.has(op.op)
 }
 
 function heading(block: Block, index: number, disassemble?: (index: number) => string): string {

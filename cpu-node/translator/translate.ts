@@ -34,15 +34,14 @@ export interface Translation {
   pcs: readonly number[]
 }
 
-export function translateRegion({
-  id,
-  kind,
-  pages,
-  pcs,
-  layout,
-  window,
-  memoryPages,
-}: TranslationRequest): Translation {
+/** What there is to translate of a request: its blocks, in the order of their numbers, and their module. */
+export interface EncodedRegion {
+  blocks: readonly RegionBlock[]
+  /** Undefined where there are no blocks. */
+  bytes: Uint8Array | undefined
+}
+
+export function encodeRegion({ kind, pages, pcs, layout, window, memoryPages }: TranslationRequest): EncodedRegion {
   const code = codeOf(kind)
   const windows = new Map(pages.map(({ address, words }) => [address, fetchWindow(words, 0, address, kind)]))
   const blocks: RegionBlock[] = []
@@ -51,13 +50,18 @@ export function translateRegion({
     const count = translatable(block)
     if (count > 0) blocks.push({ block, count })
   }
-  if (blocks.length === 0) return { id, module: undefined, pcs: [] }
+  if (blocks.length === 0) return { blocks, bytes: undefined }
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
   const body = emitRegion(blocks, layout, window, code.inlineCall)
   const functions = [
     { name: REGION_EXPORT, signature: REGION_SIGNATURE, body, shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}` },
   ]
-  const bytes = encodeModule({ memoryPages, imports: IMPORTS, functions })
-  return { id, module: new WebAssembly.Module(bytes), pcs: blocks.map(({ block }) => block.pc) }
+  return { blocks, bytes: encodeModule({ memoryPages, imports: IMPORTS, functions }) }
+}
+
+export function translateRegion(request: TranslationRequest): Translation {
+  const { blocks, bytes } = encodeRegion(request)
+  const module = bytes && new WebAssembly.Module(bytes)
+  return { id: request.id, module, pcs: blocks.map(({ block }) => block.pc) }
 }

@@ -18,7 +18,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > 64-bit floating-point registers 
   %7 = i32.const 0x2
   %8 = i32.const 0x4
   %9 = i32.const 0x0
-  %10 = call 13(%5, %6, %7, %8, %9)
+  call 13(%5, %6, %7, %8, %9)
 0x80001008: sdc1 f6, 16(a0)
   %11 = i32.get +16
   %12 = i64.get +560
@@ -232,7 +232,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > floating point > must match snap
   %12 = i32.const 0x2
   %13 = i32.const 0x4
   %14 = i32.const 0x0
-  %15 = call 13(%10, %11, %12, %13, %14)
+  call 13(%10, %11, %12, %13, %14)
 0x80001008: sdc1 f6, 16(a0)
   %16 = i32.get +16
   %17 = i32.get +560
@@ -334,7 +334,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > system control > must match snap
   %4 = i32.const 0x60
   %5 = i32.get +32
   %6 = call 3(%4, %5) -> i32
-  %7 = look, then go to 0x80001008 if %6
+  look, then go to 0x80001008 if %6
 0x80001008: sll zero, zero, 0
   %8 = i32.const 0x0
 0x8000100c: sll zero, zero, 0
