@@ -12,7 +12,7 @@ import makeWabt from 'wabt'
 import { printBlock } from '../ir/print.ts'
 import { disassemble } from '../isa/mips/disassembler.ts'
 import { BRANCH_TARGET, IN_DELAY_SLOT, PC } from '../isa/mips/state.ts'
-import { BACKING_BASE, PAGE_BYTES, SCRATCH } from '../memory.ts'
+import { BACKING_BASE, SCRATCH } from '../memory.ts'
 import { Assembler } from '../oracle/assembler.ts'
 import { swapBytes } from '../swap-bytes.ts'
 import type { Layout, Window } from './layout.ts'
@@ -150,13 +150,17 @@ function golden({ code, blocks: labels = [], bigEndian = false, place = 'kernel'
   const at = new Assembler(address)
   code(at)
   const assembled = at.emit('break').finish()
-  const words = new Int32Array(PAGE_BYTES / 4)
-  words.set(assembled.map((word) => (bigEndian ? swapBytes(word) : word)))
+  const stored = assembled.map((word) => (bigEndian ? swapBytes(word) : word))
+  // Where a block ends the lifter finds: each gets all that follows.
+  const starts = [0, ...labels.map((label) => (at.addressOf(label) - address) / 4)]
   const { blocks, bytes } = encodeRegion({
     id: 0,
-    kind: { isa: 'mips', bigEndian, flags: 0, relative, fixed },
-    pages: [{ address: address | 0, words }],
-    pcs: [address, ...labels.map((label) => at.addressOf(label))].map((pc) => pc | 0),
+    code: {
+      kind: { isa: 'mips', bigEndian, flags: 0, relative, fixed },
+      pcs: Int32Array.from(starts, (start) => address + 4 * start),
+      lengths: Int32Array.from(starts, (start) => 4 * (stored.length - start)),
+      words: Int32Array.from(starts.flatMap((start) => stored.slice(start))),
+    },
     layout,
     window,
     memoryPages: 1,

@@ -13,14 +13,20 @@ export const MAX_BLOCK_INSTRUCTIONS = 64
 /** Name of a region's function in its module; profilers show the module's own name for it. */
 export const REGION_EXPORT = 'region'
 
+/** The guest code that a region is made from. */
+export interface RegionCode {
+  kind: CodeKind
+  /** Where each block begins, as it counts; and its bytes. The first is the one that was hot. */
+  pcs: Int32Array
+  lengths: Int32Array
+  /** The blocks' code end to end, as it stands in memory. */
+  words: Int32Array
+}
+
 export interface TranslationRequest {
   /** The requester's number for it. */
   id: number
-  kind: CodeKind
-  /** Copies of the pages of code: virtual address, or 0 for a relative one, and words. */
-  pages: readonly { address: number; words: Int32Array }[]
-  /** Of the blocks to translate, as they count. */
-  pcs: readonly number[]
+  code: RegionCode
   layout: Layout
   window: Window | undefined
   memoryPages: number
@@ -41,19 +47,23 @@ export interface EncodedRegion {
   bytes: Uint8Array | undefined
 }
 
-export function encodeRegion({ kind, pages, pcs, layout, window, memoryPages }: TranslationRequest): EncodedRegion {
-  const code = codeOf(kind)
-  const windows = new Map(pages.map(({ address, words }) => [address, fetchWindow(words, 0, address, kind)]))
+export function encodeRegion({ code, layout, window, memoryPages }: TranslationRequest): EncodedRegion {
+  const { kind, pcs, lengths, words } = code
+  const { lift, inlineCall } = codeOf(kind)
   const blocks: RegionBlock[] = []
-  for (const pc of pcs) {
-    const block = code.lift(windows.get(kind.relative ? 0 : pc & -PAGE_BYTES)!, pc, MAX_BLOCK_INSTRUCTIONS)
+  let first = 0
+  for (const [index, pc] of pcs.entries()) {
+    // The window is the block's page, of which no more is there than the block.
+    const pageStart = first - ((pc & (PAGE_BYTES - 1)) >>> 2)
+    const block = lift(fetchWindow(words, pageStart, pc & -PAGE_BYTES, kind), pc, MAX_BLOCK_INSTRUCTIONS)
+    first += lengths[index]! / 4
     const count = translatable(block)
     if (count > 0) blocks.push({ block, count })
   }
   if (blocks.length === 0) return { blocks, bytes: undefined }
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
-  const body = emitRegion(blocks, layout, window, code.inlineCall)
+  const body = emitRegion(blocks, layout, window, inlineCall)
   const functions = [
     { name: REGION_EXPORT, signature: REGION_SIGNATURE, body, shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}` },
   ]

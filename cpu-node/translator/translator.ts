@@ -14,7 +14,7 @@ import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { collectRegion } from './region.ts'
-import { REGION_EXPORT } from './translate.ts'
+import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Each live module takes a memory mapping of the process, of which there are some 65,000. */
@@ -125,7 +125,7 @@ export class Translator {
 
   /** Has the region around `hot` translated. */
   translate(hot: CodeBlock): void {
-    const { isa, code, memory } = this.#parts
+    const { code, memory } = this.#parts
     const blocks = collectRegion(hot, (pc) => {
       const codePage = this.#pageOf(hot, pc)
       const block = codePage && code.blockAt(codePage, pc)
@@ -134,23 +134,35 @@ export class Translator {
     const id = this.#nextId++
     this.#pending.set(id, blocks)
     code.translationPending(blocks)
-    const { address, flags } = hot.codePage
-    const relative = address === RELATIVE
-    const fixed = !relative && isFixed(isa.fixed, address)
-    const pages = new Map<number, Int32Array>()
-    for (const { codePage } of blocks) {
-      const at = relative ? 0 : codePage.address
-      if (!pages.has(at)) pages.set(at, memory.pageWords(codePage.page).slice())
-    }
     this.#compiler.submit({
       id,
-      kind: { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed },
-      pages: [...pages].map(([at, words]) => ({ address: at, words })),
-      pcs: blocks.map(({ pc }) => pc),
+      code: this.#codeOf(blocks),
       layout: this.#layout,
-      window: fixed ? this.#window : undefined,
+      window: this.#windowOf(hot.codePage.address),
       memoryPages: memory.wasmPages,
     })
+  }
+
+  /** Of blocks of one kind, copied. */
+  #codeOf(blocks: readonly CodeBlock[]): RegionCode {
+    const { isa, memory } = this.#parts
+    const { address, flags } = blocks[0]!.codePage
+    const relative = address === RELATIVE
+    const fixed = !relative && isFixed(isa.fixed, address)
+    const lengths = Int32Array.from(blocks, ({ length }) => length)
+    const words = new Int32Array(lengths.reduce((sum, length) => sum + length, 0) / 4)
+    let to = 0
+    for (const { codePage, pc, length } of blocks) {
+      const from = (pc & OFFSET_MASK) / 4
+      words.set(memory.pageWords(codePage.page).subarray(from, from + length / 4), to)
+      to += length / 4
+    }
+    const kind = { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed }
+    return { kind, pcs: Int32Array.from(blocks, ({ pc }) => pc), lengths, words }
+  }
+
+  #windowOf(address: number): Window | undefined {
+    return address !== RELATIVE && isFixed(this.#parts.isa.fixed, address) ? this.#window : undefined
   }
 
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
