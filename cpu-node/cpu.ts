@@ -34,6 +34,7 @@ import { PortCellCache } from './port-cell-cache.ts'
 import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
 import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.ts'
+import { HotCode } from './translator/hot-code.ts'
 import { successors } from './translator/region.ts'
 import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
@@ -57,6 +58,8 @@ export interface TierOptions {
   hotEntries?: number
   /** Who translates; by default a thread beside this one. */
   compiler?: RegionCompiler
+  /** What earlier runs found hot; it takes what this one finds. */
+  hotCode?: HotCode
 }
 
 export type IsaFactory = (execution: Execution, clock: Clock) => Isa
@@ -129,8 +132,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
         portWords: this.portWords,
         cell: (physical, width) => this.#port!.cell(physical, (width / 8) as 1 | 2 | 4),
         atPort: (value, width) => this.#atPort(value, width),
+        makeBlock: (codePage, pc) => this.#liftBlock(codePage, pc, undefined),
       },
       options.compiler ?? new BackgroundCompiler(),
+      options.hotCode ?? new HotCode(),
     )
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
@@ -402,17 +407,21 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const { midInstruction } = this.#isa
     const known = this.#knownBlock(codePage, pc, most)
     if (known !== undefined) return known
-    const lifted = this.#isa.lift(
-      this.#window(codePage),
-      (pc - this.base) | 0,
-      most ?? MAX_BLOCK_INSTRUCTIONS,
-      most !== undefined,
-    )
-    const compiled = compile(lifted, this.#isa.stateBytes / 4)
-    if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) {
+    const block = this.#liftBlock(codePage, (pc - this.base) | 0, most)
+    if (block === undefined) {
       this.#flush()
       return this.#makeBlock(most)
     }
+    if (!midInstruction && most === undefined) this.#translator.blockMade(block)
+    return block
+  }
+
+  /** Makes the block at `pc`, as it counts. Undefined where there is no room for it. */
+  #liftBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
+    const { midInstruction } = this.#isa
+    const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
+    const compiled = compile(lifted, this.#isa.stateBytes / 4)
+    if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) return undefined
     const { instructions } = lifted
     const description = {
       pc: lifted.pc,

@@ -4,6 +4,7 @@ import { Mips } from './isa/mips/mips.ts'
 
 export type { TierOptions } from './cpu.ts'
 export { BackgroundCompiler, ImmediateCompiler, LateCompiler, type RegionCompiler } from './translator/compilers.ts'
+export { HotCode, HotCodeError } from './translator/hot-code.ts'
 
 /** A CPU model that there is none of. */
 export class UnknownCpuError extends Error {

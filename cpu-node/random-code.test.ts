@@ -9,6 +9,7 @@ import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
 import { DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
 import { LateCompiler } from './translator/compilers.ts'
+import { HotCode } from './translator/hot-code.ts'
 
 const PROGRAMS = 60
 const LENGTH = 600
@@ -165,5 +166,11 @@ t.test('random code does the same however its run is cut', async (t) => {
     compare(inPieces, { hotEntries: 2 }, 'translated at the second entry, in pieces')
     compare(inPieces, { hotEntries: 1, compiler: new LateCompiler(random) }, 'translated late, in pieces')
     compare(() => LENGTH, { hotEntries: 5, arenaWords: 2000 }, 'translated later, with room for little code')
+    const hotCode = new HotCode()
+    compare(() => LENGTH, { hotEntries: 2, hotCode }, 'kept for a later run')
+    const known = () => ({ hotEntries: 1e6, hotCode: new HotCode(hotCode.encode()) })
+    compare(inPieces, known(), 'known from an earlier run, in pieces')
+    compare(() => LENGTH, { ...known(), compiler: new LateCompiler(random) }, 'known, and translated late')
+    compare(() => LENGTH, { ...known(), hotEntries: 3, arenaWords: 2000 }, 'known, with room for little code')
   }
 })

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { LocalBus, type Message } from '../bus/mod.ts'
-import { createCpu, ImmediateCompiler, LateCompiler, type TierOptions } from '../cpu-node/mod.ts'
+import { createCpu, HotCode, ImmediateCompiler, LateCompiler, type TierOptions } from '../cpu-node/mod.ts'
 import { boards } from '../device-nodes/mod.ts'
 import { guestNamed, loadGuest, readKernel } from '../tools/mod.ts'
 
@@ -59,6 +59,14 @@ t.test('a boot does the same in every tier', async (t) => {
   }
   const late = new LateCompiler(randomOf(SEED))
   t.equal(boot({ hotEntries: 500, compiler: late }, INSTRUCTIONS), interpreted, 'translated late')
+  const hotCode = new HotCode()
+  boot({ hotCode }, INSTRUCTIONS)
+  const known = new HotCode(hotCode.encode())
+  t.equal(
+    boot({ hotCode: known }, INSTRUCTIONS),
+    interpreted,
+    'translated before it is hot, as an earlier run found it',
+  )
   const small = { hotEntries: 500, arenaWords: 200_000, compiler: new ImmediateCompiler() }
   t.equal(boot(small, INSTRUCTIONS), interpreted, 'with room for little code')
 })

@@ -199,6 +199,11 @@ export class CodeCache {
     for (const block of blocks) if (!this.isTranslated(block)) this.words[block.ip - ENTRY_WORDS + 1] = PENDING
   }
 
+  /** The block is hot, so that it is looked at again, after `entries` more entries. */
+  askAgain(block: CodeBlock, entries: number): void {
+    this.words[block.ip - ENTRY_WORDS + 1] = entries
+  }
+
   /** Nothing came of it: those of them that are still in use count anew. */
   translationFailed(blocks: readonly CodeBlock[]): void {
     for (const block of blocks) {

@@ -6,17 +6,22 @@
  */
 import type { PortCell } from '../../bus/mod.ts'
 import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
+import type { CodeKind } from '../isa/code.ts'
 import { type Isa, isFixed, type Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
 import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
+import type { HotCode } from './hot-code.ts'
+import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { collectRegion } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
+/** Entries after which a block asks again whether its known region has been translated. */
+const WAITING_ENTRIES = 100
 /** Each live module takes a memory mapping of the process, of which there are some 65,000. */
 const MAX_REGIONS = 16_384
 
@@ -37,9 +42,16 @@ export interface TranslatorParts {
   cell(physical: number, width: Width): PortCell | undefined
   /** From a value in the order of the IR's loads and stores to the port's, or back. */
   atPort(value: number, width: Width): number
+  /** The block that begins at `pc` of a page, made now; undefined where there is no room for it. */
+  makeBlock(codePage: CodePage, pc: number): CodeBlock | undefined
 }
 
 type Width = 8 | 16 | 32
+
+interface PendingRegion {
+  blocks: readonly CodeBlock[]
+  code: RegionCode
+}
 
 export class Translator {
   readonly dispatch: Dispatch
@@ -53,16 +65,22 @@ export class Translator {
   /** By region number. */
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: MAX_REGIONS, maximum: MAX_REGIONS })
   readonly #compiler: RegionCompiler
-  /** Blocks of the regions being translated. */
-  readonly #pending = new Map<number, readonly CodeBlock[]>()
+  /** What is being translated: blocks that were found hot, or a region that is known to become so. */
+  readonly #pending = new Map<number, PendingRegion | KnownRegion>()
+  readonly #hotCode: HotCode
+  readonly #known = new KnownRegions()
+  #knownSubmitted = false
+  /** Blocks are being made for a known region. */
+  #making = false
   #nextId = 0
   #regions = 0
   #blocks = 0
   #numbers = 0
   readonly #free: number[] = []
 
-  constructor(parts: TranslatorParts, compiler: RegionCompiler) {
+  constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode) {
     this.#compiler = compiler
+    this.#hotCode = hotCode
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
@@ -125,30 +143,93 @@ export class Translator {
 
   /** Has the region around `hot` translated. */
   translate(hot: CodeBlock): void {
-    const { code, memory } = this.#parts
+    if (this.#useKnown(hot)) return
+    const { code } = this.#parts
     const blocks = collectRegion(hot, (pc) => {
       const codePage = this.#pageOf(hot, pc)
       const block = codePage && code.blockAt(codePage, pc)
       return block !== undefined && code.isWarm(block) ? block : undefined
     })
-    const id = this.#nextId++
-    this.#pending.set(id, blocks)
     code.translationPending(blocks)
-    this.#compiler.submit({
-      id,
-      code: this.#codeOf(blocks),
-      layout: this.#layout,
-      window: this.#windowOf(hot.codePage.address),
-      memoryPages: memory.wasmPages,
-    })
+    const regionCode = this.#codeOf(blocks)
+    this.#submit(regionCode, { blocks, code: regionCode })
+  }
+
+  #submit(code: RegionCode, pending: PendingRegion | KnownRegion): void {
+    const id = this.#nextId++
+    this.#pending.set(id, pending)
+    const window = code.kind.fixed ? this.#window : undefined
+    this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages: this.#parts.memory.wasmPages })
+  }
+
+  /** Has all that is known to become hot translated, once, before any code runs. */
+  #submitKnown(): void {
+    this.#knownSubmitted = true
+    const { isa } = this.#parts
+    for (const code of this.#hotCode.known) {
+      if (code.kind.isa !== isa.name || code.kind.bigEndian !== isa.bigEndian) continue
+      const region = { code, translation: undefined }
+      this.#known.add(region)
+      this.#submit(code, region)
+    }
+  }
+
+  /** `block` was made: it may be known to become hot. Not while translated code runs. */
+  blockMade(block: CodeBlock): void {
+    if (!this.#making && this.hasRoom) this.#useKnown(block)
+  }
+
+  /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
+  #useKnown(block: CodeBlock): boolean {
+    const { memory, code } = this.#parts
+    const { codePage, pc, length } = block
+    const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
+    if (region === undefined) return false
+    if (region.translation === undefined) {
+      code.askAgain(block, WAITING_ENTRIES)
+      return true
+    }
+    const { module, pcs } = region.translation
+    if (module === undefined) return false
+    this.#making = true
+    const blocks = this.#blocksOf(block, region.code)
+    this.#making = false
+    if (blocks === undefined) return false
+    this.#install(
+      module,
+      pcs.map((pc) => blocks.get(pc)!),
+      region.code,
+    )
+    return code.isTranslated(block)
+  }
+
+  /** The blocks of `region`, which `one` of them leads to; undefined where memory has other code by now. */
+  #blocksOf(one: CodeBlock, { pcs, lengths, words }: RegionCode): Map<number, CodeBlock> | undefined {
+    const { memory, code, makeBlock } = this.#parts
+    const pages: CodePage[] = []
+    let first = 0
+    for (const [index, pc] of pcs.entries()) {
+      const codePage = this.#pageOf(one, pc, true)
+      const count = lengths[index]! / 4
+      if (codePage === undefined) return undefined
+      if (!sameWords(words, first, memory.pageWords(codePage.page), (pc & OFFSET_MASK) / 4, count)) return undefined
+      pages.push(codePage)
+      first += count
+    }
+    const blocks = new Map<number, CodeBlock>()
+    for (const [index, pc] of pcs.entries()) {
+      const codePage = pages[index]!
+      const block = code.blockAt(codePage, pc) ?? makeBlock(codePage, pc)
+      // A block of before may have been cut shorter.
+      if (block === undefined || block.length !== lengths[index]) return undefined
+      blocks.set(pc, block)
+    }
+    return blocks
   }
 
   /** Of blocks of one kind, copied. */
   #codeOf(blocks: readonly CodeBlock[]): RegionCode {
-    const { isa, memory } = this.#parts
-    const { address, flags } = blocks[0]!.codePage
-    const relative = address === RELATIVE
-    const fixed = !relative && isFixed(isa.fixed, address)
+    const { memory } = this.#parts
     const lengths = Int32Array.from(blocks, ({ length }) => length)
     const words = new Int32Array(lengths.reduce((sum, length) => sum + length, 0) / 4)
     let to = 0
@@ -157,34 +238,45 @@ export class Translator {
       words.set(memory.pageWords(codePage.page).subarray(from, from + length / 4), to)
       to += length / 4
     }
-    const kind = { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed }
+    const kind = this.#kindOf(blocks[0]!.codePage)
     return { kind, pcs: Int32Array.from(blocks, ({ pc }) => pc), lengths, words }
   }
 
-  #windowOf(address: number): Window | undefined {
-    return address !== RELATIVE && isFixed(this.#parts.isa.fixed, address) ? this.#window : undefined
+  #kindOf({ address, flags }: CodePage): CodeKind {
+    const { isa } = this.#parts
+    const relative = address === RELATIVE
+    return { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed: !relative && isFixed(isa.fixed, address) }
   }
 
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
   install(): void {
+    if (!this.#knownSubmitted) this.#submitKnown()
     if (this.#pending.size === 0) return
-    for (const { id, module, pcs } of this.#compiler.finished()) {
-      const requested = this.#pending.get(id)
-      if (requested === undefined) continue
+    for (const translation of this.#compiler.finished()) {
+      const { id, module, pcs } = translation
+      const pending = this.#pending.get(id)
+      if (pending === undefined) continue
       this.#pending.delete(id)
-      const blocks = new Map(requested.map((block) => [block.pc, block]))
+      if ('translation' in pending) {
+        pending.translation = translation
+        continue
+      }
+      const { blocks, code } = pending
+      const byPc = new Map(blocks.map((block) => [block.pc, block]))
       // Code that was overwritten meanwhile has lost its block; what is left counts anew.
-      if (module !== undefined && requested.every((block) => block.codePage.blocks.has(block))) {
+      if (module !== undefined && blocks.every((block) => block.codePage.blocks.has(block))) {
         this.#install(
           module,
-          pcs.map((pc) => blocks.get(pc)!),
+          pcs.map((pc) => byPc.get(pc)!),
+          code,
         )
-      } else if (module !== undefined) this.#parts.code.translationFailed(requested)
+      } else if (module !== undefined) this.#parts.code.translationFailed(blocks)
     }
   }
 
-  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[]): void {
+  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode): void {
     const { code } = this.#parts
+    this.#hotCode.add(madeFrom)
     const instance = new WebAssembly.Instance(module, this.#imports)
     const number = this.#free.pop() ?? this.#numbers++
     this.#table.set(number, instance.exports[REGION_EXPORT])
@@ -208,19 +300,24 @@ export class Translator {
     const { backing, bytes } = memory.ramFrom(physical, most)
     const known = this.#window
     if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
+    // What was translated ahead was made for the window of before.
+    this.#known.clear()
+    this.#knownSubmitted = false
     this.#window =
       bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
     return true
   }
 
-  /** The page of code at `pc`, where `pc` may be in one region with `hot`. */
-  #pageOf(hot: CodeBlock, pc: number): CodePage | undefined {
+  /** The page of code at `pc`, where `pc` may be in one region with `hot`; `make`: also where no code of it is known. */
+  #pageOf(hot: CodeBlock, pc: number, make = false): CodePage | undefined {
     if (hot.codePage.address === RELATIVE) return pc >>> 0 < PAGE_BYTES ? hot.codePage : undefined
     const { isa, memory, code } = this.#parts
     if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
     if (!isFixed(isa.fixed, hot.pc) || !isFixed(isa.fixed, pc)) return undefined
     const page = memory.readablePage(isa.translate(pc, 'fetch'))
-    return page < 0 ? undefined : code.findCodePage(pc & ~OFFSET_MASK, page, hot.codePage.flags)
+    if (page < 0) return undefined
+    const { flags } = hot.codePage
+    return make ? code.codePage(pc & ~OFFSET_MASK, page, flags) : code.findCodePage(pc & ~OFFSET_MASK, page, flags)
   }
 
   #call(helper: number, a: number, b: number, c: number, d: number, e: number): number {

@@ -1,0 +1,94 @@
+/** Code that an earlier run found hot: used from the first where it is there again, else not at all. */
+import t from 'tap'
+import type { TierOptions } from '../cpu.ts'
+import type { Assembler } from '../oracle/assembler.ts'
+import { testMachine } from '../test-machine.ts'
+import { LateCompiler } from './compilers.ts'
+import { HotCode, HotCodeError } from './hot-code.ts'
+
+const [V0, T0, T1] = [2, 8, 9]
+const NEVER_HOT = 1e6
+const END = 3000
+
+/** A loop that calls; `step` is in the function. */
+const counting =
+  (step: number) =>
+  (at: Assembler): void => {
+    at.constant(T0, 500).label('loop').branch('bgezal', {}, 'add').nop()
+    at.emit('addiu', { s: T0, t: T0, i: -1 }).branch('bne', { s: T0, t: 0 }, 'loop').nop()
+    at.label('end').branch('beq', {}, 'end').nop()
+    at.label('add').emit('addiu', { s: V0, t: V0, i: step }).emit('jr', { s: 31 }).emit('xor', { s: V0, t: T1, d: T1 })
+  }
+
+function run(step: number, tiers: TierOptions) {
+  const { runTo, cpu, gpr } = testMachine(counting(step), tiers)
+  runTo(END)
+  const { translatedInstructions } = cpu.statistics
+  return { registers: cpu.hashRegisters(), counted: gpr(V0), translated: translatedInstructions! }
+}
+
+function kept(): Uint8Array {
+  const hotCode = new HotCode()
+  run(3, { hotEntries: 20, hotCode })
+  return hotCode.encode()
+}
+
+t.test('what one run found hot the next translates before it is', async (t) => {
+  const interpreted = run(3, { hotEntries: 0 })
+  const found = run(3, { hotEntries: 20 })
+  const known = run(3, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()) })
+  t.equal(known.registers, interpreted.registers)
+  t.equal(known.counted, interpreted.counted)
+  t.ok(known.translated > found.translated, `${known.translated} instructions translated, ${found.translated} before`)
+})
+
+t.test('a run that uses what is known keeps it for the next', async (t) => {
+  const hotCode = new HotCode(kept())
+  run(3, { hotEntries: NEVER_HOT, hotCode })
+  t.same(new HotCode(hotCode.encode()).known, hotCode.known)
+  const unused = new HotCode(kept())
+  t.same(new HotCode(unused.encode()).known, unused.known, 'nor is what was of no use this time lost')
+})
+
+t.test('code that differs in one word is not taken for what is known', async (t) => {
+  const interpreted = run(4, { hotEntries: 0 })
+  const other = run(4, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()) })
+  t.equal(other.registers, interpreted.registers)
+  const again = run(4, { hotEntries: 20, hotCode: new HotCode(kept()) })
+  t.equal(again.registers, interpreted.registers)
+  t.ok(again.translated > 0, 'it is found hot by itself')
+})
+
+t.test('code for the other byte order is not used', async (t) => {
+  const other = run(3, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()) })
+  const machine = testMachine(counting(3), { endian: 'big', hotEntries: NEVER_HOT, hotCode: new HotCode(kept()) })
+  machine.runTo(END)
+  t.equal(machine.gpr(V0), other.counted)
+  t.equal(machine.cpu.statistics['translatedInstructions'], 0)
+})
+
+t.test('a block whose region is still being translated asks again', async (t) => {
+  const late = run(3, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()), compiler: new LateCompiler(() => 2) })
+  t.equal(late.registers, run(3, { hotEntries: 0 }).registers)
+  t.ok(late.translated > 0)
+})
+
+t.test('damaged bytes are refused, or are code that memory does not have', async (t) => {
+  const whole = kept()
+  const interpreted = run(3, { hotEntries: 0 })
+  for (let length = 0; length < whole.length; length++) {
+    t.throws(() => new HotCode(whole.subarray(0, length)), HotCodeError, `cut to ${length} bytes`)
+  }
+  for (let bit = 0; bit < 8 * whole.length; bit += 3) {
+    const flipped = whole.slice()
+    flipped[bit >>> 3]! ^= 1 << (bit & 7)
+    let hotCode: HotCode
+    try {
+      hotCode = new HotCode(flipped)
+    } catch (error) {
+      if (!(error instanceof HotCodeError)) throw error
+      continue
+    }
+    t.equal(run(3, { hotEntries: NEVER_HOT, hotCode }).registers, interpreted.registers, `bit ${bit}`)
+  }
+})

@@ -1,0 +1,99 @@
+/**
+ * What a run has found worth translating, kept so that a later run of the same guest need not find it again: it
+ * translates this code before it is hot, and uses it where the guest's memory has it, word for word.
+ */
+import { Packr } from 'msgpackr'
+import { PAGE_BYTES } from '../memory.ts'
+import { MAX_REGION_BLOCKS } from './region.ts'
+import type { RegionCode } from './translate.ts'
+
+const VERSION = 1
+/** Words of code kept: some 4,000 regions. */
+const MAX_WORDS = 2 ** 20
+const packr = new Packr({ useRecords: false })
+
+/** Bytes that are no hot code, or of another version. */
+export class HotCodeError extends Error {
+  override readonly name = 'HotCodeError'
+}
+
+export class HotCode {
+  /** What earlier runs found, in the order in which it became hot. */
+  readonly known: readonly RegionCode[]
+  readonly #found = new Set<RegionCode>()
+  #words = 0
+
+  /** `bytes`: what `encode` gave. Throws `HotCodeError`. */
+  constructor(bytes?: Uint8Array) {
+    this.known = bytes === undefined ? [] : decode(bytes)
+  }
+
+  /** This run has translated `code`. */
+  add(code: RegionCode): void {
+    if (this.#words >= MAX_WORDS || this.#found.has(code)) return
+    this.#words += code.words.length
+    this.#found.add(code)
+  }
+
+  /** What this run found, and after it what is known and was of no use this time, as far as there is room. */
+  encode(): Uint8Array {
+    const regions: RegionCode[] = []
+    let words = 0
+    for (const code of [...this.#found, ...this.known.filter((known) => !this.#found.has(known))]) {
+      words += code.words.length
+      if (words > MAX_WORDS) break
+      regions.push(code)
+    }
+    const packed = regions.map(({ kind, pcs, lengths, words }) => ({
+      kind,
+      pcs: bytesOf(pcs),
+      lengths: bytesOf(lengths),
+      words: bytesOf(words),
+    }))
+    return packr.pack({ version: VERSION, regions: packed })
+  }
+}
+
+function bytesOf(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
+}
+
+function decode(bytes: Uint8Array): RegionCode[] {
+  let stored: unknown
+  try {
+    stored = packr.unpack(bytes)
+  } catch (cause) {
+    throw new HotCodeError('it is damaged', { cause })
+  }
+  const { version, regions } = (stored ?? {}) as { version?: unknown; regions?: unknown }
+  if (version !== VERSION || !Array.isArray(regions)) throw new HotCodeError('it is of another version')
+  return regions.map(regionOf)
+}
+
+function regionOf(stored: Record<string, unknown>): RegionCode {
+  const kind = stored['kind'] as RegionCode['kind'] | undefined
+  const pcs = wordsOf(stored['pcs'])
+  const lengths = wordsOf(stored['lengths'])
+  const words = wordsOf(stored['words'])
+  const fits =
+    kind?.isa === 'mips' &&
+    Number.isInteger(kind.flags) &&
+    [kind.bigEndian, kind.relative, kind.fixed].every((flag) => typeof flag === 'boolean') &&
+    pcs.length > 0 &&
+    pcs.length <= MAX_REGION_BLOCKS &&
+    pcs.length === lengths.length &&
+    pcs.every((pc, index) => fitsPage(pc, lengths[index]!)) &&
+    4 * words.length === lengths.reduce((sum, length) => sum + length, 0)
+  if (!fits) throw new HotCodeError('it is damaged')
+  return { kind, pcs, lengths, words }
+}
+
+/** Whole instructions of one page. */
+function fitsPage(pc: number, length: number): boolean {
+  return pc % 4 === 0 && length % 4 === 0 && length > 0 && (pc & (PAGE_BYTES - 1)) + length <= PAGE_BYTES
+}
+
+function wordsOf(bytes: unknown): Int32Array {
+  if (!(bytes instanceof Uint8Array) || bytes.length % 4 !== 0) throw new HotCodeError('it is damaged')
+  return new Int32Array(new Uint8Array(bytes).buffer)
+}

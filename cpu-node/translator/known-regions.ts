@@ -1,0 +1,65 @@
+/**
+ * Regions that are known to become hot, found by the code of any of their blocks.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { CodeKind } from '../isa/code.ts'
+import { PAGE_BYTES } from '../memory.ts'
+import type { RegionCode, Translation } from './translate.ts'
+
+export interface KnownRegion {
+  readonly code: RegionCode
+  /** Undefined until it has been translated. */
+  translation: Translation | undefined
+}
+
+interface KnownBlock {
+  region: KnownRegion
+  /** Which block of it. */
+  index: number
+  /** Its first word in the region's code. */
+  first: number
+}
+
+export class KnownRegions {
+  readonly #blocks = new Map<number, KnownBlock[]>()
+
+  add(region: KnownRegion): void {
+    const { pcs, lengths, words } = region.code
+    let first = 0
+    for (const [index, pc] of pcs.entries()) {
+      const key = keyOf(pc, words[first]!)
+      const list = this.#blocks.get(key)
+      const block = { region, index, first }
+      if (list === undefined) this.#blocks.set(key, [block])
+      else list.push(block)
+      first += lengths[index]! / 4
+    }
+  }
+
+  clear(): void {
+    this.#blocks.clear()
+  }
+
+  /** The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given. */
+  find(kind: CodeKind, pc: number, length: number, page: Int32Array): KnownRegion | undefined {
+    const from = (pc & (PAGE_BYTES - 1)) >>> 2
+    for (const { region, index, first } of this.#blocks.get(keyOf(pc, page[from]!)) ?? []) {
+      const { code } = region
+      const isIt =
+        code.pcs[index] === pc &&
+        code.lengths[index] === length &&
+        isDeepStrictEqual(code.kind, kind) &&
+        sameWords(code.words, first, page, from, length / 4)
+      if (isIt) return region
+    }
+    return undefined
+  }
+}
+
+/** Whether `count` words from `a[i]` and from `b[j]` on are the same. */
+export function sameWords(a: Int32Array, i: number, b: Int32Array, j: number, count: number): boolean {
+  for (let index = 0; index < count; index++) if (a[i + index] !== b[j + index]) return false
+  return true
+}
+
+const keyOf = (pc: number, word: number): number => Math.imul(pc, 0x9e37_79b1) ^ word
