@@ -6,6 +6,7 @@
  *       images/SHA256                  guest images, by content
  *       journal/000000.segment ...     sealed segments, segment.ts
  *       journal/000012.tail            the segment being written, tail.ts
+ *       hot-code                       perhaps: what the recorder found worth translating; nothing but speed needs it
  *
  * A `.tmp` file is one that a crash kept from being renamed; it is never read.
  */
@@ -15,6 +16,8 @@ export const manifestPath = (directory: string): string => join(directory, 'mani
 export const imagesPath = (directory: string): string => join(directory, 'images')
 export const imagePath = (directory: string, sha256: string): string => join(directory, 'images', sha256)
 export const journalPath = (directory: string): string => join(directory, 'journal')
+
+export const hotCodePath = (directory: string): string => join(directory, 'hot-code')
 
 const numbered = (number: number): string => String(number).padStart(6, '0')
 

@@ -2,6 +2,7 @@ export { ENTRY_VERSION } from './codec.ts'
 export * from './errors.ts'
 export { hostFiles, type StoreFiles } from './files.ts'
 export { JournalHasher, sha256 } from './identity.ts'
+export { hotCodePath } from './layout.ts'
 export {
   FORMAT_VERSION,
   type ImageRecord,

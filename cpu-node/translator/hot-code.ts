@@ -28,6 +28,11 @@ export class HotCode {
     this.known = bytes === undefined ? [] : decode(bytes)
   }
 
+  /** There is nothing to keep. */
+  get isEmpty(): boolean {
+    return this.known.length === 0 && this.#found.size === 0
+  }
+
   /** This run has translated `code`. */
   add(code: RegionCode): void {
     if (this.#words >= MAX_WORDS || this.#found.has(code)) return

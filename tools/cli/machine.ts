@@ -1,7 +1,7 @@
 /**
  * From a board's name, its options and its images to a machine: the same for a live run, and for a recording's replay.
  */
-import { createCpu } from '../../cpu-node/mod.ts'
+import { createCpu, HotCode } from '../../cpu-node/mod.ts'
 import { type BoardDefinition, boards } from '../../device-nodes/mod.ts'
 import type { MachineSpec } from '../../orchestrator/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
@@ -24,18 +24,20 @@ export function boardNamed(machine: string): BoardDefinition {
 }
 
 /**
+ * @param hotCode what earlier runs found worth translating; it takes what this one finds
  * @throws BoardOptionsError if the options or images do not fit the board.
  */
 export function buildMachine(
   machine: string,
   options: Readonly<Record<string, unknown>>,
   images: { kernel?: KernelImage; initrd?: Uint8Array },
+  hotCode = new HotCode(),
 ): MachineSpec {
   const { board, loads } = boardNamed(machine).build(options, images)
   return {
     board,
     loads,
-    createCpu: ({ board: cpu, clock, backingBytes }) => createCpu({ ...cpu, clock, backingBytes }),
+    createCpu: ({ board: cpu, clock, backingBytes }) => createCpu({ ...cpu, clock, backingBytes, tiers: { hotCode } }),
   }
 }
 
@@ -43,14 +45,15 @@ export function buildMachine(
  * The machine that was recorded, with its images checked against their hashes.
  * @throws StoreError if they are damaged.
  */
-export async function recordedMachine(recording: Recording): Promise<MachineSpec> {
+export async function recordedMachine(recording: Recording, hotCode?: HotCode): Promise<MachineSpec> {
   const { board, images, memoryBytes } = recording.manifest
   const has = (name: string) => images.some((image) => image.name === name)
   const name = `${recording.directory}, image ${KERNEL_IMAGE}`
-  return buildMachine(board.name, board.options, {
+  const guest = {
     ...(has(KERNEL_IMAGE) && {
       kernel: await readKernel(name, recording.image(KERNEL_IMAGE), { lowMemoryBytes: memoryBytes }),
     }),
     ...(has(INITRD_IMAGE) && { initrd: recording.image(INITRD_IMAGE) }),
-  })
+  }
+  return buildMachine(board.name, board.options, guest, hotCode)
 }

@@ -4,10 +4,11 @@
 import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
-import { RecordingWriter } from '../../replay-store/mod.ts'
+import { RecordingWriter, hotCodePath as recordedHotCodePath, sha256 } from '../../replay-store/mod.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, vtText } from './format.ts'
+import { cachedHotCodePath, cacheHotCode, keepHotCode, readHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine, INITRD_IMAGE, KERNEL_IMAGE } from './machine.ts'
 import { note, printLine } from './output.ts'
@@ -36,7 +37,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     progress.update(stage, fraction)
   }).finally(() => progress.clear())
   const { kernel, initrd, machine: machineName, options } = request
-  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) })
+  const hotCodePath = cachedHotCodePath(sha256(request.kernelFile))
+  const hotCode = await readHotCode(hotCodePath)
+  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, hotCode)
   const console = machine.board.console
   // Standard output is for the result where a program reads it.
   const screen = words.json ? process.stderr : process.stdout
@@ -78,6 +81,8 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     show()
     progress.clear()
     seat.detach()
+    if (words.output !== undefined) await keepHotCode(recordedHotCodePath(words.output), hotCode)
+    await cacheHotCode(hotCodePath, hotCode)
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
   } finally {
     progress.clear()

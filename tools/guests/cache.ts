@@ -39,10 +39,15 @@ export interface GuestImages {
   packageFile: string
 }
 
+/** Where all that can be had again is kept. */
+export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  const base = environment['XDG_CACHE_HOME']
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'ananke')
+}
+
 /** Where guests are kept. */
 export function guestDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const base = environment['XDG_CACHE_HOME']
-  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'ananke', 'guests')
+  return join(cacheDirectory(environment), 'guests')
 }
 
 /**

@@ -1,0 +1,69 @@
+/**
+ * What runs found worth translating, kept in files: in each recording, for its replays on any host, and in the cache by
+ * kernel, for the next run of the same guest. Nothing depends on it but speed.
+ */
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { HotCode, HotCodeError } from '../../cpu-node/mod.ts'
+import { cacheDirectory } from '../guests/cache.ts'
+import { note } from './output.ts'
+
+/** Kernels whose code is kept in the cache: the latest. */
+const KERNELS_KEPT = 32
+/** Unpacked; what `HotCode` keeps is below it. */
+const MAX_BYTES = 64 << 20
+
+/** @param kernelHash SHA-256 of the kernel's file */
+export function cachedHotCodePath(kernelHash: string): string {
+  return join(cacheDirectory(), 'hot-code', kernelHash)
+}
+
+/** What the first of `paths` that there is has; one that is damaged is passed over with a note. */
+export async function readHotCode(...paths: readonly string[]): Promise<HotCode> {
+  for (const path of paths) {
+    let stored: Uint8Array
+    try {
+      stored = await readFile(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') note(`${path}: cannot be read; the run starts slower`)
+      continue
+    }
+    try {
+      return new HotCode(zstdDecompressSync(stored, { maxOutputLength: MAX_BYTES }))
+    } catch (error) {
+      const why = error instanceof HotCodeError ? error.message : 'it is damaged'
+      note(`${path}: ${why}, and is left aside; the run starts slower`)
+    }
+  }
+  return new HotCode()
+}
+
+/** Writes it, if there is any. A failure is no more than a note: the run itself is done. */
+export async function keepHotCode(path: string, hotCode: HotCode): Promise<void> {
+  if (hotCode.isEmpty) return
+  const params = { [constants.ZSTD_c_checksumFlag]: 1 }
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(temporary, zstdCompressSync(hotCode.encode(), { params }))
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    note(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code}); the next run starts slower`)
+  }
+}
+
+/** The same for the cache, which keeps what was written last. */
+export async function cacheHotCode(path: string, hotCode: HotCode): Promise<void> {
+  await keepHotCode(path, hotCode)
+  const files: { file: string; written: number }[] = []
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    const file = join(dirname(path), name)
+    // Another run may be done with it by now.
+    const found = await stat(file).catch(() => undefined)
+    if (found !== undefined) files.push({ file, written: found.mtimeMs })
+  }
+  files.sort((a, b) => b.written - a.written)
+  for (const { file } of files.slice(KERNELS_KEPT)) await rm(file, { force: true })
+}
