@@ -15,7 +15,9 @@ import {
   RELATIVE,
 } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
-import { type HotLoop, Left, type Machine, makeHotLoop, opcodeOf } from './interpreter/micro-ops.ts'
+import { type HotLoop, makeHotLoop } from './interpreter/hot-loop.ts'
+import { Left } from './interpreter/loop-writer.ts'
+import { opcodeOf } from './interpreter/micro-ops.ts'
 import { fetchWindow } from './isa/code.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { JumpCache, jumpContext } from './jump-cache.ts'
@@ -35,6 +37,7 @@ import { SoftTlb } from './soft-tlb.ts'
 import { swapBytes } from './swap-bytes.ts'
 import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.ts'
 import { HotCode } from './translator/hot-code.ts'
+import { DOWN, FOR_WRITE } from './translator/layout.ts'
 import { successors } from './translator/region.ts'
 import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
@@ -49,6 +52,9 @@ const PAGE_CACHE_ENTRIES = 4096
 /** Has bit 2 set, which no page address with its context has. */
 const NO_PAGE = 4
 const BREAK = opcodeOf('break')
+const SLOW_VALUE = SCRATCH.slowValue / 4
+
+type Width = 8 | 16 | 32
 
 /** How guest code is run. None of it shows in what the guest does. */
 export interface TierOptions {
@@ -64,21 +70,12 @@ export interface TierOptions {
 
 export type IsaFactory = (execution: Execution, clock: Clock) => Isa
 
-export class InterpretedCpu implements Cpu, Execution, Machine {
+export class InterpretedCpu implements Cpu, Execution {
   readonly trap: Trap = { pending: false, code: 0, address: 0 }
   readonly state: Int32Array
   readonly state64: BigInt64Array
   readonly tlb: Int32Array
   readonly portWords: Int32Array
-  // Registers of the hot loop, in step whenever it calls out.
-  ip = 0
-  block = 0
-  remaining = 0
-  base = 0
-  low = 0
-  high = 0
-  breakRequested = false
-
   readonly #clock: Clock
   readonly #memory: GuestMemory
   readonly #softTlb: SoftTlb
@@ -93,6 +90,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Icount is this less `remaining`, and less what is left of the block under way. */
   #limit = 0
   #running = false
+  /** The instruction at hand must be the last before a look. */
+  #breakRequested = false
   readonly #pageCache: (CodePage | undefined)[] = new Array(PAGE_CACHE_ENTRIES)
   readonly #pageCacheTags = new Int32Array(PAGE_CACHE_ENTRIES).fill(NO_PAGE)
   #context = 0
@@ -142,27 +141,32 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       forgetWriteTags: () => this.#softTlb.clearWrites(),
       forgetMapping: () => this.#mappingChanged(),
     })
-    const inputs = {
-      S: this.state,
-      L: this.state64,
-      C: this.#code.words,
-      T: this.#softTlb.words,
-      B: this.#memory.bytes,
-      H: this.#memory.halves,
-      W: this.#memory.words,
-      F: this.#isa.helpers,
-      X: this.#translator.dispatch,
-    }
-    this.#hotLoop = makeHotLoop(inputs, this.#isa.pcOffset / 4)
+    this.#hotLoop = makeHotLoop({
+      memory: this.#memory.memory,
+      memoryPages: this.#memory.wasmPages,
+      arenaBase: this.#memory.arenaBase,
+      pc: this.#isa.pcOffset,
+      fixed: this.#isa.fixed,
+      calls: {
+        dispatch: this.#translator.dispatch,
+        load: (address, kind) => this.#slowLoad(address, kind),
+        store: (address, kind, slot) => this.#slowStore(address, kind, slot),
+        helper: (...args) => this.#callHelper(...args),
+        fault: (code) => this.#fault(code),
+        hot: (entry) => this.#hot(entry),
+        next: (link) => this.#next(link),
+        disarmBreak: () => this.#disarmBreak(),
+      },
+    })
   }
 
   // --- Cpu ----------------------------------------------------------------------------------------------------------
 
   get icount(): number {
     if (this.#translator.calling) return this.#limit - this.#translator.left
-    if (!this.#running) return this.#limit - this.remaining
-    const block = this.#code.block(this.block)
-    return this.#limit - this.remaining - block.pcs.length + instructionAt(block, this.ip)
+    if (!this.#running) return this.#limit - this.#remaining
+    const block = this.#code.block(this.#block)
+    return this.#limit - this.#remaining - block.pcs.length + instructionAt(block, this.#ip)
   }
 
   get now(): Vt {
@@ -171,8 +175,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   get pc(): number {
     if (!this.#running) return this.#statePc >>> 0
-    const block = this.#code.block(this.block)
-    return (this.base + block.pcs[instructionAt(block, this.ip)]!) >>> 0
+    const block = this.#code.block(this.#block)
+    return (this.#base + block.pcs[instructionAt(block, this.#ip)]!) >>> 0
   }
 
   get statistics(): Readonly<Record<string, number>> {
@@ -273,6 +277,40 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
 
   // --- Running ------------------------------------------------------------------------------------------------------
 
+  // Registers of the hot loop: places are in words here.
+
+  get #remaining(): number {
+    return this.state[SCRATCH.remaining / 4]!
+  }
+
+  set #remaining(instructions: number) {
+    this.state[SCRATCH.remaining / 4] = instructions
+  }
+
+  get #ip(): number {
+    return this.state[SCRATCH.ip / 4]! / 4
+  }
+
+  set #ip(place: number) {
+    this.state[SCRATCH.ip / 4] = 4 * place
+  }
+
+  get #block(): number {
+    return this.state[SCRATCH.block / 4]! / 4
+  }
+
+  set #block(place: number) {
+    this.state[SCRATCH.block / 4] = 4 * place
+  }
+
+  get #base(): number {
+    return this.state[SCRATCH.base / 4]!
+  }
+
+  set #base(address: number) {
+    this.state[SCRATCH.base / 4] = address
+  }
+
   get #statePc(): number {
     return this.state[this.#isa.pcOffset / 4]!
   }
@@ -282,16 +320,16 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
     this.#parted = undefined
-    this.remaining = 0
+    this.#remaining = 0
     this.trap.pending = false
   }
 
   /** Runs code from state's PC until there is reason to look, `limit` at the latest. */
   #runCode(limit: number): void {
-    this.remaining = limit - this.#limit
+    this.#remaining = limit - this.#limit
     this.#limit = limit
     this.#cells.limitIs(limit)
-    this.breakRequested = false
+    this.#breakRequested = false
     this.#context = this.#isa.context()
     this.#codeContext = this.#context | this.#isa.codeTag
     this.state[SCRATCH.codeContext / 4] = this.#codeContext
@@ -299,25 +337,25 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#linkSlot = 0
     if (this.#canResume()) left = this.#resume()
     else {
-      this.ip = this.#isa.midInstruction ? 0 : this.next(0, 0)
-      if (this.ip !== 0) left = this.#enter()
+      this.#ip = this.#isa.midInstruction ? 0 : this.#next(0)
+      if (this.#ip !== 0) left = this.#enter()
     }
     // At the limit nothing may be fetched any more: a fetch that faults counts as an instruction.
-    while (left === Left.missing && this.remaining > 0) {
+    while (left === Left.missing && this.#remaining > 0) {
       const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
       if (block === undefined) break
-      if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = block.ip - ENTRY_WORDS
-      this.ip = block.ip
+      if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = 4 * (block.ip - ENTRY_WORDS)
+      this.#ip = block.ip
       left = this.#enter()
     }
     if (left === Left.cut || (left === Left.missing && this.#isa.midInstruction)) this.#runPart()
-    this.#limit -= this.remaining
-    this.remaining = 0
+    this.#limit -= this.#remaining
+    this.#remaining = 0
   }
 
   /** Runs compiled code from `ip`; a trap that it leaves with is taken. */
   #enter(): number {
-    this.block = this.ip
+    this.#block = this.#ip
     return this.#runHotLoop()
   }
 
@@ -325,15 +363,15 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #runHotLoop(): number {
     this.#running = true
     this.#parted = undefined
-    const left = this.#hotLoop(this, this.#context)
+    const left = this.#hotLoop(this.#context)
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
     if (left === Left.trapped) {
-      const block = this.#code.block(this.block)
-      const index = instructionAt(block, this.ip)
-      this.remaining += block.pcs.length - index - 1
+      const block = this.#code.block(this.#block)
+      const index = instructionAt(block, this.#ip)
+      this.#remaining += block.pcs.length - index - 1
       const delaySlot = block.lastInDelaySlot && index === block.pcs.length - 1
-      this.#isa.takeTrap((this.base + block.pcs[index]!) | 0, delaySlot)
+      this.#isa.takeTrap((this.#base + block.pcs[index]!) | 0, delaySlot)
     }
     return left
   }
@@ -341,29 +379,29 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Runs as many of the next block's instructions as are left, or the one that stands alone. */
   #runPart(): void {
     const { midInstruction } = this.#isa
-    const most = midInstruction ? Math.min(this.remaining, 1) : Math.min(this.remaining, MAX_BLOCK_INSTRUCTIONS)
+    const most = midInstruction ? Math.min(this.#remaining, 1) : Math.min(this.#remaining, MAX_BLOCK_INSTRUCTIONS)
     if (most === 0 || (!midInstruction && this.#runToBreak(most))) return
     const block = this.#makeBlock(most)
     if (block === undefined) return
-    this.ip = block.ip
+    this.#ip = block.ip
     this.#enter()
     if (!midInstruction) this.#code.drop(block)
   }
 
   /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
   #runToBreak(count: number): boolean {
-    const ip = this.next(0, 0)
+    const ip = this.#next(0)
     if (ip === 0) return false
     const block = this.#code.block(ip + ENTRY_WORDS)
     const { length } = block.pcs
     // Between a branch and its delay slot there is state that the whole block does not keep.
     if (count >= length || (block.lastInDelaySlot && count === length - 1)) return false
     this.#breakBefore(block, count)
-    this.remaining -= length
-    this.block = block.ip
-    this.ip = block.ip + BLOCK_WORDS
+    this.#remaining -= length
+    this.#block = block.ip
+    this.#ip = block.ip + BLOCK_WORDS
     if (this.#runHotLoop() === Left.look)
-      this.#parted = { block, index: count, base: this.base, context: this.#codeContext }
+      this.#parted = { block, index: count, base: this.#base, context: this.#codeContext }
     return true
   }
 
@@ -374,7 +412,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     return (
       ((base + block.pcs[index]!) | 0) === this.#statePc &&
       context === this.#codeContext &&
-      block.pcs.length - index <= this.remaining &&
+      block.pcs.length - index <= this.#remaining &&
       !this.#isa.midInstruction &&
       block.codePage.blocks.has(block)
     )
@@ -383,10 +421,10 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   /** Goes on with it: what its first part left in scratch slots is still there, since no code ran meanwhile. */
   #resume(): number {
     const { block, index, base } = this.#parted!
-    this.base = base
-    this.block = block.ip
-    this.ip = block.starts[index]!
-    this.remaining -= block.pcs.length - index
+    this.#base = base
+    this.#block = block.ip
+    this.#ip = block.starts[index]!
+    this.#remaining -= block.pcs.length - index
     return this.#runHotLoop()
   }
 
@@ -399,15 +437,15 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const codePage = this.#findPage(pc)
     if (codePage === undefined) {
       // The attempt to fetch counts as an instruction.
-      this.remaining--
+      this.#remaining--
       this.#isa.takeTrap(pc, this.#isa.midInstruction)
       return undefined
     }
-    this.rebase()
+    this.#rebase()
     const { midInstruction } = this.#isa
     const known = this.#knownBlock(codePage, pc, most)
     if (known !== undefined) return known
-    const block = this.#liftBlock(codePage, (pc - this.base) | 0, most)
+    const block = this.#liftBlock(codePage, (pc - this.#base) | 0, most)
     if (block === undefined) {
       this.#flush()
       return this.#makeBlock(most)
@@ -420,7 +458,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   #liftBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
     const { midInstruction } = this.#isa
     const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
-    const compiled = compile(lifted, this.#isa.stateBytes / 4)
+    const compiled = compile(lifted, this.#isa.stateBytes)
     if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) return undefined
     const { instructions } = lifted
     const description = {
@@ -466,28 +504,32 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     return codePage
   }
 
-  // --- Machine: what the hot loop calls ------------------------------------------------------------------------------
+  // --- What the hot loop calls ---------------------------------------------------------------------------------------
 
-  next(link: number, block: number): number {
+  /**
+   * The code of state's PC, or 0. `link` is where the block under way may have its place for next time, in bytes, or 0.
+   */
+  #next(link: number): number {
     const pc = this.#statePc
     const { words } = this.#code
     // Only code of one page is linked: what stands behind another page may change.
-    const linkSlot = link !== 0 && (((this.base + words[block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0 ? link : 0
+    const isLinked = link !== 0 && (((this.#base + words[this.#block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0
+    this.#linkSlot = isLinked ? link / 4 : 0
     const context = jumpContext(this.#isa.fixed, pc, this.#codeContext)
     let ip = this.#jumpCache.find(pc, context)
     if (ip === 0) {
       ip = this.#lookUp(pc, context)
       if (ip !== 0) this.#jumpCache.set(pc, context, ip)
     }
-    if (ip !== 0 && linkSlot !== 0) words[linkSlot] = ip
-    this.#linkSlot = linkSlot
-    this.rebase()
+    if (ip !== 0 && isLinked) words[this.#linkSlot] = 4 * ip
+    this.#rebase()
     return ip
   }
 
-  rebase(): void {
+  /** Makes `base` that of state's PC. */
+  #rebase(): void {
     const pc = this.#statePc
-    this.base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
+    this.#base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
   }
 
   /** The code at `pc` by way of its page; 0: there is none. */
@@ -501,12 +543,8 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
   }
 
-  nextInterpreted(): number {
-    const ip = this.next(0, 0)
-    return ip === 0 ? 0 : ip + ENTRY_WORDS
-  }
-
-  hot(entry: number): void {
+  /** The block entered at `entry` has been entered often. */
+  #hot(entry: number): void {
     if (!this.#translator.hasRoom) {
       this.#flushRequested = true
       return
@@ -515,23 +553,40 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#translator.install()
   }
 
-  slowLoad(address: number, width: 8 | 16 | 32, forWrite: boolean): number {
-    return this.load(address, width, forWrite ? 'write' : 'read')
+  #fault(code: number): void {
+    this.trap.code = code
+    this.trap.pending = true
   }
 
-  slowLoadDown(address: number, forWrite: boolean): number {
-    const kind = forWrite ? 'write' : 'read'
-    const physical = this.#isa.translate(address, kind)
+  /** After a call in an instruction: 1, or 0 if it has raised a trap. */
+  #done(): 0 | 1 {
+    if (this.#breakRequested) this.#armBreak()
+    return this.trap.pending ? 0 : 1
+  }
+
+  #callHelper(helper: number, a: number, b: number, c: number, d: number, e: number): 0 | 1 {
+    const value = this.#isa.helpers[helper]!(a, b, c, d, e)
+    this.state[SLOW_VALUE] = value as number
+    return this.#done()
+  }
+
+  /** A load that was not done where it stands: of a kind as in `layout.ts`. */
+  #slowLoad(address: number, kind: number): 0 | 1 {
+    const access = (kind & FOR_WRITE) !== 0 ? 'write' : 'read'
+    const width = kind & 0xff
+    if (width === 64) this.#slowLoad64(address)
+    else if ((kind & DOWN) !== 0) this.state[SLOW_VALUE] = this.#slowLoadDown(address, access)
+    else this.state[SLOW_VALUE] = this.load(address, width as Width, access)
+    return this.#done()
+  }
+
+  #slowLoadDown(address: number, access: AccessKind): number {
+    const physical = this.#isa.translate(address, access)
     if (this.trap.pending) return 0
-    return this.#loadPhysical(address & ~3, physical - (address & 3), 32, kind)
+    return this.#loadPhysical(address & ~3, physical - (address & 3), 32, access)
   }
 
-  slowStoreDown(address: number, value: number): void {
-    this.#isa.translate(address, 'write')
-    if (!this.trap.pending) this.store(address & ~3, 32, value)
-  }
-
-  slowLoad64(address: number): void {
+  #slowLoad64(address: number): void {
     if ((address & 7) !== 0) {
       this.#isa.misaligned(address, 'read')
       return
@@ -539,15 +594,27 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     const low = this.load(address, 32)
     if (this.trap.pending) return
     const high = this.load(address + 4, 32)
-    this.low = low
-    this.high = high
+    this.state[SLOW_VALUE] = low
+    this.state[SLOW_VALUE + 1] = high
   }
 
-  slowStore(address: number, width: 8 | 16 | 32, value: number): void {
-    this.store(address, width, value)
+  /** A store of what is in the slot. */
+  #slowStore(address: number, kind: number, slot: number): 0 | 1 {
+    const value = this.state[slot / 4]!
+    const width = kind & 0xff
+    if (width === 64) this.#slowStore64(address, value, this.state[slot / 4 + 1]!)
+    else if ((kind & DOWN) !== 0) this.#slowStoreDown(address, value)
+    else this.store(address, width as Width, value)
+    return this.#done()
   }
 
-  slowStore64(address: number, low: number, high: number): void {
+  /** Stores to the word around `address`; a fault reports `address` as it is. */
+  #slowStoreDown(address: number, value: number): void {
+    this.#isa.translate(address, 'write')
+    if (!this.trap.pending) this.store(address & ~3, 32, value)
+  }
+
+  #slowStore64(address: number, low: number, high: number): void {
     if ((address & 7) !== 0) {
       this.#isa.misaligned(address, 'write')
       return
@@ -556,16 +623,17 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     if (!this.trap.pending) this.store(address + 4, 32, high)
   }
 
-  armBreak(): void {
-    this.breakRequested = false
-    const block = this.#code.block(this.block)
-    const index = instructionAt(block, this.ip) + 1
+  /** Makes the loop come back with `look` before the next instruction. */
+  #armBreak(): void {
+    this.#breakRequested = false
+    const block = this.#code.block(this.#block)
+    const index = instructionAt(block, this.#ip) + 1
     const last = block.pcs.length
     // The block's end is the next boundary where only a delay slot, or nothing, is left.
     if (index >= last || (block.lastInDelaySlot && index === last - 1)) {
-      this.#limit -= this.remaining
+      this.#limit -= this.#remaining
       this.#cells.limitIs(this.#limit)
-      this.remaining = 0
+      this.#remaining = 0
       return
     }
     this.#breakBefore(block, index)
@@ -580,12 +648,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.#code.words[this.#brokenIp] = BREAK
   }
 
-  disarmBreak(): void {
-    const block = this.#code.block(this.block)
+  #disarmBreak(): void {
+    const block = this.#code.block(this.#block)
     const index = this.#brokenIndex
     this.#mend()
-    this.remaining += block.pcs.length - index
-    this.state[this.#isa.pcOffset / 4] = this.base + block.pcs[index]!
+    this.#remaining += block.pcs.length - index
+    this.state[this.#isa.pcOffset / 4] = this.#base + block.pcs[index]!
   }
 
   #mend(): void {
@@ -689,12 +757,12 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
   }
 
   breakAfterInstruction(): void {
-    this.breakRequested = true
+    this.#breakRequested = true
   }
 
   /** After an access that went to the bus: what it set off may be due before what was known. */
   #limitMayBeNearer(): void {
-    if (this.#port!.limit < this.#limit) this.breakRequested = true
+    if (this.#port!.limit < this.#limit) this.#breakRequested = true
   }
 
   /** Physical pages stand elsewhere, in the middle of an instruction perhaps: code under way may no longer be there. */
@@ -702,7 +770,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
     this.forgetPortCells()
     this.forgetTranslations(0, 2 ** 32)
     if (this.#translator.mappingChanged()) this.#flushRequested = true
-    this.breakRequested = true
+    this.#breakRequested = true
   }
 
   /** Bytes that code may have been made from were written. */
@@ -714,7 +782,7 @@ export class InterpretedCpu implements Cpu, Execution, Machine {
       const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
       const { blocks: stale, regions } = this.#code.written(page, start, end - start)
       this.#translator.drop(regions)
-      if (this.#running && stale.some(({ ip }) => ip === this.block)) this.breakRequested = true
+      if (this.#running && stale.some(({ ip }) => ip === this.#block)) this.#breakRequested = true
       this.#forgetBlocks(stale)
       // What no block is made from any more is data: stores to it need not come here.
       this.#memory.clearCode(page)

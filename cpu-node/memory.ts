@@ -22,9 +22,14 @@ export const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
 /** Guest state and what the interpreter may use for scratch. */
-export const INTERPRETER_STATE_BYTES = STATE_BYTES - 48
-/** Words above that, as byte offsets, by which translated code and its callers tell each other things. */
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 64
+/** Words above that, as byte offsets, by which generated code and its callers tell each other things. */
 export const SCRATCH = {
+  /** The hot loop's `remaining`, `ip`, `block` and `base`, in step whenever it calls out (see interpreter/micro-ops.ts). */
+  remaining: STATE_BYTES - 64,
+  ip: STATE_BYTES - 60,
+  block: STATE_BYTES - 56,
+  base: STATE_BYTES - 52,
   /** Why a region was left. */
   reason: STATE_BYTES - 32,
   /** What a slow load gives: 64 bits. */

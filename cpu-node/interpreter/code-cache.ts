@@ -17,6 +17,8 @@ const STALE = opcodeOf('stale')
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
 export const ENTRY_WORDS = 5
+/** Which of them is the block's virtual address. */
+export const ENTRY_PC = 4
 /** Words of `block`, and which of them is its virtual address. */
 export const BLOCK_WORDS = 3
 export const BLOCK_PC = 2
@@ -139,7 +141,7 @@ export class CodeCache {
     const entry = this.#end
     words[entry] = ENTRY
     words[entry + 1] = this.#hotEntries
-    words[entry + 4] = lifted.pc
+    words[entry + ENTRY_PC] = lifted.pc
     const ip = entry + ENTRY_WORDS
     words.set(compiled.code, ip)
     this.#end = ip + compiled.code.length

@@ -8,9 +8,9 @@ import { valuesOf } from '../ir/uses.ts'
 import { INTERPRETER_STATE_BYTES } from '../memory.ts'
 import { microOps, opcodeOf } from './micro-ops.ts'
 
-const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES / 4 - 2
+const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES - 8
 /** A slot that is always 0. */
-const ZERO_SLOT = INTERPRETER_STATE_BYTES / 4 - 2
+const ZERO_SLOT = INTERPRETER_STATE_BYTES - 8
 
 export interface CompiledBlock {
   /** Micro-ops, beginning with `block`, until the next block is compiled. Links are 0. */
@@ -19,7 +19,7 @@ export interface CompiledBlock {
   starts: number[]
 }
 
-const isWide = (type: Type): boolean => type === 'i64' || type === 'f64'
+const bytesOf = (type: Type): 4 | 8 => (type === 'i64' || type === 'f64' ? 8 : 4)
 
 const IMMEDIATE = '.imm'
 /** Opcodes of the forms with a constant second operand, by the operation's name. */
@@ -58,6 +58,7 @@ const ADD_IMMEDIATE = opcodeOf('add.imm')
 const SELECT = opcodeOf('select')
 const SELECT_64 = opcodeOf('select.64')
 const LOAD_DOWN = opcodeOf('load32.down')
+const LOAD_DOWN_FOR_WRITE = opcodeOf('load32.downForWrite')
 const STORE_DOWN = opcodeOf('store32.down')
 const CALL = opcodeOf('call')
 const CALL_IMMEDIATE = opcodeOf('call.imm')
@@ -181,10 +182,10 @@ class Compiler {
     this.#code[this.#length++] = d
   }
 
-  #scratch(wide: boolean): number {
-    if (wide) this.#nextScratch += this.#nextScratch & 1
+  #scratch(bytes: 4 | 8): number {
+    this.#nextScratch += this.#nextScratch & (bytes - 1)
     const slot = this.#nextScratch
-    this.#nextScratch += wide ? 2 : 1
+    this.#nextScratch += bytes
     assert(this.#nextScratch <= SCRATCH_SLOTS_END, 'a block fits the scratch slots')
     return slot
   }
@@ -202,20 +203,20 @@ class Compiler {
     assert(op.op === 'const', 'only constants have no slot before they are used')
     if (op.type === 'i32') {
       if (op.value === 0) return ZERO_SLOT
-      const slot = this.#scratch(false)
+      const slot = this.#scratch(4)
       this.#emit2(MOVE_IMMEDIATE, slot, op.value)
       this.#home[value] = slot
       return slot
     }
-    const slot = this.#scratch(true)
+    const slot = this.#scratch(8)
     this.#emit2(MOVE_IMMEDIATE, slot, Number(BigInt.asIntN(32, op.value)))
-    this.#emit2(MOVE_IMMEDIATE, slot + 1, Number(BigInt.asIntN(32, op.value >> 32n)))
+    this.#emit2(MOVE_IMMEDIATE, slot + 4, Number(BigInt.asIntN(32, op.value >> 32n)))
     this.#home[value] = slot
     return slot
   }
 
-  /** Values that stand in `[slot, slot + slots)` of guest state and are still wanted after this operation move away. */
-  #vacate(slot: number, slots: number): void {
+  /** Values that stand in `[slot, slot + bytes)` of guest state and are still wanted after this operation move away. */
+  #vacate(slot: number, bytes: number): void {
     let kept = 0
     for (let index = 0; index < this.#aliasCount; index++) {
       const value = this.#aliases[index]!
@@ -223,11 +224,11 @@ class Compiler {
       const home = this.#home[value]!
       const get = this.#block.ops[value]!
       assert(get.op === 'get')
-      const wide = isWide(get.type)
-      const overlaps = home < slot + slots && slot < home + (wide ? 2 : 1)
+      const size = bytesOf(get.type)
+      const overlaps = home < slot + bytes && slot < home + size
       if (overlaps) {
-        const moved = this.#scratch(wide)
-        this.#emit2(wide ? MOVE_64 : MOVE, moved, home)
+        const moved = this.#scratch(size)
+        this.#emit2(size === 8 ? MOVE_64 : MOVE, moved, home)
         this.#home[value] = moved
       } else {
         this.#aliases[kept++] = value
@@ -239,17 +240,16 @@ class Compiler {
   /** Where the value made by this operation goes: straight to guest state if a `put` of it comes next. */
   #destination(type: Type): number {
     const { ops } = this.#block
-    const wide = isWide(type)
     let next = this.#index + 1
     while (next < ops.length && ops[next]!.op === 'const') next++
     const put = ops[next]
     if (put?.op === 'put' && put.value === this.#index && this.#uses[this.#index] === 1 && put.type === type) {
       // Operands of this very operation may be in the way: it reads them before it writes.
-      this.#vacate(put.offset / 4, wide ? 2 : 1)
+      this.#vacate(put.offset, bytesOf(type))
       this.#done[next] = 1
-      return put.offset / 4
+      return put.offset
     }
-    const slot = this.#scratch(wide)
+    const slot = this.#scratch(bytesOf(type))
     this.#home[this.#index] = slot
     return slot
   }
@@ -259,7 +259,7 @@ class Compiler {
       case 'const':
         return
       case 'get':
-        this.#home[this.#index] = op.offset / 4
+        this.#home[this.#index] = op.offset
         this.#aliases[this.#aliasCount++] = this.#index
         return
       case 'address':
@@ -286,7 +286,7 @@ class Compiler {
         const condition = this.#slot(op.condition)
         const a = this.#slot(op.a)
         const b = this.#slot(op.b)
-        this.#emit4(isWide(op.type) ? SELECT_64 : SELECT, this.#destination(op.type), condition, a, b)
+        this.#emit4(bytesOf(op.type) === 8 ? SELECT_64 : SELECT, this.#destination(op.type), condition, a, b)
         return
       }
       case 'load':
@@ -318,13 +318,13 @@ class Compiler {
   }
 
   #compilePut(op: Extract<Op, { op: 'put' }>): void {
-    const wide = isWide(op.type)
-    const slot = op.offset / 4
+    const bytes = bytesOf(op.type)
+    const slot = op.offset
     if (this.#home[op.value] === slot) return
-    this.#vacate(slot, wide ? 2 : 1)
+    this.#vacate(slot, bytes)
     const constant = this.#constantOf(op.value)
     if (constant !== undefined) this.#emit2(MOVE_IMMEDIATE, slot, constant)
-    else this.#emit2(wide ? MOVE_64 : MOVE, slot, this.#slot(op.value))
+    else this.#emit2(bytes === 8 ? MOVE_64 : MOVE, slot, this.#slot(op.value))
   }
 
   #compileOne(name: string, type: Type, a: Value): void {
@@ -364,7 +364,7 @@ class Compiler {
     const address = this.#slot(op.address)
     const destination = this.#destination(op.type)
     if (op.alignment === 'down') {
-      this.#emit4(LOAD_DOWN, destination, address, op.displacement, op.forWrite ? 1 : 0)
+      this.#emit3(op.forWrite ? LOAD_DOWN_FOR_WRITE : LOAD_DOWN, destination, address, op.displacement)
       return
     }
     assert(op.type === (op.width === 64 ? 'i64' : 'i32'))
@@ -426,7 +426,7 @@ class Compiler {
 /** What it keeps from block to block is room: no block can tell what was compiled before it. */
 const compiler = new Compiler()
 
-/** Compiles `block`; scratch slots begin at `firstScratchSlot` (even). */
+/** Compiles `block`; scratch slots begin at `firstScratchSlot`, a multiple of 8. */
 export function compile(block: Block, firstScratchSlot: number): CompiledBlock {
   return compiler.compile(block, firstScratchSlot)
 }

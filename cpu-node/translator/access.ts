@@ -13,16 +13,20 @@ import { DOWN, FOR_WRITE, Import, type Layout, SIGNED, type Window } from './lay
 export type Load = Extract<Op, { op: 'load' }>
 export type Store = Extract<Op, { op: 'store' }>
 
-/** Where an access stands. */
-export interface Site {
+/** What looking a page up takes. */
+export interface LookUp {
   f: FunctionBody
-  layout: Layout
-  window: Window | undefined
   context: Local
   /** A fresh local. */
   local(type: ValueType): Local
   /** Pushes the operation's address without its displacement. */
   pushAddress(): void
+}
+
+/** Where an access stands. */
+export interface Site extends LookUp {
+  layout: Layout
+  window: Window | undefined
   /** Pushes the value to be stored. */
   pushValue(): void
   /** Pushes the instructions that are left before the limit. */
@@ -137,7 +141,11 @@ function pushWanted({ f, window }: Site, wanted: Local): void {
 }
 
 /** address = base + displacement; entry = soft TLB entry of its page; pushes whether the tag does not fit. */
-function pushLookUp(site: Site, op: Load | Store, write: boolean): { address: Local; entry: Local; wanted: Local } {
+export function pushLookUp(
+  site: LookUp,
+  op: Load | Store,
+  write: boolean,
+): { address: Local; entry: Local; wanted: Local } {
   const { f } = site
   const wanted = site.local('i32')
   const entry = site.local('i32')
@@ -176,20 +184,20 @@ function pushLookUp(site: Site, op: Load | Store, write: boolean): { address: Lo
 }
 
 /** Pushes the byte address in CPU memory. */
-function pushHost(f: FunctionBody, address: Local, entry: Local): void {
+export function pushHost(f: FunctionBody, address: Local, entry: Local): void {
   f.get(entry)
   f.memory('i32.load', SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES)
   f.get(address)
   f.op('i32.add')
 }
 
-function emitPlainLoad(f: FunctionBody, op: Load, offset: number): void {
+export function emitPlainLoad(f: FunctionBody, op: Load, offset: number): void {
   if (op.width === 64) f.memory('i64.load', offset)
   else if (op.width === 32) f.memory('i32.load', offset)
   else f.memory(`i32.load${op.width}_${op.signed ? 's' : 'u'}`, offset)
 }
 
-function emitPlainStore(f: FunctionBody, op: Store, offset: number): void {
+export function emitPlainStore(f: FunctionBody, op: Store, offset: number): void {
   if (op.width === 64) f.memory('i64.store', offset)
   else f.memory(op.width === 32 ? 'i32.store' : `i32.store${op.width}`, offset)
 }
@@ -215,7 +223,7 @@ function callOrLeave(site: Site, op: Load | Store, slow: number): void {
   f.end(failed)
 }
 
-function accessKind(op: Load | Store): number {
+export function accessKind(op: Load | Store): number {
   const kind = op.width | (op.alignment === 'down' ? DOWN : 0)
   return op.op === 'store' ? kind : kind | (op.signed ? SIGNED : 0) | (op.forWrite ? FOR_WRITE : 0)
 }

@@ -11,9 +11,9 @@
  *
  *     load(address, kind, context), store(address, value, kind, context) -> done
  */
+
+import { emitFindCode, type FindOptions } from '../find-code.ts'
 import { TRANSLATED } from '../interpreter/code-cache.ts'
-import type { FixedAddresses } from '../isa/isa.ts'
-import { CODE_TAG, JUMP_CACHE } from '../jump-cache.ts'
 import { SCRATCH } from '../memory.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
@@ -21,14 +21,12 @@ import { LOAD_SIGNATURE, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
 import { Reason } from './reason.ts'
 import { slowAccessLoad, slowAccessStore } from './slow-access.ts'
 
-export interface DispatcherOptions {
+export interface DispatcherOptions extends FindOptions {
   memoryPages: number
   tableEntries: number
-  /** Byte offsets: of the program counter in guest state, of the code arena and of the code chunks in CPU memory. */
-  pc: number
+  /** Of the code arena and of the code chunks in CPU memory, as byte offsets. */
   arenaBase: number
   chunkBase: number
-  fixed: FixedAddresses
 }
 
 /** Word of `translated`: the region's number; the block's follows. */
@@ -59,15 +57,13 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
 /** Types are numbered as the functions are: imports first. */
 const REGION_TYPE = 2
 
-function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): FunctionBody {
+function dispatch(options: DispatcherOptions): FunctionBody {
+  const { arenaBase } = options
   const f = new FunctionBody(REGION_SIGNATURE.parameters)
   const entry = f.parameter(0)
   const budget = f.parameter(1)
   const context = f.parameter(2)
   const begun = f.local('i32')
-  const pc = f.local('i32')
-  const slot = f.local('i32')
-  const codeContext = f.local('i32')
   f.get(budget)
   f.set(begun)
   const leave = f.block()
@@ -87,51 +83,7 @@ function dispatch({ pc: pcOffset, arenaBase, fixed }: DispatcherOptions): Functi
   f.i32(0)
   f.memory('i32.load', SCRATCH.reason)
   f.brIf(leave)
-  // slot = 16 * (group << groupShift | mixed low bits)
-  const [one, other] = JUMP_CACHE.shifts
-  f.i32(0)
-  f.memory('i32.load', pcOffset)
-  f.tee(pc)
-  f.i32(one)
-  f.op('i32.shr_u')
-  f.get(pc)
-  f.i32(other)
-  f.op('i32.shr_u')
-  f.op('i32.xor')
-  f.i32(JUMP_CACHE.entryMask)
-  f.op('i32.and')
-  f.get(pc)
-  f.i32(12 - JUMP_CACHE.groupShift)
-  f.op('i32.shr_u')
-  f.i32(JUMP_CACHE.groupMask << JUMP_CACHE.groupShift)
-  f.op('i32.and')
-  f.op('i32.or')
-  f.i32(JUMP_CACHE.entryShift)
-  f.op('i32.shl')
-  f.tee(slot)
-  f.memory('i32.load', JUMP_CACHE.base)
-  f.get(pc)
-  f.op('i32.ne')
-  f.brIf(leave)
-  f.get(slot)
-  f.memory('i32.load', JUMP_CACHE.base + 4)
-  f.i32(0)
-  f.memory('i32.load', SCRATCH.codeContext)
-  f.tee(codeContext)
-  f.i32(fixed.contextMask | CODE_TAG)
-  f.op('i32.and')
-  f.get(codeContext)
-  f.get(pc)
-  f.i32(fixed.mask)
-  f.op('i32.and')
-  f.i32(fixed.value)
-  f.op('i32.eq')
-  f.op('select')
-  f.op('i32.ne')
-  f.brIf(leave)
-  f.get(slot)
-  f.memory('i32.load', JUMP_CACHE.base + 8)
-  f.set(entry)
+  emitFindCode(f, options, entry, leave)
   pushArenaAddress(f, entry)
   f.memory('i32.load', arenaBase)
   f.i32(TRANSLATED)

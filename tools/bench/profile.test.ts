@@ -10,7 +10,8 @@ t.test('parts', async (t) => {
   const parts: [string, string, string][] = [
     ['guest 0x80100400', 'wasm://wasm/0123', 'translated code'],
     ['dispatch', 'wasm://wasm/0123', 'translated code: dispatch'],
-    ['hotLoop', '', 'interpreter'],
+    ['hotLoop', 'wasm://wasm/4567', 'interpreter'],
+    ['xxh64', 'wasm://wasm/89ab', 'CPU: memory, dispatch, exits'],
     ['emitRegion', project('cpu-node/translator/emit.ts'), 'translating'],
     ['lift', project('cpu-node/isa/mips/lift.ts'), 'decoding and lifting'],
     ['tlbwr', project('cpu-node/isa/mips/tlb.ts'), 'CP0, TLB and FPU helpers'],
@@ -30,10 +31,10 @@ t.test('time goes to the function that ran until the next sample', async (t) => 
   const summary = summarizeProfile({
     nodes: [
       { id: 1, callFrame: frame('(root)') },
-      { id: 2, callFrame: frame('hotLoop') },
+      { id: 2, callFrame: frame('hotLoop', 'wasm://wasm/4567') },
       { id: 3, callFrame: frame('read', project('device-nodes/i8254/i8254.ts')) },
       // The same function, called from elsewhere.
-      { id: 4, callFrame: frame('hotLoop') },
+      { id: 4, callFrame: frame('hotLoop', 'wasm://wasm/4567') },
     ],
     samples: [2, 3, 4, 2],
     timeDeltas: [500, 1_000_000, 2_000_000, 3_000_000],

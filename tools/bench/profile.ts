@@ -59,8 +59,6 @@ const PART_OF_NAME: Readonly<Record<string, string>> = {
   '(idle)': 'idle',
   '(program)': 'native: not in any function',
   '(root)': 'native: not in any function',
-  // The interpreter's loop is generated, and has no file.
-  hotLoop: 'interpreter',
   // Constructors of WebAssembly's: V8 compiles.
   Module: 'translating',
   Instance: 'translating',
@@ -68,7 +66,7 @@ const PART_OF_NAME: Readonly<Record<string, string>> = {
 
 /** The part of the project that a function belongs to. */
 export function partOf({ functionName, url }: CallFrame): string {
-  if (url.startsWith('wasm:')) return functionName.startsWith('guest') ? 'translated code' : 'translated code: dispatch'
+  if (url.startsWith('wasm:')) return partOfWasm(functionName)
   if (url.startsWith(ROOT)) {
     const path = url.slice(ROOT.length)
     return PART_OF_FILE.find(([pattern]) => pattern.test(path))?.[1] ?? 'other files'
@@ -76,6 +74,13 @@ export function partOf({ functionName, url }: CallFrame): string {
   if (url.startsWith('node:')) return 'Node'
   if (/^(js-to-wasm|wasm-to-js)/.test(functionName)) return 'between JavaScript and WebAssembly'
   return PART_OF_NAME[functionName] ?? "V8's own functions"
+}
+
+/** By the names that generated modules give their functions. */
+function partOfWasm(functionName: string): string {
+  if (functionName === 'hotLoop') return 'interpreter'
+  if (functionName === 'xxh64') return 'CPU: memory, dispatch, exits'
+  return functionName.startsWith('guest') ? 'translated code' : 'translated code: dispatch'
 }
 
 /** For people: a function and where it stands. Regions of guest code count as one. */

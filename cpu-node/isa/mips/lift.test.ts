@@ -42,7 +42,7 @@ function printMicroOps(code: Int32Array): string {
 function golden(words: readonly number[], changes?: Partial<LiftOptions>, most?: number, end?: number): string {
   const block = liftWords(words, changes, most, end)
   const ir = printBlock(block, (index) => disassemble(words[index]!, block.instructions[index]!.pc))
-  return `${ir}micro-ops:\n${printMicroOps(compile(block, STATE_BYTES / 4).code)}`
+  return `${ir}micro-ops:\n${printMicroOps(compile(block, STATE_BYTES).code)}`
 }
 
 const code = (write: (at: Assembler) => Assembler): number[] => write(new Assembler(PC)).finish()
@@ -93,7 +93,7 @@ t.test('a block compiles alike whatever was compiled before it', async (t) => {
     return at
   })
   const blocks = [[0], long, ...Object.values(pieces)].map((words) => liftWords(words, {}, words.length))
-  const compileAll = () => blocks.map((block) => printMicroOps(compile(block, STATE_BYTES / 4).code))
+  const compileAll = () => blocks.map((block) => printMicroOps(compile(block, STATE_BYTES).code))
   const compiled = compileAll()
   blocks.reverse()
   t.same(compileAll().reverse(), compiled)

@@ -27,10 +27,10 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > 64-bit floating-point registers 
   fault 8
 micro-ops:
   block n=4 pc=0x80001000
-  faultIf c=41 code=267
-  load64 d=132 a=4 i=8
+  faultIf c=164 code=267
+  load64 d=528 a=16 i=8
   call.imm d=0 h=13 a=23 b=6 c=2 e=4 f=0
-  store64 v=140 a=4 i=16
+  store64 v=560 a=16 i=16
   fault code=8
 
 `
@@ -49,11 +49,11 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
   look, then 0x80001004
 micro-ops:
   block n=1 pc=0x80001000
-  ne d=512 a=8 b=9
-  move.imm d=513 b=-2147479552
-  move.imm d=514 b=-2147479544
-  select d=35 c=512 a=513 b=514
-  move.imm d=36 b=1
+  ne d=2048 a=32 b=36
+  move.imm d=2052 b=-2147479552
+  move.imm d=2056 b=-2147479544
+  select d=140 c=2048 a=2052 b=2056
+  move.imm d=144 b=1
   look target=0x80001004
 
 `
@@ -72,11 +72,11 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
   look, then 0x80001004
 micro-ops:
   block n=1 pc=0x80001000
-  ne d=512 a=8 b=9
-  move.imm d=513 b=-2147479552
-  move.imm d=514 b=-2147479544
-  select d=35 c=512 a=513 b=514
-  move.imm d=36 b=1
+  ne d=2048 a=32 b=36
+  move.imm d=2052 b=-2147479552
+  move.imm d=2056 b=-2147479544
+  select d=140 c=2048 a=2052 b=2056
+  move.imm d=144 b=1
   look target=0x80001004
 
 `
@@ -94,11 +94,11 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
   jump %6
 micro-ops:
   block n=1 pc=0x80001000
-  add.imm d=8 a=8 b=1
-  move.imm d=36 b=0
-  move d=512 a=35
-  move.imm d=35 b=0
-  indirect a=512
+  add.imm d=32 a=32 b=1
+  move.imm d=144 b=0
+  move d=2048 a=140
+  move.imm d=140 b=0
+  indirect a=2048
 
 `
 
@@ -116,10 +116,10 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a branch likely > must match sna
   jump 0x80001000
 micro-ops:
   block n=2 pc=0x80001000
-  eq.imm d=512 a=8 b=0
-  eq.imm d=513 a=512 b=0
-  exitIf c=513 unspent=1 link=0 target=0x80001008
-  load32 d=8 a=4 i=4
+  eq.imm d=2048 a=32 b=0
+  eq.imm d=2052 a=2048 b=0
+  exitIf c=2052 unspent=1 link=0 target=0x80001008
+  load32 d=32 a=16 i=4
   jump link=0 target=0x80001000
 
 `
@@ -137,9 +137,9 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a branch whose operand the delay
   branch %2 ? 0x80001000 : 0x80001008
 micro-ops:
   block n=2 pc=0x80001000
-  move d=512 a=8
-  add.imm d=8 a=8 b=1
-  branch.ne a=512 b=9 takenLink=0 taken=0x80001000 link=0 fallThrough=0x80001008
+  move d=2048 a=32
+  add.imm d=32 a=32 b=1
+  branch.ne a=2048 b=36 takenLink=0 taken=0x80001000 link=0 fallThrough=0x80001008
 
 `
 
@@ -154,10 +154,10 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a call through a register that t
   jump %0
 micro-ops:
   block n=2 pc=0x80001000
-  move.imm d=31 b=-2147479544
-  move d=512 a=25
-  move.imm d=25 b=0
-  indirect a=512
+  move.imm d=124 b=-2147479544
+  move d=2048 a=100
+  move.imm d=100 b=0
+  indirect a=2048
 
 `
 
@@ -179,9 +179,9 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > arithmetic in place > must match
   fault 9
 micro-ops:
   block n=4 pc=0x80001000
-  add.imm d=29 a=29 b=-32
-  move.imm d=8 b=305397760
-  or.imm d=8 a=8 b=22136
+  add.imm d=116 a=116 b=-32
+  move.imm d=32 b=305397760
+  or.imm d=32 a=32 b=22136
   fault code=9
 
 `
@@ -204,12 +204,12 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > big-endian loads and stores > mu
   fault 8
 micro-ops:
   block n=3 pc=0x80001000
-  load16U d=512 a=4 i=2
-  swap d=513 a=512
-  shrU.imm d=514 a=513 b=16
-  extend16S d=8 a=514
-  swap d=515 a=8
-  store32 v=515 a=4 i=4
+  load16U d=2048 a=16 i=2
+  swap d=2052 a=2048
+  shrU.imm d=2056 a=2052 b=16
+  extend16S d=32 a=2056
+  swap d=2060 a=32
+  store32 v=2060 a=16 i=4
   fault code=8
 
 `
@@ -247,21 +247,21 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > floating point > must match snap
   fault 8
 micro-ops:
   block n=4 pc=0x80001000
-  faultIf c=41 code=267
-  load64 d=512 a=4 i=8
-  wrap d=132 a=512
-  move.imm d=514 b=32
-  move.imm d=515 b=0
-  shrU.64 d=516 a=512 b=514
-  wrap d=134 a=516
+  faultIf c=164 code=267
+  load64 d=2048 a=16 i=8
+  wrap d=528 a=2048
+  move.imm d=2056 b=32
+  move.imm d=2060 b=0
+  shrU.64 d=2064 a=2048 b=2056
+  wrap d=536 a=2064
   call.imm d=0 h=13 a=23 b=6 c=2 e=4 f=0
-  extendU d=518 a=140
-  extendU d=520 a=142
-  move.imm d=522 b=32
-  move.imm d=523 b=0
-  shl.64 d=524 a=520 b=522
-  or.64 d=526 a=518 b=524
-  store64 v=526 a=4 i=16
+  extendU d=2072 a=560
+  extendU d=2080 a=568
+  move.imm d=2088 b=32
+  move.imm d=2092 b=0
+  shl.64 d=2096 a=2080 b=2088
+  or.64 d=2104 a=2072 b=2096
+  store64 v=2104 a=16 i=16
   fault code=8
 
 `
@@ -283,11 +283,11 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > multiply and accumulate > must m
   fault 8
 micro-ops:
   block n=3 pc=0x80001000
-  extendS d=512 a=4
-  extendS d=514 a=5
-  mul.64 d=516 a=512 b=514
-  add.64 d=32 a=32 b=516
-  move d=2 a=33
+  extendS d=2048 a=16
+  extendS d=2056 a=20
+  mul.64 d=2064 a=2048 b=2056
+  add.64 d=128 a=128 b=2064
+  move d=8 a=132
   fault code=8
 
 `
@@ -312,15 +312,15 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > overflow > must match snapshot 1
   jump %12
 micro-ops:
   block n=3 pc=0x80001000
-  add d=512 a=4 b=5
-  xor d=513 a=4 b=5
-  xor.imm d=514 a=513 b=-1
-  xor d=515 a=4 b=512
-  and d=516 a=514 b=515
-  ltS.imm d=517 a=516 b=0
-  faultIf c=517 code=12
-  move d=6 a=512
-  indirect a=31
+  add d=2048 a=16 b=20
+  xor d=2052 a=16 b=20
+  xor.imm d=2056 a=2052 b=-1
+  xor d=2060 a=16 b=2048
+  and d=2064 a=2056 b=2060
+  ltS.imm d=2068 a=2064 b=0
+  faultIf c=2068 code=12
+  move d=24 a=2048
+  indirect a=124
 
 `
 
@@ -401,11 +401,11 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > system control > must match snap
   jump 0x80001100
 micro-ops:
   block n=64 pc=0x80001000
-  faultIf c=40 code=11
-  move d=8 a=352
-  move.imm d=512 b=96
-  call d=513 h=3 a=512 b=8 c=0 e=0 f=0
-  lookIf c=513 unspent=62 target=0x80001008
+  faultIf c=160 code=11
+  move d=32 a=1408
+  move.imm d=2048 b=96
+  call d=2052 h=3 a=2048 b=32 c=0 e=0 f=0
+  lookIf c=2052 unspent=62 target=0x80001008
   jump link=0 target=0x80001100
 
 `
@@ -459,36 +459,36 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > unaligned words > must match sna
   fault 8
 micro-ops:
   block n=4 pc=0x80001000
-  load32.down d=512 a=4 i=3 w=0
-  add.imm d=513 a=4 b=3
-  and.imm d=514 a=513 b=3
-  shl.imm d=515 a=514 b=3
-  move.imm d=516 b=24
-  sub d=517 a=516 b=515
-  move.imm d=518 b=16777215
-  shrU d=519 a=518 b=515
-  and d=520 a=8 b=519
-  shl d=521 a=512 b=517
-  or d=8 a=521 b=520
-  load32.down d=522 a=4 i=0 w=0
-  and.imm d=523 a=4 b=3
-  shl.imm d=524 a=523 b=3
-  sub d=525 a=516 b=524
-  move.imm d=526 b=-256
-  shl d=527 a=526 b=525
-  and d=528 a=8 b=527
-  shrU d=529 a=522 b=524
-  or d=8 a=529 b=528
-  load32.down d=530 a=5 i=3 w=1
-  add.imm d=531 a=5 b=3
-  and.imm d=532 a=531 b=3
-  shl.imm d=533 a=532 b=3
-  sub d=534 a=516 b=533
-  shrU d=535 a=8 b=534
-  shl d=536 a=526 b=533
-  and d=537 a=530 b=536
-  or d=538 a=535 b=537
-  store32.down v=538 a=5 i=3
+  load32.down d=2048 a=16 i=3
+  add.imm d=2052 a=16 b=3
+  and.imm d=2056 a=2052 b=3
+  shl.imm d=2060 a=2056 b=3
+  move.imm d=2064 b=24
+  sub d=2068 a=2064 b=2060
+  move.imm d=2072 b=16777215
+  shrU d=2076 a=2072 b=2060
+  and d=2080 a=32 b=2076
+  shl d=2084 a=2048 b=2068
+  or d=32 a=2084 b=2080
+  load32.down d=2088 a=16 i=0
+  and.imm d=2092 a=16 b=3
+  shl.imm d=2096 a=2092 b=3
+  sub d=2100 a=2064 b=2096
+  move.imm d=2104 b=-256
+  shl d=2108 a=2104 b=2100
+  and d=2112 a=32 b=2108
+  shrU d=2116 a=2088 b=2096
+  or d=32 a=2116 b=2112
+  load32.downForWrite d=2120 a=20 i=3
+  add.imm d=2124 a=20 b=3
+  and.imm d=2128 a=2124 b=3
+  shl.imm d=2132 a=2128 b=3
+  sub d=2136 a=2064 b=2132
+  shrU d=2140 a=32 b=2136
+  shl d=2144 a=2104 b=2132
+  and d=2148 a=2120 b=2144
+  or d=2152 a=2140 b=2148
+  store32.down v=2152 a=20 i=3
   fault code=8
 
 `
