@@ -1,30 +1,12 @@
 import t from 'tap'
 import type { Assembler } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
-import { CODE_BASE, DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import { busyProgram, CODE_BASE, DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
 
 const [A0, A1, T0, T1, T2, T3, T4, RA] = [4, 5, 8, 9, 10, 11, 12, 31]
 const EPC = 14
 const CAUSE = 13
 const STATUS = 12
-
-/** Loops, calls, branches taken and not, branches likely, loads and stores, delay slots that matter. */
-function busyProgram(at: Assembler): void {
-  at.emit('lui', { t: A0, i: 0x8000 }).emit('addiu', { t: T0, i: 5 })
-  at.label('loop')
-  at.emit('sw', { s: A0, t: T0, i: 0x4000 }).emit('lw', { s: A0, t: T1, i: 0x4000 })
-  at.branch('bgezal', { s: 0 }, 'double').emit('addiu', { s: T1, t: T2, i: 1 })
-  at.emit('mult', { s: T2, t: T1 }).emit('mflo', { d: T3 })
-  at.branch('beql', { s: T3, t: 0 }, 'never').emit('addiu', { t: T4, i: -1 })
-  at.branch('bnel', { s: T0, t: 0 }, 'on').emit('addu', { s: T4, t: T3, d: T4 })
-  at.label('on')
-  at.emit('addiu', { s: T0, t: T0, i: -1 })
-  at.branch('bne', { s: T0, t: 0 }, 'loop').emit('xor', { s: T4, t: T0, d: T4 })
-  at.label('never')
-  at.branch('beq', {}, 'never').nop()
-  at.label('double')
-  at.emit('sll', { t: T2, d: T2, a: 1 }).emit('jr', { s: RA }).emit('addu', { s: T2, t: T0, d: T2 })
-}
 
 const LENGTH = 120
 

@@ -1,8 +1,10 @@
 import type { Clock, Cpu } from '../bus/mod.ts'
-import { InterpretedCpu, type TierOptions } from './cpu.ts'
+import { InterpretedCpu, type IsaFactory, type TierOptions } from './cpu.ts'
 import { Mips } from './isa/mips/mips.ts'
+import { LockstepCpu, type LockstepOptions } from './lockstep-cpu.ts'
 
 export type { TierOptions } from './cpu.ts'
+export { LockstepError, type LockstepOptions } from './lockstep-cpu.ts'
 export { BackgroundCompiler, ImmediateCompiler, LateCompiler, type RegionCompiler } from './translator/compilers.ts'
 export { HotCode, HotCodeError } from './translator/hot-code.ts'
 
@@ -22,7 +24,19 @@ export interface CpuOptions {
 }
 
 /** A CPU node in its power-on state. Throws `UnknownCpuError`. */
-export function createCpu({ model, endian, clock, backingBytes, tiers }: CpuOptions): Cpu {
+export function createCpu(options: CpuOptions): Cpu {
+  return new InterpretedCpu(isaOf(options), options.clock, options.backingBytes, options.tiers)
+}
+
+/**
+ * For tests: the same, as two CPUs whose states are compared as they run, one interpreting, one with `options.tiers`. Its
+ * `run` throws `LockstepError` where they differ.
+ */
+export function createLockstepCpu(options: CpuOptions, lockstep?: LockstepOptions): Cpu {
+  return new LockstepCpu(isaOf(options), options.clock, options.backingBytes, options.tiers, lockstep)
+}
+
+function isaOf({ model, endian }: CpuOptions): IsaFactory {
   if (model !== '24Kf') throw new UnknownCpuError(`no CPU model ${model}: there is 24Kf`)
-  return new InterpretedCpu((execution) => new Mips(execution, clock, endian), clock, backingBytes, tiers)
+  return (execution, clock) => new Mips(execution, clock, endian)
 }

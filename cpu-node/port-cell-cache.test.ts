@@ -5,6 +5,7 @@
 import t, { type Test } from 'tap'
 import {
   type Board,
+  type Cpu,
   type DeviceModel,
   device,
   type KeptCell,
@@ -15,7 +16,7 @@ import {
   type Vt,
 } from '../bus/mod.ts'
 import type { TierOptions } from './cpu.ts'
-import { createCpu } from './mod.ts'
+import { type CpuOptions, createCpu, createLockstepCpu, type LockstepOptions } from './mod.ts'
 import { Assembler } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
 import { CODE_BASE, DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
@@ -116,8 +117,8 @@ const POLLS_END = 3000
 /** Runs `program` with its device, interpreted and at several heats, which must all do the same. */
 function polled(t: Test, program: (at: Assembler) => unknown, options: PollOptions) {
   const { lifetime, stops = [], atStop, ...machineOptions } = options
-  const run = (hotEntries: number): Outcome & { asked: number } => {
-    const machine = testMachine(program, { ...machineOptions, hotEntries })
+  const run = (hotEntries: number, lockstep?: LockstepOptions): Outcome & { asked: number } => {
+    const machine = testMachine(program, { ...machineOptions, hotEntries, ...(lockstep && { lockstep }) })
     const port = new PolledPort(machine, lifetime)
     for (const stop of stops) {
       machine.runTo(stop)
@@ -134,6 +135,9 @@ function polled(t: Test, program: (at: Assembler) => unknown, options: PollOptio
     t.same(translated, interpreted, `translated after ${hotEntries} entries`)
     return asked
   })
+  // The two CPUs of a machine in lockstep ask for cells by themselves.
+  const { asked: _, ...compared } = run(HEATS[0]!, { stride: (icount) => (icount % 7 === 0 ? 50 : 'block') })
+  t.same(compared, interpreted, 'in lockstep')
   return { ...interpreted, asked }
 }
 
@@ -400,7 +404,13 @@ const RANDOM_LOOPS = 24
 const LOOP_INSTRUCTIONS = 6000
 
 /** The journal of a loop, and the machine at its end, a line an entry. */
-function journalOf(code: readonly number[], endian: 'little' | 'big', tiers: TierOptions, slice: number): string {
+function journalOf(
+  code: readonly number[],
+  endian: 'little' | 'big',
+  tiers: TierOptions,
+  slice: number,
+  makeCpu: (options: CpuOptions) => Cpu = createCpu,
+): string {
   const log: Message[] = []
   const words = (values: readonly number[]) => {
     const bytes = new Uint8Array(4 * values.length)
@@ -412,7 +422,7 @@ function journalOf(code: readonly number[], endian: 'little' | 'big', tiers: Tie
   const bus = new LocalBus({
     board: polledBoard(endian),
     createCpu: ({ board, clock, backingBytes }) =>
-      createCpu({ ...board, clock, backingBytes, tiers: { compiler: new ImmediateCompiler(), ...tiers } }),
+      makeCpu({ ...board, clock, backingBytes, tiers: { compiler: new ImmediateCompiler(), ...tiers } }),
     loads: [
       { memory: 'ram', offset: CODE_BASE & 0x1fff_ffff, bytes: words(code) },
       { memory: 'boot', offset: 0, bytes: words(boot) },
@@ -442,5 +452,9 @@ t.test('random polling loops leave the same journal in every tier', async (t) =>
     compare({ hotEntries: 1 + random(5) }, LOOP_INSTRUCTIONS)
     compare({ hotEntries: 30 }, 1 + random(500))
     compare({ hotEntries: 2, compiler: new LateCompiler(random) }, 1 + random(500))
+    const compared = journalOf(code, endian, { hotEntries: 2 }, 1 + random(500), (options) =>
+      createLockstepCpu(options, { stride: () => 1 + random(200) }),
+    )
+    t.equal(compared, interpreted, `loop ${number}, ${endian}, in lockstep`)
   }
 })

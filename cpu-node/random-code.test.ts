@@ -3,11 +3,10 @@
  * interrupts by its accesses, has devices write over it and move it. However a run is cut, it must do the same.
  */
 import t from 'tap'
-import type { TierOptions } from './cpu.ts'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
-import { DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import { DEVICE_BASE, position, type TestMachine, type TestMachineOptions, testMachine } from './test-machine.ts'
 import { LateCompiler } from './translator/compilers.ts'
 import { HotCode } from './translator/hot-code.ts'
 
@@ -81,7 +80,7 @@ interface Outcome {
 }
 
 /** Builds the machine of a program; each of these does the same. */
-function makeMachine(code: readonly number[], tiers: TierOptions): { machine: TestMachine; accesses: string[] } {
+function makeMachine(code: readonly number[], tiers: TestMachineOptions): { machine: TestMachine; accesses: string[] } {
   const machine = testMachine(
     (at) => {
       at.emit('mfc0', { t: 8, d: 12 }).emit('ori', { s: 8, t: 8, i: 0x8401 }).emit('mtc0', { t: 8, d: 12 })
@@ -137,7 +136,7 @@ function makeMachine(code: readonly number[], tiers: TierOptions): { machine: Te
 }
 
 /** Runs to `LENGTH` by way of the stops that `next` gives. */
-function run(code: readonly number[], next: (icount: number) => number, tiers: TierOptions): Outcome {
+function run(code: readonly number[], next: (icount: number) => number, tiers: TestMachineOptions): Outcome {
   const { machine, accesses } = makeMachine(code, tiers)
   for (let icount = 0; icount < LENGTH; ) {
     icount = Math.min(LENGTH, next(icount))
@@ -157,7 +156,7 @@ t.test('random code does the same however its run is cut', async (t) => {
     const straight = run(code, () => LENGTH, { hotEntries: 0 })
     const oneByOne = (icount: number) => icount + 1
     const inPieces = (icount: number) => icount + 1 + random(9)
-    const compare = (next: (icount: number) => number, tiers: TierOptions, how: string) =>
+    const compare = (next: (icount: number) => number, tiers: TestMachineOptions, how: string) =>
       t.same(run(code, next, tiers), straight, `program ${program}, ${how}`)
     compare(oneByOne, { hotEntries: 0 }, 'one by one')
     compare(inPieces, { hotEntries: 0 }, 'in pieces')
@@ -166,6 +165,9 @@ t.test('random code does the same however its run is cut', async (t) => {
     compare(inPieces, { hotEntries: 2 }, 'translated at the second entry, in pieces')
     compare(inPieces, { hotEntries: 1, compiler: new LateCompiler(random) }, 'translated late, in pieces')
     compare(() => LENGTH, { hotEntries: 5, arenaWords: 2000 }, 'translated later, with room for little code')
+    compare(() => LENGTH, { hotEntries: 1, lockstep: {} }, 'translated at once, compared after every block')
+    const stride = () => 1 + random(20)
+    compare(() => LENGTH, { hotEntries: 2, lockstep: { stride, memoryEvery: 1 } }, 'compared anywhere, memory too')
     const hotCode = new HotCode()
     compare(() => LENGTH, { hotEntries: 2, hotCode }, 'kept for a later run')
     const known = () => ({ hotEntries: 1e6, hotCode: new HotCode(hotCode.encode()) })

@@ -1,7 +1,7 @@
 /** Runs a program of `harness.ts` on the CPU node alone, on a board that is RAM, a boot ROM and a reset register. */
 import assert from 'node:assert/strict'
 import { BUS_ERROR, Clock, type CpuPort } from '../../bus/mod.ts'
-import { createCpu, type TierOptions } from '../mod.ts'
+import { createCpu, createLockstepCpu, type LockstepOptions, type TierOptions } from '../mod.ts'
 import { ImmediateCompiler } from '../translator/compilers.ts'
 import { Assembler } from './assembler.ts'
 import { type Program, SOFT_RESET } from './harness.ts'
@@ -13,23 +13,25 @@ const MOST_INSTRUCTIONS_A_CASE = 5000
 const NS_PER_INSTRUCTION = 8
 const GRID_NS = 1_000_000
 
-/** The records as the program left them. */
+/** The records as the program left them. With `lockstep` it runs on two CPUs, which are compared. */
 export function runOnAnanke(
   program: Program,
   endian: 'little' | 'big',
   cases: number,
   tiers: TierOptions = {},
+  lockstep?: LockstepOptions,
 ): Uint8Array {
   const { address, length } = program.results
   const ramBytes = Math.ceil((address + length) / PAGE_BYTES) * PAGE_BYTES
   const clock = new Clock(NS_PER_INSTRUCTION, GRID_NS)
-  const cpu = createCpu({
+  const options = {
     model: '24Kf',
     endian,
     clock,
     backingBytes: ramBytes + PAGE_BYTES,
     tiers: { compiler: new ImmediateCompiler(), ...tiers },
-  })
+  }
+  const cpu = lockstep === undefined ? createCpu(options) : createLockstepCpu(options, lockstep)
   cpu.mapMemory(0, ramBytes, 0, 'ram')
   cpu.mapMemory(BOOT_ROM, PAGE_BYTES, ramBytes, 'rom')
   for (const segment of program.segments) cpu.writeBacking(segment.address & 0x1fffffff, segment.bytes)

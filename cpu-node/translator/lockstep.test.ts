@@ -17,22 +17,37 @@ const SEED = Number(process.env['ANANKE_TEST_SEED'] ?? 20260801)
 const CASES = Number(process.env['ANANKE_ORACLE_CASES'] ?? 20)
 const HEATS = [1, 2, 5, 30]
 
+/** A part of them is compared after every block. */
+const COMPARED_CASES = Math.ceil(CASES / 5)
+
+function casesOf(count: number) {
+  const list = new CaseList(SEED)
+  addIntegerCases(list, count)
+  addControlCases(list, count)
+  addMemoryCases(list, count)
+  addFloatCases(list, count, false)
+  addFloatCases(list, count, true)
+  addSystemCases(list, count)
+  addSequenceCases(list, 20 * count)
+  return list.cases
+}
+
 for (const endian of ['little', 'big'] as const) {
   t.test(`the oracle's programs, ${endian} endian, seed ${SEED}`, async (t) => {
-    const list = new CaseList(SEED)
-    addIntegerCases(list, CASES)
-    addControlCases(list, CASES)
-    addMemoryCases(list, CASES)
-    addFloatCases(list, CASES, false)
-    addFloatCases(list, CASES, true)
-    addSystemCases(list, CASES)
-    addSequenceCases(list, 20 * CASES)
-    const program = buildProgram(list.cases, endian)
-    const interpreted = runOnAnanke(program, endian, list.cases.length, { hotEntries: 0 })
+    const cases = casesOf(CASES)
+    const program = buildProgram(cases, endian)
+    const interpreted = runOnAnanke(program, endian, cases.length, { hotEntries: 0 })
     for (const hotEntries of HEATS) {
-      const translated = runOnAnanke(program, endian, list.cases.length, { hotEntries })
+      const translated = runOnAnanke(program, endian, cases.length, { hotEntries })
       t.ok(Buffer.compare(translated, interpreted) === 0, `translated after ${hotEntries} entries`)
     }
-    t.comment(`${list.cases.length} cases`)
+    t.comment(`${cases.length} cases`)
+  })
+
+  t.test(`the same, compared after every block, ${endian} endian, seed ${SEED}`, async (t) => {
+    const cases = casesOf(COMPARED_CASES)
+    const program = buildProgram(cases, endian)
+    t.doesNotThrow(() => runOnAnanke(program, endian, cases.length, { hotEntries: 1 }, {}))
+    t.comment(`${cases.length} cases`)
   })
 }
