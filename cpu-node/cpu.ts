@@ -49,6 +49,7 @@ const HOT_ENTRIES = 2000
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
 const PAGE_CACHE_ENTRIES = 4096
+const MAX_PARTS = 256
 /** Has bit 2 set, which no page address with its context has. */
 const NO_PAGE = 4
 const BREAK = opcodeOf('break')
@@ -97,6 +98,8 @@ export class InterpretedCpu implements Cpu, Execution {
   #context = 0
   #codeContext = 0
   #linkSlot = 0
+  /** Parts of blocks that the limit has cut, by `partKey`; null: it has run once. */
+  readonly #parts = new Map<number, CodeBlock | null>()
   /** A block that the limit cut after some of its instructions: `index` is the next. */
   #parted: { block: CodeBlock; index: number; base: number; context: number } | undefined
   #brokenIp = 0
@@ -385,7 +388,17 @@ export class InterpretedCpu implements Cpu, Execution {
     if (block === undefined) return
     this.#ip = block.ip
     this.#enter()
-    if (!midInstruction) this.#code.drop(block)
+    if (!midInstruction) this.#keepPart(block, most)
+  }
+
+  /** A part that ran before is kept: a loop is cut at the same place again and again. */
+  #keepPart(block: CodeBlock, most: number): void {
+    const key = partKey(block.pc, most)
+    const kept = this.#parts.get(key)
+    if (kept === block) return
+    if (this.#parts.size >= MAX_PARTS) this.#parts.clear()
+    this.#parts.set(key, kept === undefined ? null : block)
+    if (kept === undefined) this.#code.drop(block)
   }
 
   /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
@@ -475,9 +488,13 @@ export class InterpretedCpu implements Cpu, Execution {
     return block
   }
 
-  #knownBlock({ entries, delaySlots }: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
-    if (this.#isa.midInstruction) return delaySlots.get(pc & OFFSET_MASK)
-    const entry = most === undefined ? entries[(pc & OFFSET_MASK) >>> this.#codeShift]! : 0
+  #knownBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
+    if (this.#isa.midInstruction) return codePage.delaySlots.get(pc & OFFSET_MASK)
+    if (most !== undefined) {
+      const part = this.#parts.get(partKey((pc - this.#base) | 0, most))
+      return part?.codePage === codePage && codePage.blocks.has(part) ? part : undefined
+    }
+    const entry = codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
     return entry === 0 ? undefined : this.#code.block(entry + ENTRY_WORDS)
   }
 
@@ -809,6 +826,12 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#translator.clear()
     this.#linkSlot = 0
     this.#parted = undefined
+    this.#parts.clear()
     this.#forgetPages(0, 2 ** 32)
   }
+}
+
+/** Of the first `most` instructions of the block at `pc`, as it counts. */
+function partKey(pc: number, most: number): number {
+  return (pc >>> 0) * 2 * MAX_BLOCK_INSTRUCTIONS + most
 }

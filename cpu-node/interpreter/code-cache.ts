@@ -75,6 +75,8 @@ export class CodeCache {
   readonly #blocks = new Map<number, CodeBlock>()
   #codePages = 0
   #end = 1
+  /** The block that ends there. */
+  #last: CodeBlock | undefined
 
   /** `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
   constructor(codeShift: number, arena: Int32Array, hotEntries: number) {
@@ -148,6 +150,7 @@ export class CodeCache {
     const starts = compiled.starts.map((start) => ip + start)
     const block: CodeBlock = { ...lifted, codePage, ip, starts }
     this.#blocks.set(ip, block)
+    this.#last = block
     const offset = lifted.pc & (PAGE_BYTES - 1)
     if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = entry
     if (keep === 'delaySlot') codePage.delaySlots.set(offset, block)
@@ -162,11 +165,12 @@ export class CodeCache {
     return block
   }
 
-  /** Gives back a block that was not kept: the last added. */
+  /** Gives back a block that was not kept. */
   drop(block: CodeBlock): void {
     this.#blocks.delete(block.ip)
     block.codePage.blocks.delete(block)
-    this.#end = block.ip - ENTRY_WORDS
+    // Its room is free again, unless others were added after it.
+    if (block === this.#last) this.#end = block.ip - ENTRY_WORDS
   }
 
   /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`: the blocks it was. */
