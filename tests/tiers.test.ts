@@ -4,34 +4,23 @@
  */
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { LocalBus, type Message } from '../bus/mod.ts'
 import { createCpu, HotCode, ImmediateCompiler, LateCompiler, type TierOptions } from '../cpu-node/mod.ts'
-import { boards } from '../device-nodes/mod.ts'
-import { guestNamed, loadGuest, readKernel } from '../tools/mod.ts'
+import { debianBoot, runTo } from './debian.ts'
 
 /** Beyond the kernel unpacking itself, its set-up of memory, and its wait for the clock chip's seconds. */
 const INSTRUCTIONS = 2_600_000_000
-const SLICE_INSTRUCTIONS = 3_000_000
 const SEED = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
-const guest = guestNamed('debian-mipsel')
-const images = await loadGuest(guest, () => {})
-const kernel = await readKernel(guest.name, images.kernel, { lowMemoryBytes: 256 << 20 })
+const debian = await debianBoot()
 
 /** A hash of everything that the bus carried and the CPU ended with. */
 function boot(tiers: TierOptions, instructions: number): string {
-  const { append, memoryBytes } = guest
-  const built = boards['malta']!.build({ append, memoryBytes }, { kernel, initrd: images.initrd })
   const hash = createHash('sha256')
-  const bus = new LocalBus({
-    ...built,
-    createCpu: ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes, tiers }),
-    sources: [],
-    sink: { append: (message: Message) => hash.update(JSON.stringify(message)) },
-  })
-  while (bus.icount < instructions) {
-    bus.runSlice({ maxInstructions: Math.min(SLICE_INSTRUCTIONS, instructions - bus.icount) })
-  }
+  const bus = debian.start(
+    (options) => createCpu({ ...options, tiers }),
+    (message) => hash.update(JSON.stringify(message)),
+  )
+  runTo(bus, instructions)
   bus.machine.cpu.digest((bytes) => hash.update(bytes))
   return hash.digest('hex')
 }

@@ -1,0 +1,40 @@
+/**
+ * The start of a Debian boot on a bus of its own, for tests of the CPU node: no console, no world, any CPU.
+ */
+import { type Cpu, LocalBus, type Message } from '../bus/mod.ts'
+import type { CpuOptions } from '../cpu-node/mod.ts'
+import { boards } from '../device-nodes/mod.ts'
+import { guestNamed, isCached, loadGuest, readKernel } from '../tools/mod.ts'
+
+const SLICE_INSTRUCTIONS = 3_000_000
+
+const guest = guestNamed('debian-mipsel')
+/** Why a test that is not to fetch it must be skipped, or false. */
+export const notCached = (await isCached(guest)) ? false : `${guest.name} is not in the cache: ananke boot fetches it`
+
+export interface DebianBoot {
+  /** Boots it on a CPU as `makeCpu` makes it, with what `append` is given each message. */
+  start(makeCpu: (options: CpuOptions) => Cpu, append: (message: Message) => void): LocalBus
+}
+
+/** Reads the guest's images, after fetching them if they are not in the cache. */
+export async function debianBoot(): Promise<DebianBoot> {
+  const images = await loadGuest(guest, () => {})
+  const kernel = await readKernel(guest.name, images.kernel, { lowMemoryBytes: 256 << 20 })
+  return {
+    start(makeCpu, append) {
+      const { append: commandLine, memoryBytes } = guest
+      const built = boards['malta']!.build({ append: commandLine, memoryBytes }, { kernel, initrd: images.initrd })
+      return new LocalBus({
+        ...built,
+        createCpu: ({ board, clock, backingBytes }) => makeCpu({ ...board, clock, backingBytes }),
+        sources: [],
+        sink: { append },
+      })
+    },
+  }
+}
+
+export function runTo(bus: LocalBus, icount: number): void {
+  while (bus.icount < icount) bus.runSlice({ maxInstructions: Math.min(SLICE_INSTRUCTIONS, icount - bus.icount) })
+}
