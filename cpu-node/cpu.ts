@@ -45,7 +45,7 @@ import { Translator } from './translator/translator.ts'
 /** What translated code counts down is an i32. */
 const MAX_RUN_INSTRUCTIONS = 2 ** 30
 /** Entries of a block after which translating it pays: measured on a boot. */
-const HOT_ENTRIES = 2000
+const HOT_ENTRIES = 4000
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
 const PAGE_CACHE_ENTRIES = 4096

@@ -1,0 +1,298 @@
+/**
+ * Micro-ops by themselves, and how the hot loop calls out and goes on. What whole programs do is in `cpu.test.ts`.
+ */
+import t from 'tap'
+import { BACKING_BASE, GuestMemory, PAGE_BYTES, SCRATCH, SOFT_TLB_BASE, STATE_BYTES } from '../memory.ts'
+import { SoftTlb } from '../soft-tlb.ts'
+import { DOWN, FOR_WRITE, SIGNED } from '../translator/layout.ts'
+import { type LoopCalls, makeHotLoop } from './hot-loop.ts'
+import { Left } from './loop-writer.ts'
+import { microOps, opcodeOf } from './micro-ops.ts'
+
+/** Slots. */
+const A = 32
+const B = 40
+const C = 48
+const D = 56
+const PC = 128
+const FIXED = { mask: 0xc000_0000 | 0, value: 0x8000_0000 | 0, contextMask: 0 }
+/** Where programs begin, in words. */
+const START = 16
+
+type Line = readonly [name: string, ...operands: number[]]
+
+/** A hot loop with nothing around it: calls that a test does not give must not happen. */
+function machine(calls: Partial<LoopCalls> = {}) {
+  const memory = new GuestMemory(2 * PAGE_BYTES, 4096)
+  const state = new Int32Array(memory.buffer, 0, STATE_BYTES / 4)
+  const state64 = new BigInt64Array(memory.buffer, 0, STATE_BYTES / 8)
+  const softTlb = new SoftTlb(memory.buffer, SOFT_TLB_BASE)
+  const unexpected = (): never => {
+    throw new Error('the loop calls out')
+  }
+  const loop = makeHotLoop({
+    memory: memory.memory,
+    memoryPages: memory.wasmPages,
+    arenaBase: memory.arenaBase,
+    pc: PC,
+    fixed: FIXED,
+    calls: {
+      dispatch: unexpected,
+      load: unexpected,
+      store: unexpected,
+      helper: unexpected,
+      fault: unexpected,
+      hot: unexpected,
+      next: unexpected,
+      disarmBreak: unexpected,
+      ...calls,
+    },
+  })
+  const put = (place: number, lines: readonly Line[]): void => {
+    memory.arena.set(
+      lines.flatMap(([name, ...operands]) => [opcodeOf(name), ...operands]),
+      place,
+    )
+  }
+  const scratch = (name: keyof typeof SCRATCH) => state[SCRATCH[name] / 4]!
+  /** Runs from `START`; gives why it came back. */
+  const run = (remaining = 100): number => {
+    state[SCRATCH.ip / 4] = 4 * START
+    state[SCRATCH.remaining / 4] = remaining
+    return loop(0)
+  }
+  return { memory, state, state64, softTlb, put, scratch, run }
+}
+
+const EDGES = [0, 1, 2, 31, 32, 33, 0x7f, 0x80, 0x7fff, 0x8000, 0x7fff_ffff, -0x8000_0000, -1, -2, 0x1234_5678]
+
+const meaning: Record<string, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: Math.imul,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shl: (a, b) => a << b,
+  shrU: (a, b) => a >>> b,
+  shrS: (a, b) => a >> b,
+  rotr: (a, b) => (a >>> b) | (a << (32 - b)),
+  divS: (a, b) => Math.trunc(a / b),
+  divU: (a, b) => Math.floor((a >>> 0) / (b >>> 0)),
+  remS: (a, b) => a % b,
+  remU: (a, b) => (a >>> 0) % (b >>> 0),
+  eq: (a, b) => Number(a === b),
+  ne: (a, b) => Number(a !== b),
+  ltS: (a, b) => Number(a < b),
+  ltU: (a, b) => Number(a >>> 0 < b >>> 0),
+  leS: (a, b) => Number(a <= b),
+  leU: (a, b) => Number(a >>> 0 <= b >>> 0),
+}
+
+/** What lifters keep away. */
+const isOpen = (name: string, a: number, b: number): boolean =>
+  /^(div|rem)/.test(name) && (b === 0 || (a === -0x8000_0000 && b === -1))
+
+t.test('operations on two words, in slots or with a constant', async (t) => {
+  const { state, put, run } = machine()
+  for (const [name, expected] of Object.entries(meaning)) {
+    const forms = [name, `${name}.imm`].filter((form) => microOps.some((op) => op.name === form))
+    for (const form of forms) {
+      const wrong: string[] = []
+      for (const a of EDGES) {
+        for (const b of EDGES) {
+          if (isOpen(name, a, b)) continue
+          put(START, [[form, D, A, form === name ? B : b], ['lookAtState']])
+          state[A / 4] = a
+          state[B / 4] = b
+          if (run() !== Left.look || state[D / 4] !== (expected(a, b) | 0)) wrong.push(`${a}, ${b}: ${state[D / 4]}`)
+        }
+      }
+      t.same(wrong, [], form)
+    }
+  }
+})
+
+t.test('operations on one word, and on 64 bits', async (t) => {
+  const { state, state64, put, run } = machine()
+  const after = (line: Line): void => {
+    put(START, [line, ['lookAtState']])
+    run()
+  }
+  const word = (name: string, a: number): number => {
+    state[A / 4] = a
+    after([name, D, A])
+    return state[D / 4]!
+  }
+  t.equal(word('clz', 0x0001_0000), 15)
+  t.equal(word('ctz', 0), 32)
+  t.equal(word('ctz', 0x50), 4)
+  t.equal(word('popcnt', -2), 31)
+  t.equal(word('swap', 0x1122_3384), 0x8433_2211 | 0)
+  t.equal(word('extend8S', 0x1280), -0x80)
+  t.equal(word('extend16S', 0x1_7fff), 0x7fff)
+  word('extendS', -3)
+  t.equal(state64[D / 8], -3n)
+  word('extendU', -3)
+  t.equal(state64[D / 8], 0xffff_fffdn)
+  const wide: [string, bigint, bigint, bigint][] = [
+    ['add.64', 0xffff_ffffn, 1n, 0x1_0000_0000n],
+    ['sub.64', 0n, 1n, -1n],
+    ['mul.64', -(2n ** 33n), 3n, -3n * 2n ** 33n],
+    ['shl.64', 1n, 65n, 2n],
+    ['shrU.64', -1n, 60n, 15n],
+    ['shrS.64', -16n, 2n, -4n],
+  ]
+  for (const [name, a, b, expected] of wide) {
+    state64[A / 8] = a
+    state64[B / 8] = b
+    after([name, D, A, B])
+    t.equal(state64[D / 8], expected, name)
+  }
+  state64[A / 8] = 0x0102_0304_0506_0708n
+  after(['swap.64', A, A])
+  t.equal(state64[A / 8], 0x0807_0605_0403_0201n)
+  for (const [condition, chosen] of [
+    [7, 5n],
+    [0, 6n],
+  ] as const) {
+    state[C / 4] = condition
+    state64[A / 8] = 5n
+    state64[B / 8] = 6n
+    after(['select.64', D, C, A, B])
+    t.equal(state64[D / 8], chosen)
+  }
+})
+
+t.test('a load or store goes to memory where the soft TLB has its page, else it is a call of its kind', async (t) => {
+  const called: (number | string)[][] = []
+  const m = machine({
+    load: (address, kind) => {
+      called.push(['load', address, kind, m.scratch('remaining'), m.scratch('ip')])
+      m.state[SCRATCH.slowValue / 4] = 0x1234_56f8
+      return 1
+    },
+    store: (address, kind, slot) => {
+      called.push(['store', address, kind, slot])
+      return 0
+    },
+  })
+  const page = 0x0040_0000
+  m.softTlb.fillRead(page, 0, 1)
+  m.softTlb.fillWrite(page, 0, 1, false)
+  m.memory.words[(BACKING_BASE + PAGE_BYTES) / 4 + 2] = 0x8091_a2f3 | 0
+  m.state[A / 4] = page + 16
+  m.put(START, [
+    ['load8S', D, A, -8],
+    ['load16U', C, A, -6],
+    ['load32.down', B, A, -5],
+    ['store8', A, A, -7],
+    ['lookAtState'],
+  ])
+  t.equal(m.run(), Left.look)
+  t.same([m.state[D / 4], m.state[C / 4], m.state[B / 4]], [-13, 0x8091, 0x8091_a2f3 | 0])
+  t.equal(m.memory.words[(BACKING_BASE + PAGE_BYTES) / 4 + 2], 0x8091_10f3 | 0)
+  t.same(called, [])
+
+  m.put(START, [
+    ['load8S', D, A, 0x1000],
+    ['load32.downForWrite', C, A, 0x1001],
+    ['load32', B, A, 2],
+    ['store64', D, A, 4],
+  ])
+  t.equal(m.run(50), Left.trapped, 'a call that says so is a trap')
+  t.same([m.state[D / 4], m.state[C / 4]], [-8, 0x1234_56f8])
+  t.same(called, [
+    ['load', page + 0x1010, 8 | SIGNED, 50, 4 * START],
+    ['load', page + 0x1011, 32 | DOWN | FOR_WRITE, 50, 4 * (START + 4)],
+    ['load', page + 18, 32, 50, 4 * (START + 8)],
+    ['store', page + 20, 64, D],
+  ])
+  t.equal(m.scratch('ip'), 4 * (START + 12), 'which is of that micro-op')
+})
+
+t.test('a helper gets slots or constants, may bring the limit nearer and may fail', async (t) => {
+  const m = machine({
+    helper: (...args) => {
+      m.state[SCRATCH.slowValue / 4] = args.reduce((sum, arg) => sum + arg, 0)
+      m.state[SCRATCH.remaining / 4]! -= 3
+      return args[0] === 9 ? 0 : 1
+    },
+  })
+  m.state[A / 4] = 1000
+  m.put(START, [
+    ['call', D, 1, A, A, A, A, A],
+    ['call.imm', B, 2, 10, 20, 30, 40, 50],
+    ['call.imm', 0, 3, 0, 0, 0, 0, 0],
+    ['call.imm', C, 9, 1, 1, 1, 1, 1],
+  ])
+  t.equal(m.run(20), Left.trapped)
+  t.same([m.state[D / 4], m.state[B / 4], m.state[C / 4], m.state[0]], [5001, 152, 0, 0])
+  t.equal(m.scratch('remaining'), 8)
+})
+
+t.test('blocks: counted, cut, linked within a page, entered by what is found', async (t) => {
+  const target = START + 100
+  const links: number[] = []
+  const hot: number[] = []
+  const m = machine({
+    next: (link) => {
+      links.push(link)
+      return m.state[PC / 4] === 0x8000_1040 - 2 ** 32 ? target : 0
+    },
+    hot: (entry) => hot.push(entry),
+  })
+  m.put(START, [
+    ['entry', 2, 0, 0, 0x8000_1000],
+    ['block', 5, 0x8000_1000],
+    ['jump', 0, 0x8000_1040],
+  ])
+  m.put(target, [
+    ['entry', 2, 0, 0, 0x8000_1040],
+    ['block', 7, 0x8000_1040],
+    ['indirect', A],
+  ])
+  m.state[A / 4] = 0x8000_2000
+  t.equal(m.run(12), Left.missing)
+  t.equal(m.scratch('remaining'), 0)
+  t.same(links, [4 * (START + 5 + 3 + 1), 0], 'an indirect jump has no link')
+  t.equal(m.scratch('block'), 4 * (target + 5))
+
+  t.equal(m.run(11), Left.cut)
+  t.equal(m.state[PC / 4], 0x8000_1040 | 0)
+  t.equal(m.scratch('remaining'), 6)
+  t.same(hot, [START, target])
+})
+
+t.test('a relative block counts its addresses from where it was entered', async (t) => {
+  const target = START + 100
+  const m = machine({ next: () => target })
+  m.state[A / 4] = 0x0040_3008
+  m.put(START, [['indirect', A]])
+  m.put(target, [
+    ['entry', 2, 0, 0, 8],
+    ['block', 1, 8],
+    ['move.address', D, 0x24],
+    ['look', 0xc],
+  ])
+  t.equal(m.run(), Left.look)
+  t.same([m.state[D / 4], m.state[PC / 4], m.scratch('base')], [0x0040_3024, 0x0040_300c, 0x0040_3000])
+})
+
+t.test('an error that a call throws comes out of the loop, which says where it was', async (t) => {
+  const m = machine()
+  m.put(START, [
+    ['move.imm', D, 3],
+    ['load32', D, A, 0],
+  ])
+  t.throws(() => m.run(30), { message: 'the loop calls out' })
+  t.same([m.scratch('ip'), m.scratch('remaining'), m.state[D / 4]], [4 * (START + 3), 30, 3])
+})
+
+t.test('a word that is no opcode is an assertion', async (t) => {
+  const m = machine()
+  for (const word of [0, microOps.length + 1, -1]) {
+    m.memory.arena[START] = word
+    t.throws(() => m.run(), { name: 'RuntimeError' })
+  }
+})
