@@ -40,8 +40,13 @@ export class HotCode {
     this.#found.add(code)
   }
 
-  /** What this run found, and after it what is known and was of no use this time, as far as there is room. */
+  /** What this run found: for one like it. */
   encode(): Uint8Array {
+    return encode([...this.#found])
+  }
+
+  /** And after it what is known and was of no use this time, as far as there is room: for runs that go on otherwise. */
+  encodeAll(): Uint8Array {
     const regions: RegionCode[] = []
     let words = 0
     for (const code of [...this.#found, ...this.known.filter((known) => !this.#found.has(known))]) {
@@ -49,14 +54,18 @@ export class HotCode {
       if (words > MAX_WORDS) break
       regions.push(code)
     }
-    const packed = regions.map(({ kind, pcs, lengths, words }) => ({
-      kind,
-      pcs: bytesOf(pcs),
-      lengths: bytesOf(lengths),
-      words: bytesOf(words),
-    }))
-    return packr.pack({ version: VERSION, regions: packed })
+    return encode(regions)
   }
+}
+
+function encode(regions: readonly RegionCode[]): Uint8Array {
+  const packed = regions.map(({ kind, pcs, lengths, words }) => ({
+    kind,
+    pcs: bytesOf(pcs),
+    lengths: bytesOf(lengths),
+    words: bytesOf(words),
+  }))
+  return packr.pack({ version: VERSION, regions: packed })
 }
 
 function bytesOf(words: Int32Array): Uint8Array {

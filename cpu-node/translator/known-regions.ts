@@ -2,13 +2,15 @@
  * Regions that are known to become hot, found by the code of any of their blocks.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { CodeBlock } from '../interpreter/code-cache.ts'
 import type { CodeKind } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import type { RegionCode, Translation } from './translate.ts'
 
 export interface KnownRegion {
   readonly code: RegionCode
-  /** Undefined until it has been translated. */
+  /** The block that wanted it last; undefined until it is being translated. */
+  asker: CodeBlock | undefined
   translation: Translation | undefined
 }
 
@@ -23,7 +25,11 @@ interface KnownBlock {
 export class KnownRegions {
   readonly #blocks = new Map<number, KnownBlock[]>()
 
-  add(region: KnownRegion): void {
+  constructor(codes: readonly RegionCode[]) {
+    for (const code of codes) this.#add({ code, asker: undefined, translation: undefined })
+  }
+
+  #add(region: KnownRegion): void {
     const { pcs, lengths, words } = region.code
     let first = 0
     for (const [index, pc] of pcs.entries()) {
@@ -34,10 +40,6 @@ export class KnownRegions {
       else list.push(block)
       first += lengths[index]! / 4
     }
-  }
-
-  clear(): void {
-    this.#blocks.clear()
   }
 
   /** The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given. */

@@ -68,8 +68,7 @@ export class Translator {
   /** What is being translated: blocks that were found hot, or a region that is known to become so. */
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
   readonly #hotCode: HotCode
-  readonly #known = new KnownRegions()
-  #knownSubmitted = false
+  #known: KnownRegions
   /** Blocks are being made for a known region. */
   #making = false
   #nextId = 0
@@ -81,6 +80,7 @@ export class Translator {
   constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode) {
     this.#compiler = compiler
     this.#hotCode = hotCode
+    this.#known = new KnownRegions(hotCode.known)
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
@@ -162,18 +162,6 @@ export class Translator {
     this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages: this.#parts.memory.wasmPages })
   }
 
-  /** Has all that is known to become hot translated, once, before any code runs. */
-  #submitKnown(): void {
-    this.#knownSubmitted = true
-    const { isa } = this.#parts
-    for (const code of this.#hotCode.known) {
-      if (code.kind.isa !== isa.name || code.kind.bigEndian !== isa.bigEndian) continue
-      const region = { code, translation: undefined }
-      this.#known.add(region)
-      this.#submit(code, region)
-    }
-  }
-
   /** `block` was made: it may be known to become hot. Not while translated code runs. */
   blockMade(block: CodeBlock): void {
     if (!this.#making && this.hasRoom) this.#useKnown(block)
@@ -186,6 +174,8 @@ export class Translator {
     const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (region === undefined) return false
     if (region.translation === undefined) {
+      if (region.asker === undefined) this.#submit(region.code, region)
+      region.asker = block
       code.askAgain(block, WAITING_ENTRIES)
       return true
     }
@@ -250,15 +240,16 @@ export class Translator {
 
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
   install(): void {
-    if (!this.#knownSubmitted) this.#submitKnown()
-    if (this.#pending.size === 0) return
+    // In the middle of an instruction no block can be made.
+    if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
     for (const translation of this.#compiler.finished()) {
       const { id, module, pcs } = translation
       const pending = this.#pending.get(id)
       if (pending === undefined) continue
       this.#pending.delete(id)
-      if ('translation' in pending) {
+      if ('asker' in pending) {
         pending.translation = translation
+        if (pending.asker?.codePage.blocks.has(pending.asker)) this.#useKnown(pending.asker)
         continue
       }
       const { blocks, code } = pending
@@ -301,8 +292,7 @@ export class Translator {
     const known = this.#window
     if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
     // What was translated ahead was made for the window of before.
-    this.#known.clear()
-    this.#knownSubmitted = false
+    this.#known = new KnownRegions(this.#hotCode.known)
     this.#window =
       bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
     return true

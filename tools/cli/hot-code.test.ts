@@ -1,10 +1,10 @@
 /** The files of what runs found hot. */
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { HotCode } from '../../cpu-node/mod.ts'
 import { bareMetal } from '../images/sample.ts'
-import { cacheHotCode, keepHotCode, readHotCode } from './hot-code.ts'
+import { cacheHotCode, readHotCode, recordHotCode } from './hot-code.ts'
 import { ananke, lastObject, said } from './testing.ts'
 
 /** One region: a jump to itself and its delay slot. */
@@ -21,7 +21,7 @@ function sample(): HotCode {
 
 t.test('what is kept is read again; the first file that there is goes', async (t) => {
   const path = join(t.testdir(), 'folder', 'hot-code')
-  await keepHotCode(path, sample())
+  await recordHotCode(dirname(path), sample())
   const known = new HotCode(sample().encode()).known
   t.same((await readHotCode(path)).known, known)
   t.same((await readHotCode(`${path}-of-nobody`, path)).known, known)
@@ -29,14 +29,15 @@ t.test('what is kept is read again; the first file that there is goes', async (t
 })
 
 t.test('nothing is written where there is nothing to keep', async (t) => {
-  const path = join(t.testdir(), 'hot-code')
-  await keepHotCode(path, new HotCode())
-  t.notOk(existsSync(path))
+  const directory = t.testdir()
+  await recordHotCode(directory, new HotCode())
+  await cacheHotCode(join(directory, 'kernel'), new HotCode())
+  t.same(readdirSync(directory), [])
 })
 
 t.test('a file with any bit changed is left aside', async (t) => {
   const path = join(t.testdir(), 'hot-code')
-  await keepHotCode(path, sample())
+  await recordHotCode(dirname(path), sample())
   const whole = readFileSync(path)
   for (let byte = 0; byte < whole.length; byte++) {
     const changed = Buffer.from(whole)

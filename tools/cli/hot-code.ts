@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { HotCode, HotCodeError } from '../../cpu-node/mod.ts'
+import { hotCodePath } from '../../replay-store/mod.ts'
 import { cacheDirectory } from '../guests/cache.ts'
 import { note } from './output.ts'
 
@@ -39,24 +40,15 @@ export async function readHotCode(...paths: readonly string[]): Promise<HotCode>
   return new HotCode()
 }
 
-/** Writes it, if there is any. A failure is no more than a note: the run itself is done. */
-export async function keepHotCode(path: string, hotCode: HotCode): Promise<void> {
-  if (hotCode.isEmpty) return
-  const params = { [constants.ZSTD_c_checksumFlag]: 1 }
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(temporary, zstdCompressSync(hotCode.encode(), { params }))
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    note(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code}); the next run starts slower`)
-  }
+/** Keeps in `directory`'s recording what its run found. */
+export async function recordHotCode(directory: string, hotCode: HotCode): Promise<void> {
+  if (!hotCode.isEmpty) await write(hotCodePath(directory), hotCode.encode())
 }
 
-/** The same for the cache, which keeps what was written last. */
+/** Keeps in the cache what is known and was found; of the kernels there the latest stay. */
 export async function cacheHotCode(path: string, hotCode: HotCode): Promise<void> {
-  await keepHotCode(path, hotCode)
+  if (hotCode.isEmpty) return
+  await write(path, hotCode.encodeAll())
   const files: { file: string; written: number }[] = []
   for (const name of await readdir(dirname(path)).catch(() => [])) {
     const file = join(dirname(path), name)
@@ -66,4 +58,18 @@ export async function cacheHotCode(path: string, hotCode: HotCode): Promise<void
   }
   files.sort((a, b) => b.written - a.written)
   for (const { file } of files.slice(KERNELS_KEPT)) await rm(file, { force: true })
+}
+
+/** A failure is no more than a note: the run itself is done. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const params = { [constants.ZSTD_c_checksumFlag]: 1 }
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(temporary, zstdCompressSync(bytes, { params }))
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    note(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code}); the next run starts slower`)
+  }
 }

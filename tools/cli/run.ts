@@ -4,11 +4,11 @@
 import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
-import { RecordingWriter, hotCodePath as recordedHotCodePath, sha256 } from '../../replay-store/mod.ts'
+import { RecordingWriter, sha256 } from '../../replay-store/mod.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, vtText } from './format.ts'
-import { cachedHotCodePath, cacheHotCode, keepHotCode, readHotCode } from './hot-code.ts'
+import { cachedHotCodePath, cacheHotCode, readHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine, INITRD_IMAGE, KERNEL_IMAGE } from './machine.ts'
 import { note, printLine } from './output.ts'
@@ -81,7 +81,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     show()
     progress.clear()
     seat.detach()
-    if (words.output !== undefined) await keepHotCode(recordedHotCodePath(words.output), hotCode)
+    if (words.output !== undefined) await recordHotCode(words.output, hotCode)
     await cacheHotCode(hotCodePath, hotCode)
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
   } finally {
