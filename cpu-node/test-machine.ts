@@ -12,7 +12,6 @@ import { ImmediateCompiler } from './translator/compilers.ts'
 const RAM_BYTES = 0x8_0000
 /** More than any test's code takes: a machine of the usual size takes three times as long to make. */
 const ARENA_WORDS = 2 ** 18
-const ROM_OFFSET = RAM_BYTES
 export const CODE_BASE = 0x8000_1000
 /** Device space: what a `TestPort` answers. */
 export const DEVICE_BASE = 0xb000_0000
@@ -50,6 +49,8 @@ export interface TestMachine {
 }
 
 export interface TestMachineOptions extends TierOptions {
+  /** In whole pages. */
+  ramBytes?: number
   endian?: 'little' | 'big'
   /** Code at the general exception vector, 0x80000180. */
   handler?: (at: Assembler) => unknown
@@ -62,16 +63,16 @@ const BOOT_INSTRUCTIONS = 5
 
 /** A machine about to run `program`, in kernel mode with interrupts off, BEV clear and the FPU on. */
 export function testMachine(program: (at: Assembler) => unknown, options: TestMachineOptions = {}): TestMachine {
-  const { endian = 'little', handler, lockstep, ...given } = options
+  const { ramBytes = RAM_BYTES, endian = 'little', handler, lockstep, ...given } = options
   const tiers = { compiler: new ImmediateCompiler(), arenaWords: ARENA_WORDS, ...given }
   const clock = new Clock(8, 1_000_000)
   const makeIsa: IsaFactory = (execution) => new Mips(execution, clock, endian)
   const cpu =
     lockstep === undefined
-      ? new InterpretedCpu(makeIsa, clock, RAM_BYTES + 0x1000, tiers)
-      : new LockstepCpu(makeIsa, clock, RAM_BYTES + 0x1000, tiers, lockstep)
-  cpu.mapMemory(0, RAM_BYTES, 0, 'ram')
-  cpu.mapMemory(0x1fc0_0000, 0x1000, ROM_OFFSET, 'rom')
+      ? new InterpretedCpu(makeIsa, clock, ramBytes + 0x1000, tiers)
+      : new LockstepCpu(makeIsa, clock, ramBytes + 0x1000, tiers, lockstep)
+  cpu.mapMemory(0, ramBytes, 0, 'ram')
+  cpu.mapMemory(0x1fc0_0000, 0x1000, ramBytes, 'rom')
   const load = (offset: number, words: readonly number[]) => {
     const bytes = new Uint8Array(4 * words.length)
     const view = new DataView(bytes.buffer)
@@ -87,7 +88,7 @@ export function testMachine(program: (at: Assembler) => unknown, options: TestMa
     .emit('ori', { s: 26, t: 26, i: CODE_BASE & 0xffff })
     .emit('jr', { s: 26 })
     .emit('ori', { t: 26, i: 0 })
-  load(ROM_OFFSET, boot.finish())
+  load(ramBytes, boot.finish())
   const code = new Assembler(CODE_BASE)
   program(code)
   load(CODE_BASE & 0x1fff_ffff, code.finish())

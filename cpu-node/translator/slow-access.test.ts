@@ -68,3 +68,33 @@ for (const endian of ['little', 'big'] as const) {
     }
   })
 }
+
+t.test('the window of RAM ends where RAM does, whatever its size', async (t) => {
+  for (const ramBytes of [0x8_0000, 0x6_3000]) {
+    for (const access of LOADS) {
+      // Word after word up to the last of RAM, then its bytes unaligned, and past the end: the handler goes on after each.
+      const program = (at: Assembler) => {
+        const register = access.endsWith('c1') ? { T: F12 } : { t: T1 }
+        at.constant(A0, 0x8000_0000 + ramBytes - 24).label('loop')
+        at.emit(access, { s: A0, i: 0, ...register }).emit('mfc1', { t: T2, S: F12 })
+        at.emit('addu', { s: T3, t: T1, d: T3 }).emit('xor', { s: T3, t: T2, d: T3 })
+        at.branch('beq', {}, 'loop').emit('addiu', { s: A0, t: A0, i: 1 })
+      }
+      const handler = (at: Assembler) => {
+        at.emit('mfc0', { t: 27, d: 14 }).emit('addiu', { s: 27, t: 27, i: 4 }).emit('mtc0', { t: 27, d: 14 })
+        at.emit('addiu', { s: T3, t: T3, i: 7 }).emit('eret').nop()
+      }
+      const run = (hotEntries: number) => {
+        const { runTo, cpu } = testMachine(program, { ramBytes, handler, hotEntries })
+        cpu.writeBacking(
+          ramBytes - 32,
+          Uint8Array.from({ length: 32 }, (_, index) => 0x71 + 0x3b * index),
+        )
+        runTo(500)
+        return cpu.hashRegisters()
+      }
+      const interpreted = run(0)
+      for (const heat of HEATS) t.equal(run(heat), interpreted, `${access}, ${ramBytes} bytes, heat ${heat}`)
+    }
+  }
+})

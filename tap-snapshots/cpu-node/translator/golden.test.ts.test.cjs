@@ -35,12 +35,11 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
           (br $B0)))
       (local.set $l7
         (if $I5 (result i32)
-          (i32.lt_u
-            (i32.rotr
+          (i32.eqz
+            (i32.and
               (local.tee $l5
                 (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (i32.const 0x80000000)))
-              (i32.const 2))
-            (i32.const 0x400000))
+              (i32.const 0xff000003)))
           (then
             (i32.load offset=327680 (local.get $l5)))
           (else
@@ -70,14 +69,13 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
         (block $B8
           (br_if $B8
             (i32.eqz
-              (i32.lt_u
-                (i32.rotr
+              (i32.eqz
+                (i32.and
                   (local.tee $l12
                     (i32.add
                       (local.tee $l13 (i32.load offset=20 (i32.const 0)))
                       (i32.const 0x80000002)))
-                  (i32.const 1))
-                (i32.const 0x800000))))
+                  (i32.const 0xff000001)))))
           (br_if $B8
             (i32.ne
               (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
@@ -411,12 +409,11 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
           (br $B0)))
       (local.set $l7
         (if $I5 (result i32)
-          (i32.lt_u
-            (i32.rotr
+          (i32.eqz
+            (i32.and
               (local.tee $l5
                 (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (i32.const 0x80000006)))
-              (i32.const 1))
-            (i32.const 0x800000))
+              (i32.const 0xff000001)))
           (then
             (i32.load16_u offset=327680 (local.get $l5)))
           (else
@@ -438,14 +435,13 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
         (block $B8
           (br_if $B8
             (i32.eqz
-              (i32.lt_u
-                (i32.rotr
+              (i32.eqz
+                (i32.and
                   (local.tee $l10
                     (i32.add
                       (local.tee $l11 (i32.load offset=20 (i32.const 0)))
                       (i32.const 0x80000000)))
-                  (i32.const 2))
-                (i32.const 0x400000))))
+                  (i32.const 0xff000003)))))
           (br_if $B8
             (i32.ne
               (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
@@ -894,12 +890,13 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
       (local.set $l6 (local.tee $l5 (i32.load offset=16 (i32.const 0))))
       (local.set $l9
         (if $I5 (result i32)
-          (i32.lt_u
-            (local.tee $l7
-              (i32.and
-                (local.tee $l8 (i32.add (local.get $l6) (i32.const 0x80000003)))
-                (i32.const -4)))
-            (i32.const 0x1000000))
+          (i32.eqz
+            (i32.and
+              (local.tee $l7
+                (i32.and
+                  (local.tee $l8 (i32.add (local.get $l6) (i32.const 0x80000003)))
+                  (i32.const -4)))
+              (i32.const 0xff000000)))
           (then
             (i32.load offset=327680 (local.get $l7)))
           (else
@@ -926,12 +923,13 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
       (local.set $l12 (local.get $l5))
       (local.set $l15
         (if $I7 (result i32)
-          (i32.lt_u
-            (local.tee $l13
-              (i32.and
-                (local.tee $l14 (i32.add (local.get $l12) (i32.const 0x80000000)))
-                (i32.const -4)))
-            (i32.const 0x1000000))
+          (i32.eqz
+            (i32.and
+              (local.tee $l13
+                (i32.and
+                  (local.tee $l14 (i32.add (local.get $l12) (i32.const 0x80000000)))
+                  (i32.const -4)))
+              (i32.const 0xff000000)))
           (then
             (i32.load offset=327680 (local.get $l13)))
           (else
