@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { lastObject } from '../cli/testing.ts'
-import type { CaseName, ConsoleCase, LoopCase, Step } from './cases.ts'
+import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, readLoop } from './loops.ts'
 import {
@@ -109,12 +109,12 @@ export class Ananke {
     return new Map(samples.map(([name, sample]) => [name, { ...sample, project }]))
   }
 
-  async #loop(loop: LoopCase): Promise<Sample> {
+  async #loop(loop: ProgramCase): Promise<Sample> {
     const { file, iterations, instructions } = readLoop(loop)
     const words = ['--kernel', file, '--memory', `${LOOP_MEMORY_MIB}M`, '--input', this.#script('loop', LOOP_SCRIPT)]
     const { child, project } = await this.#startRecording(words, LOOP_MARKS, LOOP_MEMORY_MIB * MIB)
     const [begin, end] = child.marks
-    return { ...between(begin!, end!), instructions: iterations * instructions, project }
+    return { ...between(begin!, end!), iterations, instructions: iterations * instructions, project }
   }
 
   /** Records into a recording that nobody needs. */

@@ -7,7 +7,7 @@ const plan = (cases: string, peers: string) => planSteps(parseCases(cases), pars
 t.test('names of cases and groups', async (t) => {
   t.same(parseCases('find,boot'), ['boot', 'find'], 'in one order, however they are given')
   t.same(parseCases('loops,calls,integer'), ['integer', 'copy', 'branches', 'float', 'calls'])
-  t.same(parseCases('boots,console,loops'), CASES)
+  t.same(parseCases('boots,console,loops,accesses'), CASES)
   t.throws(() => parseCases('boot,speed'), UsageError)
   t.throws(() => parseCases(''), UsageError)
 })
@@ -48,6 +48,12 @@ t.test('a replay brings the recording that it is of', async (t) => {
     'cpu-replay on qemu-replay',
   ])
   t.same(plan('full-replay', PEERS.join(',')), ['record on ananke', 'full-replay on ananke'])
+})
+
+t.test('accesses bring the loop without one', async (t) => {
+  const both = ['no-access on ananke', 'no-access on qemu']
+  t.same(plan('polled-access', 'qemu'), ['polled-access on ananke', 'polled-access on qemu', ...both])
+  t.same(plan('no-access', 'qemu'), both)
 })
 
 t.test('a recorded boot is compared with a plain one', async (t) => {

@@ -27,17 +27,25 @@ export const BOOT_CASES = ['boot', 'record', 'cpu-replay', 'full-replay'] as con
 export const CONSOLE_CASES = Object.keys(WORKLOADS) as readonly (keyof typeof WORKLOADS)[]
 /** Programs in `programs/`. */
 export const LOOP_CASES = ['integer', 'copy', 'branches', 'float', 'calls'] as const
+/** Programs in `programs/` whose loops access device registers: so often in an iteration. */
+export const ACCESSES = { 'message-access': 2, 'polled-access': 1 } as const
+/** The loop without an access, which their time is compared with. */
+export const NO_ACCESS = 'no-access'
+export const ACCESS_CASES = [...(Object.keys(ACCESSES) as (keyof typeof ACCESSES)[]), NO_ACCESS] as const
+export const PROGRAM_CASES = [...LOOP_CASES, ...ACCESS_CASES] as const
 
 export type BootCase = (typeof BOOT_CASES)[number]
 export type ConsoleCase = keyof typeof WORKLOADS
-export type LoopCase = (typeof LOOP_CASES)[number]
-export type CaseName = BootCase | ConsoleCase | LoopCase
+export type AccessCase = keyof typeof ACCESSES
+export type ProgramCase = (typeof PROGRAM_CASES)[number]
+export type CaseName = BootCase | ConsoleCase | ProgramCase
 
-export const CASES: readonly CaseName[] = [...BOOT_CASES, ...CONSOLE_CASES, ...LOOP_CASES]
+export const CASES: readonly CaseName[] = [...BOOT_CASES, ...CONSOLE_CASES, ...PROGRAM_CASES]
 const GROUPS: Readonly<Record<string, readonly CaseName[]>> = {
   boots: BOOT_CASES,
   console: CONSOLE_CASES,
   loops: LOOP_CASES,
+  accesses: ACCESS_CASES,
 }
 export const caseWords: readonly string[] = [...Object.keys(GROUPS), ...CASES]
 
@@ -64,12 +72,12 @@ export function parsePeers(text: string): Peer[] {
 export type Step = { side: Side } & (
   | { kind: 'boot' | 'record' | 'cpu-replay' | 'full-replay' }
   | { kind: 'console'; workloads: readonly ConsoleCase[] }
-  | { kind: 'loop'; loop: LoopCase }
+  | { kind: 'loop'; loop: ProgramCase }
 )
 
 /**
  * The runs of one repetition, the sides in turn, so that a drift of the host meets all of them. What a replay needs is
- * added: a recording comes before its replay on each side.
+ * added: a recording comes before its replay on each side. So is the loop that those with accesses are compared with.
  */
 export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): Step[] {
   const has = (name: CaseName) => cases.includes(name)
@@ -90,7 +98,9 @@ export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): S
   ]
   const plain: ('ananke' | 'qemu')[] = peers.includes('qemu') ? ['ananke', 'qemu'] : ['ananke']
   if (workloads.length > 0) plan.push(...plain.map((side): Step => ({ side, kind: 'console', workloads })))
-  for (const loop of LOOP_CASES.filter(has)) plan.push(...plain.map((side): Step => ({ side, kind: 'loop', loop })))
+  const accesses = ACCESS_CASES.some(has)
+  const programs = PROGRAM_CASES.filter((name) => has(name) || (accesses && name === NO_ACCESS))
+  for (const loop of programs) plan.push(...plain.map((side): Step => ({ side, kind: 'loop', loop })))
   return plan.filter((step) => step !== false)
 }
 

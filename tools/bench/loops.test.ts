@@ -1,6 +1,6 @@
 /**
  * The loop programs do what they say: they print their marks, and an iteration has as many instructions as their header
- * tells, however their branches go.
+ * tells, however their branches go. Only the accesses that are to be messages are in the journal.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
@@ -8,13 +8,23 @@ import { parseScript, Typist } from '../../device-nodes/mod.ts'
 import { runLive } from '../../orchestrator/mod.ts'
 import { buildMachine } from '../cli/machine.ts'
 import { readKernel } from '../images/kernel.ts'
-import { LOOP_CASES, type LoopCase } from './cases.ts'
+import { ACCESS_CASES, ACCESSES, PROGRAM_CASES, type ProgramCase } from './cases.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, loopFile, loopHeader, readLoop } from './loops.ts'
 
 const MEMORY_BYTES = LOOP_MEMORY_MIB * 2 ** 20
 
-/** Instructions from the last character before the loop to the first after it, with so many iterations. */
-async function instructionsOf(loop: LoopCase, iterations: number): Promise<{ printed: string; instructions: number }> {
+/** A read is answered by an entry of its own: an iteration of `message-access` writes and reads. */
+const ENTRIES: Partial<Record<ProgramCase, number>> = { 'message-access': ACCESSES['message-access'] + 1 }
+
+interface Run {
+  printed: string
+  /** From the last character before the loop to the first after it. */
+  instructions: number
+  /** Of the journal. */
+  entries: number
+}
+
+async function runLoop(loop: ProgramCase, iterations: number): Promise<Run> {
   const image = readFileSync(loopFile(loop))
   image.writeUInt32LE(iterations, loopHeader(image))
   const kernel = await readKernel(loop, image, { lowMemoryBytes: MEMORY_BYTES })
@@ -22,6 +32,7 @@ async function instructionsOf(loop: LoopCase, iterations: number): Promise<{ pri
   const { nsPerInstruction } = machine.board
   const typist = new Typist(parseScript(LOOP_SCRIPT, 'loop.script'), machine.board.console)
   let printed = ''
+  let entries = 0
   const stamps: number[] = []
   await runLive({
     machine,
@@ -34,21 +45,28 @@ async function instructionsOf(loop: LoopCase, iterations: number): Promise<{ pri
         stamps.push(vt / nsPerInstruction)
       },
     ],
+    onProgress: (progress) => {
+      entries = progress.entries
+    },
     limits: { vt: 1e9 },
   })
   const begins = LOOP_MARKS[0].length
-  return { printed, instructions: stamps[begins]! - stamps[begins - 1]! }
+  return { printed, instructions: stamps[begins]! - stamps[begins - 1]!, entries }
 }
 
-for (const loop of LOOP_CASES) {
+for (const loop of PROGRAM_CASES) {
   t.test(loop, async (t) => {
     const { iterations, instructions } = readLoop(loop)
     const few = loop === 'copy' ? 2 : 20
-    const once = await instructionsOf(loop, few)
+    const once = await runLoop(loop, few)
     t.equal(once.printed, LOOP_MARKS.join(''))
-    const twice = await instructionsOf(loop, 3 * few)
-    t.equal(twice.printed, LOOP_MARKS.join(''))
-    t.equal(twice.instructions - once.instructions, 2 * few * instructions)
-    t.ok(iterations * instructions >= 3e8, 'long enough to be timed')
+    const thrice = await runLoop(loop, 3 * few)
+    t.equal(thrice.printed, LOOP_MARKS.join(''))
+    t.equal(thrice.instructions - once.instructions, 2 * few * instructions)
+    // A grid point may be in one run and not in the other.
+    const entries = Math.round((thrice.entries - once.entries) / (2 * few))
+    t.equal(entries, ENTRIES[loop] ?? 0, 'entries an iteration')
+    const accesses = (ACCESS_CASES as readonly string[]).includes(loop)
+    t.ok(iterations * instructions >= (accesses ? 5e6 : 3e8), 'long enough to be timed')
   })
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LoopCase } from './cases.ts'
+import type { ProgramCase } from './cases.ts'
 
 export interface LoopProgram {
   file: string
@@ -26,11 +26,11 @@ export function loopHeader(image: Uint8Array): number {
   return at + MAGIC.length
 }
 
-export function loopFile(loop: LoopCase): string {
+export function loopFile(loop: ProgramCase): string {
   return join(import.meta.dirname, 'programs', `${loop}.elf`)
 }
 
-export function readLoop(loop: LoopCase): LoopProgram {
+export function readLoop(loop: ProgramCase): LoopProgram {
   const file = loopFile(loop)
   const image = readFileSync(file)
   const at = loopHeader(image)

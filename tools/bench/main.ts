@@ -26,7 +26,7 @@ import {
 import { killChildren, RunFailed } from './child.ts'
 import { profileTables, readProfile, summarizeProfile } from './profile.ts'
 import { lacksQemu, Qemu, qemuVersion } from './qemu.ts'
-import { caseTable, projectTable, resultObject, rounded, targetTable } from './report.ts'
+import { accessTable, caseTable, projectTable, resultObject, rounded, targetTable } from './report.ts'
 import { Results } from './results.ts'
 
 const GUEST = guestNamed('debian-mipsel')
@@ -84,7 +84,7 @@ async function measure(words: Words): Promise<number> {
       }
     }
   }
-  const tables = [caseTable(results), targetTable(results), projectTable(results), ...failures]
+  const tables = [caseTable(results), accessTable(results), targetTable(results), projectTable(results), ...failures]
   console.log(tables.filter((text) => text !== '').join('\n'))
   if (words.json !== undefined) {
     writeFileSync(words.json, `${JSON.stringify({ host, ...resultObject(results), failures }, null, 1)}\n`)

@@ -77,7 +77,7 @@ export class Qemu {
         const { file, iterations, instructions } = readLoop(step.loop)
         const { marks } = await this.#start(['-m', `${LOOP_MEMORY_MIB}`, '-kernel', file], LOOP_MARKS)
         const [begin, end] = marks
-        return new Map([[step.loop, { ...between(begin!, end!), instructions: iterations * instructions }]])
+        return new Map([[step.loop, { ...between(begin!, end!), iterations, instructions: iterations * instructions }]])
       }
     }
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { caseTable, mipsOf, projectTable, resultObject, rounded, targetTable } from './report.ts'
+import { accessTable, caseTable, mipsOf, projectTable, resultObject, rounded, targetTable } from './report.ts'
 import { Results } from './results.ts'
 import type { Sample } from './sample.ts'
 
@@ -86,6 +86,22 @@ t.test("the table of the project's own figures", async (t) => {
   t.same(table.get('instructions interpreted'), ['2.00 %'])
   t.same(table.get('regions'), ['4,027'])
   t.equal(projectTable(new Results(1)), '')
+})
+
+t.test('an access costs what its loop takes more than the one without', async (t) => {
+  const all = new Results(2)
+  for (const [repetition, seconds] of [4, 3].entries()) {
+    all.add(repetition, 'message-access', 'ananke', sample(seconds, { iterations: 1e6 }))
+    // One repetition of the loop without failed, and with it that of the access.
+    if (repetition === 0) all.add(repetition, 'no-access', 'ananke', sample(1, { iterations: 5e6 }))
+  }
+  t.same(rows(accessTable(all)), [
+    ['a register access', 'side', 'median ns', 'low', 'high'],
+    ['message-access', 'ananke', '1,900', '1,900', '1,900'],
+  ])
+  const target = rows(targetTable(all)).at(-1)!
+  t.same(target.slice(1), ['1,900 ns', '1,900 ns', '1,900 ns', '≤ 1,000 ns', '≤ 1,000 ns', 'not reached'])
+  t.equal(accessTable(results()), '')
 })
 
 t.test('speed is of the loop where its instructions are known, else of the whole run', async (t) => {

@@ -3,7 +3,18 @@
  */
 import Table from 'cli-table3'
 import { grouped } from '../cli/format.ts'
-import { BOOT_CASES, CASES, type CaseName, CONSOLE_CASES, LOOP_CASES, PEERS, type Side } from './cases.ts'
+import { accessNs } from './accesses.ts'
+import {
+  ACCESSES,
+  type AccessCase,
+  BOOT_CASES,
+  CASES,
+  type CaseName,
+  CONSOLE_CASES,
+  PEERS,
+  PROGRAM_CASES,
+  type Side,
+} from './cases.ts'
 import { present, type Results } from './results.ts'
 import type { ProjectFigures, Sample } from './sample.ts'
 import { median, type Spread, spread } from './statistics.ts'
@@ -58,6 +69,18 @@ export function caseTable(results: Results): string {
   return table.toString()
 }
 
+/** What an access to a register costs on every side; empty if none was measured. */
+export function accessTable(results: Results): string {
+  const table = newTable(['a register access', 'side', 'median ns', 'low', 'high'])
+  for (const name of Object.keys(ACCESSES) as AccessCase[]) {
+    for (const side of SIDES) {
+      const ns = spread(present(accessNs(results, name, side)))
+      if (ns !== undefined) table.push([name, side, ...[ns.median, ns.low, ns.high].map(rounded)])
+    }
+  }
+  return table.length === 0 ? '' : table.toString()
+}
+
 /** What was reached of what is wanted; empty if nothing that is wanted was measured. */
 export function targetTable(results: Results): string {
   const table = newTable(['target', 'measured', 'low', 'high', 'must', 'aim', 'reached'])
@@ -79,6 +102,7 @@ export function targetTable(results: Results): string {
 }
 
 function show({ unit }: Target, value: number): string {
+  if (unit === 'ns') return `${rounded(value)} ns`
   return unit === 'bytes' ? `${rounded(value / 1e6)} MB` : value.toFixed(3)
 }
 
@@ -120,7 +144,7 @@ function projectColumns(results: Results): { title: string; figures: ProjectFigu
   const cases: [string, CaseName][] = [
     ...BOOT_CASES.map((name): [string, CaseName] => [name, name]),
     ...(workload === undefined ? [] : [['console', workload] as [string, CaseName]]),
-    ...LOOP_CASES.map((name): [string, CaseName] => [name, name]),
+    ...PROGRAM_CASES.map((name): [string, CaseName] => [name, name]),
   ]
   return cases.flatMap(([title, name]) => {
     const figures = results.samples(name, 'ananke').findLast((sample) => sample !== undefined)?.project

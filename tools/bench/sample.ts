@@ -15,6 +15,8 @@ export interface Sample {
   wholeSeconds?: number
   /** Guest instructions, where they are known. */
   instructions?: number
+  /** Of a program's loop. */
+  iterations?: number
   /** Size of the recording that was made. */
   journalBytes?: number
   /** What the project tells of its run. */

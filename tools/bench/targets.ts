@@ -1,6 +1,7 @@
 /**
  * What the project wants to reach, as ratios between what is measured side by side, and as sizes.
  */
+import { accessNs } from './accesses.ts'
 import { CONSOLE_CASES, LOOP_CASES } from './cases.ts'
 import { present, type Results } from './results.ts'
 import type { Sample } from './sample.ts'
@@ -14,7 +15,7 @@ export interface Target {
   /** Whether more is better. Default: less is. */
   more?: boolean
   /** `ratio` has no unit. */
-  unit: 'ratio' | 'bytes'
+  unit: 'ratio' | 'bytes' | 'ns'
   /** Undefined where it was not measured. */
   measure(results: Results): Spread | undefined
 }
@@ -86,6 +87,20 @@ export const TARGETS: readonly Target[] = [
       measure: (results) => ratio(results.figures(name, 'qemu', seconds), results.figures(name, 'ananke', seconds)),
     }),
   ),
+  {
+    what: 'a register access that is a message, recorded',
+    must: 1000,
+    aim: 1000,
+    unit: 'ns',
+    measure: (results) => spread(present(accessNs(results, 'message-access', 'ananke'))),
+  },
+  {
+    what: 'a register access that a kept answer serves',
+    must: 100,
+    aim: 100,
+    unit: 'ns',
+    measure: (results) => spread(present(accessNs(results, 'polled-access', 'ananke'))),
+  },
   {
     what: 'journal of the boot',
     must: MB,
