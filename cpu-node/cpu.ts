@@ -137,7 +137,7 @@ export class InterpretedCpu implements Cpu, Execution {
         makeBlock: (codePage, pc) => this.#liftBlock(codePage, pc, undefined),
       },
       options.compiler ?? new BackgroundCompiler(),
-      options.hotCode ?? new HotCode(),
+      hotEntries === 0 ? new HotCode() : (options.hotCode ?? new HotCode()),
     )
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),

@@ -240,7 +240,12 @@ export class LockstepCpu implements Cpu {
         words.push(this.#fetch(at >>> 0))
         return words.at(-1)! >>> 0
       }
-      this.#isa.lift({ word, end, relativeTo: undefined }, pc | 0, MAX_BLOCK_INSTRUCTIONS, false)
+      this.#isa.lift(
+        { word, end, flags: this.#isa.codeFlags(pc), relativeTo: undefined },
+        pc | 0,
+        MAX_BLOCK_INSTRUCTIONS,
+        false,
+      )
       if (this.#blocks.size >= MAX_KNOWN_BLOCKS) this.#blocks.clear()
       this.#blocks.set(pc, words)
       return words.length

@@ -43,6 +43,7 @@ export function fetchWindow(
 ): FetchWindow {
   return {
     end: (relative ? 0 : address >>> 0) + PAGE_BYTES,
+    flags,
     relativeTo: relative ? flags : undefined,
     word(pc) {
       const word = words[first + ((pc & (PAGE_BYTES - 1)) >>> 2)]!

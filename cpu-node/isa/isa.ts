@@ -53,9 +53,9 @@ export interface FetchWindow {
   word(pc: number): number
   /** The first address that can't be fetched from this page. */
   end: number
-  /**
-   * `Isa.codeFlags` of the page, where the code is to be `relative`: `pc`s are then offsets in its page.
-   */
+  /** `Isa.codeFlags` of the page: what they were when the code ran, whatever the CPU's mode is by now. */
+  flags: number
+  /** The same, where the code is to be `relative`: `pc`s are then offsets in its page. */
   relativeTo: number | undefined
 }
 

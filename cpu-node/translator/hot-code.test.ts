@@ -1,8 +1,8 @@
 /** Code that an earlier run found hot: used from the first where it is there again, else not at all. */
 import t from 'tap'
 import type { TierOptions } from '../cpu.ts'
-import type { Assembler } from '../oracle/assembler.ts'
-import { testMachine } from '../test-machine.ts'
+import { Assembler } from '../oracle/assembler.ts'
+import { CODE_BASE, testMachine } from '../test-machine.ts'
 import { LateCompiler } from './compilers.ts'
 import { HotCode, HotCodeError } from './hot-code.ts'
 
@@ -74,6 +74,49 @@ t.test('a block whose region is still being translated asks again', async (t) =>
   const late = run(3, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()), compiler: new LateCompiler(() => 2) })
   t.equal(late.registers, run(3, { hotEntries: 0 }).registers)
   t.ok(late.translated > 0)
+})
+
+t.test('kernel code is put to use while the CPU is in user mode', async (t) => {
+  const USER = 0x4000
+  const FAR = CODE_BASE + 0x1000
+  /** So many rounds of a loop that stands in two pages, then a loop in user mode, which stores. */
+  const program =
+    (rounds: number) =>
+    (at: Assembler): void => {
+      at.constant(T0, USER).emit('mtc0', { t: T0, d: 10 }).emit('mtc0', { t: T0, d: 14 })
+      at.constant(T1, (4 << 6) | 6)
+        .emit('mtc0', { t: T1, d: 2 })
+        .emit('mtc0', { t: 0, d: 3 })
+        .emit('tlbwi')
+      at.constant(T0, rounds).label('loop').jump(FAR).nop()
+      at.label('back').branch('bne', { s: T0, t: 0 }, 'loop').nop()
+      at.constant(T1, 0x2000_0012).emit('mtc0', { t: T1, d: 12 }).emit('eret')
+      const padding = (FAR - CODE_BASE) / 4 - at.finish().length
+      for (let word = 0; word < padding; word++) at.nop()
+      at.emit('addiu', { s: T0, t: T0, i: -1 }).jump(at.addressOf('back')).emit('addiu', { s: V0, t: V0, i: 1 })
+    }
+  const outcome = (rounds: number, tiers: TierOptions) => {
+    const { runTo, cpu } = testMachine(program(rounds), tiers)
+    const userCode = new Assembler(USER)
+      .label('user')
+      .branch('beq', {}, 'user')
+      .emit('sw', { s: 0, t: 0, i: USER + 64 })
+    cpu.writeBacking(USER, new Uint8Array(Int32Array.from(userCode.finish()).buffer))
+    for (let icount = STEP; icount <= END; icount += STEP) {
+      runTo(icount)
+      // The next store goes the slow way, and is asked whether it failed.
+      cpu.hashMemory()
+    }
+    return { registers: cpu.hashRegisters(), pc: cpu.pc, regions: cpu.statistics['regions']! }
+  }
+  const hotCode = new HotCode()
+  outcome(100, { hotEntries: 20, hotCode })
+  const known = new HotCode(hotCode.encode())
+  const interpreted = outcome(1, { hotEntries: 0 })
+  t.equal(interpreted.pc & -8, USER)
+  const late = outcome(1, { hotEntries: NEVER_HOT, hotCode: known, compiler: new LateCompiler(() => 5) })
+  t.ok(late.regions > 0, 'put to use')
+  t.equal(late.registers, interpreted.registers)
 })
 
 t.test('damaged bytes are refused, or are code that memory does not have', async (t) => {

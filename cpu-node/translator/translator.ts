@@ -303,8 +303,11 @@ export class Translator {
     if (hot.codePage.address === RELATIVE) return pc >>> 0 < PAGE_BYTES ? hot.codePage : undefined
     const { isa, memory, code } = this.#parts
     if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
-    if (!isFixed(isa.fixed, hot.pc) || !isFixed(isa.fixed, pc)) return undefined
-    const page = memory.readablePage(isa.translate(pc, 'fetch'))
+    // Not by `isa.translate`: the CPU may be in another mode by now, and kernel code a fault for it.
+    const { address, physical, bytes } = isa.direct
+    const distance = (pc - address) >>> 0
+    if ((hot.pc - address) >>> 0 >= bytes || distance >= bytes) return undefined
+    const page = memory.readablePage(physical + distance)
     if (page < 0) return undefined
     const { flags } = hot.codePage
     return make ? code.codePage(pc & ~OFFSET_MASK, page, flags) : code.findCodePage(pc & ~OFFSET_MASK, page, flags)

@@ -15,7 +15,7 @@ const PC = 0x8000_1000
 const options: LiftOptions = { bigEndian: false, fr: false, fixed: true, inDelaySlot: false, exact: true }
 
 function liftWords(words: readonly number[], changes: Partial<LiftOptions> = {}, most = 64, end = PC + 0x1000) {
-  return lift({ word: (pc) => words[((pc - PC) >>> 0) / 4]! >>> 0, end, relativeTo: undefined }, PC, most, {
+  return lift({ word: (pc) => words[((pc - PC) >>> 0) / 4]! >>> 0, end, flags: 0, relativeTo: undefined }, PC, most, {
     ...options,
     ...changes,
   })

@@ -213,7 +213,7 @@ export class Mips implements Isa {
   lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block {
     return lift(window, pc, maxInstructions, {
       bigEndian: this.bigEndian,
-      fr: (this.#get(S.STATUS) & Status.FR) !== 0,
+      fr: (window.flags & Status.FR) !== 0,
       fixed: window.relativeTo === undefined && isFixed(this.fixed, pc),
       inDelaySlot: this.midInstruction,
       exact,
