@@ -56,7 +56,7 @@ t.test('a boot does the same in every tier', async (t) => {
     interpreted,
     'translated before it is hot, as an earlier run found it',
   )
-  const knownLate = { hotCode: new HotCode(hotCode.encode()), compiler: new LateCompiler(random) }
+  const knownLate = { hotCode: new HotCode(hotCode.encode()), compiler: new LateCompiler(randomOf(SEED + 1)) }
   t.equal(boot(knownLate, INSTRUCTIONS), interpreted, 'known from an earlier run, and translated late')
   const small = { hotEntries: 500, arenaWords: 200_000, compiler: new ImmediateCompiler() }
   t.equal(boot(small, INSTRUCTIONS), interpreted, 'with room for little code')
