@@ -173,6 +173,8 @@ t.test('random code does the same however its run is cut', async (t) => {
     const known = () => ({ hotEntries: 1e6, hotCode: new HotCode(hotCode.encode()) })
     compare(inPieces, known(), 'known from an earlier run, in pieces')
     compare(() => LENGTH, { ...known(), compiler: new LateCompiler(random) }, 'known, and translated late')
+    const ofThisRun = new HotCode(hotCode.encode(), { isOfThisRun: true })
+    compare(inPieces, { hotEntries: 1e6, hotCode: ofThisRun, compiler: new LateCompiler(random) }, 'all at the start')
     compare(() => LENGTH, { ...known(), hotEntries: 3, arenaWords: 2000 }, 'known, with room for little code')
   }
 })

@@ -23,9 +23,13 @@ export class HotCode {
   readonly #found = new Set<RegionCode>()
   #words = 0
 
+  /** What is known is of the very run that is to come: all of it will be hot. */
+  readonly isOfThisRun: boolean
+
   /** `bytes`: what `encode` gave. Throws `HotCodeError`. */
-  constructor(bytes?: Uint8Array) {
+  constructor(bytes?: Uint8Array, { isOfThisRun = false } = {}) {
     this.known = bytes === undefined ? [] : decode(bytes)
+    this.isOfThisRun = isOfThisRun
   }
 
   /** There is nothing to keep. */

@@ -9,7 +9,9 @@ import type { RegionCode, Translation } from './translate.ts'
 
 export interface KnownRegion {
   readonly code: RegionCode
-  /** The block that wanted it last; undefined until it is being translated. */
+  /** It is being translated, or has been. */
+  isSubmitted: boolean
+  /** The block that wanted it last. */
   asker: CodeBlock | undefined
   translation: Translation | undefined
 }
@@ -25,8 +27,11 @@ interface KnownBlock {
 export class KnownRegions {
   readonly #blocks = new Map<number, KnownBlock[]>()
 
+  readonly regions: readonly KnownRegion[]
+
   constructor(codes: readonly RegionCode[]) {
-    for (const code of codes) this.#add({ code, asker: undefined, translation: undefined })
+    this.regions = codes.map((code) => ({ code, isSubmitted: false, asker: undefined, translation: undefined }))
+    for (const region of this.regions) this.#add(region)
   }
 
   #add(region: KnownRegion): void {

@@ -69,6 +69,8 @@ export class Translator {
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
   readonly #hotCode: HotCode
   #known: KnownRegions
+  /** Code has run, or is about to. */
+  #hasBegun = false
   /** Blocks are being made for a known region. */
   #making = false
   #nextId = 0
@@ -162,6 +164,12 @@ export class Translator {
     this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages: this.#parts.memory.wasmPages })
   }
 
+  #submitKnown(region: KnownRegion): void {
+    if (region.isSubmitted) return
+    region.isSubmitted = true
+    this.#submit(region.code, region)
+  }
+
   /** `block` was made: it may be known to become hot. Not while translated code runs. */
   blockMade(block: CodeBlock): void {
     if (!this.#making && this.hasRoom) this.#useKnown(block)
@@ -174,7 +182,7 @@ export class Translator {
     const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (region === undefined) return false
     if (region.translation === undefined) {
-      if (region.asker === undefined) this.#submit(region.code, region)
+      this.#submitKnown(region)
       region.asker = block
       code.askAgain(block, WAITING_ENTRIES)
       return true
@@ -240,6 +248,11 @@ export class Translator {
 
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
   install(): void {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      // In the order in which it became hot.
+      if (this.#hotCode.isOfThisRun) for (const region of this.#known.regions) this.#submitKnown(region)
+    }
     // In the middle of an instruction no block can be made.
     if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
     for (const translation of this.#compiler.finished()) {

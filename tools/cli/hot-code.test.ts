@@ -1,10 +1,10 @@
 /** The files of what runs found hot. */
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
 import { HotCode } from '../../cpu-node/mod.ts'
 import { bareMetal } from '../images/sample.ts'
-import { cacheHotCode, readHotCode, recordHotCode } from './hot-code.ts'
+import { cachedHotCode, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { ananke, lastObject, said } from './testing.ts'
 
 /** One region: a jump to itself and its delay slot. */
@@ -19,13 +19,11 @@ function sample(): HotCode {
   return hotCode
 }
 
-t.test('what is kept is read again; the first file that there is goes', async (t) => {
-  const path = join(t.testdir(), 'folder', 'hot-code')
-  await recordHotCode(dirname(path), sample())
-  const known = new HotCode(sample().encode()).known
-  t.same((await readHotCode(path)).known, known)
-  t.same((await readHotCode(`${path}-of-nobody`, path)).known, known)
-  t.ok((await readHotCode(`${path}-of-nobody`)).isEmpty)
+t.test('what is kept is read again', async (t) => {
+  const path = join(t.testdir(), 'folder', 'kernel')
+  await cacheHotCode(path, sample())
+  t.same((await cachedHotCode(path)).known, new HotCode(sample().encode()).known)
+  t.ok((await cachedHotCode(`${path}-of-nobody`)).isEmpty)
 })
 
 t.test('nothing is written where there is nothing to keep', async (t) => {
@@ -37,13 +35,13 @@ t.test('nothing is written where there is nothing to keep', async (t) => {
 
 t.test('a file with any bit changed is left aside', async (t) => {
   const path = join(t.testdir(), 'hot-code')
-  await recordHotCode(dirname(path), sample())
+  await cacheHotCode(path, sample())
   const whole = readFileSync(path)
   for (let byte = 0; byte < whole.length; byte++) {
     const changed = Buffer.from(whole)
     changed[byte]! ^= 1 << (byte % 8)
     writeFileSync(path, changed)
-    const { known } = await readHotCode(path)
+    const { known } = await cachedHotCode(path)
     t.ok(known.length === 0 || known[0]!.words[0] === 0x1000_ffff, `byte ${byte}`)
   }
 })

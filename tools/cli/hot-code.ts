@@ -6,8 +6,9 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { HotCode, HotCodeError } from '../../cpu-node/mod.ts'
-import { hotCodePath } from '../../replay-store/mod.ts'
+import { hotCodePath, type Recording } from '../../replay-store/mod.ts'
 import { cacheDirectory } from '../guests/cache.ts'
+import { KERNEL_IMAGE } from './machine.ts'
 import { note } from './output.ts'
 
 /** Kernels whose code is kept in the cache: the latest. */
@@ -20,24 +21,34 @@ export function cachedHotCodePath(kernelHash: string): string {
   return join(cacheDirectory(), 'hot-code', kernelHash)
 }
 
-/** What the first of `paths` that there is has; one that is damaged is passed over with a note. */
-export async function readHotCode(...paths: readonly string[]): Promise<HotCode> {
-  for (const path of paths) {
-    let stored: Uint8Array
-    try {
-      stored = await readFile(path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') note(`${path}: cannot be read; the run starts slower`)
-      continue
-    }
-    try {
-      return new HotCode(zstdDecompressSync(stored, { maxOutputLength: MAX_BYTES }))
-    } catch (error) {
-      const why = error instanceof HotCodeError ? error.message : 'it is damaged'
-      note(`${path}: ${why}, and is left aside; the run starts slower`)
-    }
+/** What the cache has of a kernel. */
+export async function cachedHotCode(path: string): Promise<HotCode> {
+  return (await read(path, false)) ?? new HotCode()
+}
+
+/** What a recording has of its run; of one that was cut off, what the latest run of its kernel found. */
+export async function recordedHotCode({ directory, manifest }: Recording): Promise<HotCode> {
+  const recorded = await read(hotCodePath(directory), true)
+  const kernel = manifest.images.find(({ name }) => name === KERNEL_IMAGE)
+  return recorded ?? (kernel === undefined ? new HotCode() : await cachedHotCode(cachedHotCodePath(kernel.sha256)))
+}
+
+/** One that is damaged is passed over with a note. */
+async function read(path: string, isOfThisRun: boolean): Promise<HotCode | undefined> {
+  let stored: Uint8Array
+  try {
+    stored = await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') note(`${path}: cannot be read; the run starts slower`)
+    return undefined
   }
-  return new HotCode()
+  try {
+    return new HotCode(zstdDecompressSync(stored, { maxOutputLength: MAX_BYTES }), { isOfThisRun })
+  } catch (error) {
+    const why = error instanceof HotCodeError ? error.message : 'it is damaged'
+    note(`${path}: ${why}, and is left aside; the run starts slower`)
+    return undefined
+  }
 }
 
 /** Keeps in `directory`'s recording what its run found. */

@@ -2,18 +2,17 @@
  * `ananke replay` and `ananke diff`: comparing with a recording.
  */
 import type { Message } from '../../bus/mod.ts'
-import type { HotCode } from '../../cpu-node/mod.ts'
 import { type Divergence, diff, type ReplayMode, type ReplayResult, replay } from '../../orchestrator/mod.ts'
-import { hotCodePath, Recording } from '../../replay-store/mod.ts'
+import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import { closingLine } from './closing.ts'
 import { divergenceLines, divergenceObject } from './divergence-report.ts'
 import { STATUS_DIVERGED, STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, parseCount } from './format.ts'
-import { cachedHotCodePath, readHotCode } from './hot-code.ts'
+import { recordedHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { EntryDecoder } from './log-line.ts'
-import { KERNEL_IMAGE, recordedMachine } from './machine.ts'
+import { recordedMachine } from './machine.ts'
 import { note, print, printLine } from './output.ts'
 import { Progress } from './progress.ts'
 
@@ -74,12 +73,6 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
     interruption.dispose()
   })
   return await reportReplay(recording, new EntryDecoder(machine.board), words, result)
-}
-
-/** Of a recording that was cut off, what the latest run of its kernel found. */
-async function recordedHotCode({ directory, manifest }: Recording): Promise<HotCode> {
-  const kernel = manifest.images.find(({ name }) => name === KERNEL_IMAGE)
-  return await readHotCode(hotCodePath(directory), ...(kernel === undefined ? [] : [cachedHotCodePath(kernel.sha256)]))
 }
 
 /** Reads every byte of the recording before any of it is used. */

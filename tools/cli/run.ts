@@ -8,7 +8,7 @@ import { RecordingWriter, sha256 } from '../../replay-store/mod.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, vtText } from './format.ts'
-import { cachedHotCodePath, cacheHotCode, readHotCode, recordHotCode } from './hot-code.ts'
+import { cachedHotCode, cachedHotCodePath, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine, INITRD_IMAGE, KERNEL_IMAGE } from './machine.ts'
 import { note, printLine } from './output.ts'
@@ -38,7 +38,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   }).finally(() => progress.clear())
   const { kernel, initrd, machine: machineName, options } = request
   const hotCodePath = cachedHotCodePath(sha256(request.kernelFile))
-  const hotCode = await readHotCode(hotCodePath)
+  const hotCode = await cachedHotCode(hotCodePath)
   const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, hotCode)
   const console = machine.board.console
   // Standard output is for the result where a program reads it.
