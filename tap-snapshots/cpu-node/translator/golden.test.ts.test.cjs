@@ -57,13 +57,27 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
             (i32.load offset=16360 (i32.const 0)))))
       (local.set $l9
         (i32.or
-          (i32.and (i32.rotl (local.tee $l8 (local.get $l7)) (i32.const 8)) (i32.const 0xff00ff))
-          (i32.and (i32.rotr (local.get $l8) (i32.const 8)) (i32.const 0xff00ff00))))
+          (i32.shl
+            (local.tee $l8
+              (i32.or
+                (i32.and
+                  (i32.shl (local.tee $l8 (local.get $l7)) (i32.const 8))
+                  (i32.const 0xff00ff00))
+                (i32.and (i32.shr_u (local.get $l8) (i32.const 8)) (i32.const 0xff00ff))))
+            (i32.const 16))
+          (i32.shr_u (local.get $l8) (i32.const 16))))
       (local.set $l10
         (i32.shr_u
           (i32.or
-            (i32.and (i32.rotl (local.tee $l11 (local.get $l9)) (i32.const 8)) (i32.const 0xff00ff))
-            (i32.and (i32.rotr (local.get $l11) (i32.const 8)) (i32.const 0xff00ff00)))
+            (i32.shl
+              (local.tee $l11
+                (i32.or
+                  (i32.and
+                    (i32.shl (local.tee $l11 (local.get $l9)) (i32.const 8))
+                    (i32.const 0xff00ff00))
+                  (i32.and (i32.shr_u (local.get $l11) (i32.const 8)) (i32.const 0xff00ff))))
+              (i32.const 16))
+            (i32.shr_u (local.get $l11) (i32.const 16)))
           (i32.const 16)))
       (block $B7
         (block $B8
