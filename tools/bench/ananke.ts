@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
 import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
@@ -46,6 +47,8 @@ export interface AnankeOptions {
   guest: { name: string; memoryBytes: number }
   /** Where recordings and scripts go. */
   directory: string
+  /** No run profits from what the live runs before it found worth translating. */
+  isCold: boolean
   /** Node's own options, such as those of its profiler. */
   nodeOptions?: readonly string[]
 }
@@ -138,6 +141,7 @@ export class Ananke {
     marks: readonly string[],
     memoryBytes = this.#options.guest.memoryBytes,
   ): Promise<AnankeRun> {
+    if (this.#options.isCold) rmSync(hotCodeDirectory(), { recursive: true, force: true })
     const nodeOptions = [...(this.#options.nodeOptions ?? []), `--import=${pathToFileURL(HOOK).href}`]
     const child = await runChild({
       program: ANANKE,

@@ -11,7 +11,7 @@ import { Progress } from '../cli/progress.ts'
 import { UsageError } from '../errors.ts'
 import { guestDirectory, loadGuest } from '../guests/cache.ts'
 import { guestNamed } from '../guests/guests.ts'
-import { Ananke } from './ananke.ts'
+import { Ananke, type AnankeOptions } from './ananke.ts'
 import {
   CASES,
   type CaseName,
@@ -37,6 +37,7 @@ interface Words {
   peers: string
   runs: string
   json?: string
+  cold?: boolean
   profile?: boolean
 }
 
@@ -47,6 +48,7 @@ function makeProgram(): Command {
     .option('--peers <names>', `whom to compare with: ${PEERS.join(', ')}, or none`, PEERS.join(','))
     .option('--runs <number>', 'repetitions', DEFAULT_RUNS)
     .option('--json <file>', 'where to write every figure')
+    .option('--cold', 'forget before each run what earlier ones found worth translating, as if there had been none')
     .option('--profile', 'show where the time of one run of each case goes, instead of measuring')
     .exitOverride()
     .action(async (words: Words) => {
@@ -64,7 +66,7 @@ async function measure(words: Words): Promise<number> {
   const directory = temporaryDirectory()
   const host = await describeHost(peers.length > 0)
   say(Object.values(host).join(', '))
-  const { ananke, qemu } = await makeSides(directory)
+  const { ananke, qemu } = await makeSides(directory, { isCold: words.cold === true })
   const results = new Results(runs)
   const failures: string[] = []
   let hasFailed = false
@@ -99,7 +101,10 @@ async function profile(words: Words): Promise<number> {
   for (const [index, step] of planSteps(cases, []).entries()) {
     const profiles = join(directory, `profile-${index}`)
     mkdirSync(profiles)
-    const { ananke } = await makeSides(directory, ['--cpu-prof', `--cpu-prof-dir=${profiles}`])
+    const { ananke } = await makeSides(directory, {
+      isCold: words.cold === true,
+      nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
+    })
     const samples = await ananke.run(step)
     const taken = [...samples.values()].map(({ seconds }) => rounded(seconds)).join(', ')
     console.log(
@@ -137,14 +142,14 @@ function temporaryDirectory(): string {
 
 async function makeSides(
   directory: string,
-  nodeOptions: readonly string[] = [],
+  options: Pick<AnankeOptions, 'isCold' | 'nodeOptions'>,
 ): Promise<{ ananke: Ananke; qemu: Qemu }> {
   const progress = new Progress()
   await loadGuest(GUEST, (stage, fraction) => progress.update(stage, fraction)).finally(() => progress.clear())
   const { name, memoryBytes, append } = GUEST
   const images = join(guestDirectory(), name)
   return {
-    ananke: new Ananke({ guest: { name, memoryBytes }, directory, nodeOptions }),
+    ananke: new Ananke({ guest: { name, memoryBytes }, directory, ...options }),
     qemu: new Qemu({ kernel: join(images, 'kernel'), initrd: join(images, 'initrd'), append, memoryBytes, directory }),
   }
 }

@@ -16,9 +16,13 @@ const KERNELS_KEPT = 32
 /** Unpacked; what `HotCode` keeps is below it. */
 const MAX_BYTES = 64 << 20
 
+export function hotCodeDirectory(): string {
+  return join(cacheDirectory(), 'hot-code')
+}
+
 /** @param kernelHash SHA-256 of the kernel's file */
 export function cachedHotCodePath(kernelHash: string): string {
-  return join(cacheDirectory(), 'hot-code', kernelHash)
+  return join(hotCodeDirectory(), kernelHash)
 }
 
 /** What the cache has of a kernel. */
