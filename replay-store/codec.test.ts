@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Message, Payload } from '../bus/mod.ts'
 import { NEVER } from '../bus/mod.ts'
-import { decodeEntries, EntryEncoder, KINDS, NodeTable, toMessage } from './codec.ts'
+import { decodeEntries, KINDS, NodeTable, toMessage } from './codec.ts'
+import { EntryEncoder } from './entry-encoder.ts'
 import { JournalHasher } from './identity.ts'
 import { Random, randomMessages, SAMPLE_NODES } from './sample.ts'
 
@@ -10,7 +11,8 @@ const fail = (what: string) => new Error(what)
 
 function encodeAll(messages: readonly Message[]): Buffer {
   const encoder = new EntryEncoder(nodes)
-  return Buffer.concat(messages.map((message) => new Uint8Array(encoder.encode(message))))
+  for (const message of messages) encoder.encode(message)
+  return Buffer.from(encoder.view())
 }
 
 function decodeAll(bytes: Uint8Array): Message[] {

@@ -20,7 +20,7 @@ import { NEVER } from '../bus/mod.ts'
 export const ENTRY_VERSION = 1
 
 /** What a field may hold. `u32`: 0 to 2^32 - 1. `whole`: 0 to 2^53 - 1. `time`: `whole`, nil for `NEVER`. */
-type FieldType = 'u32' | 'whole' | 'time' | 'target' | 'size' | 'bit' | 'mode' | 'reason' | 'text' | 'bytes'
+export type FieldType = 'u32' | 'whole' | 'time' | 'target' | 'size' | 'bit' | 'mode' | 'reason' | 'text' | 'bytes'
 
 /**
  * Where a field goes when a segment is sealed in columns (segment.ts). `shape`: few values, repeated often, so that
@@ -87,8 +87,8 @@ export const KINDS: readonly { readonly kind: Kind; readonly fields: readonly Fi
   { kind: 'stop', fields: [{ name: 'reason', type: 'reason', column: 'shape' }] },
 ]
 
-const MODES: readonly MapMode[] = ['registers', 'ram', 'rom', 'off']
-const REASONS: readonly StopReason[] = ['poweroff', 'quit', 'limit', 'failed']
+export const MODES: readonly MapMode[] = ['registers', 'ram', 'rom', 'off']
+export const REASONS: readonly StopReason[] = ['poweroff', 'quit', 'limit', 'failed']
 
 /** Places in an entry's array. The kind's fields begin at `FIELDS_AT`. */
 export const VT_AT = 0
@@ -110,54 +110,6 @@ export function kindNumber(kind: Kind): number {
   const number = kindNumbers.get(kind)
   if (number === undefined) assert.fail(`unknown kind ${kind}`)
   return number
-}
-
-function timeOrNil(time: number): number | null {
-  return time === NEVER ? null : time
-}
-
-/** The entry's array for `message`; `src` and `dst` are already looked up. */
-function toEntry(message: Message, src: number, dst: number): Entry {
-  const { vt, icount, payload: p } = message
-  const kind = kindNumber(p.kind)
-  switch (p.kind) {
-    case 'reset':
-    case 'event':
-      return [vt, icount, src, dst, kind]
-    case 'read':
-      return p.index === undefined
-        ? [vt, icount, src, dst, kind, p.region, p.offset, p.size]
-        : [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.index]
-    case 'write':
-      return p.index === undefined
-        ? [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.value]
-        : [vt, icount, src, dst, kind, p.region, p.offset, p.size, p.value, p.index]
-    case 'line':
-      return [vt, icount, src, dst, kind, p.wire, p.level]
-    case 'memory':
-      return p.length === undefined
-        ? [vt, icount, src, dst, kind, p.bytes]
-        : [vt, icount, src, dst, kind, p.bytes, p.length]
-    case 'input':
-    case 'output':
-      return [vt, icount, src, dst, kind, p.bytes]
-    case 'data':
-      return [vt, icount, src, dst, kind, p.value, timeOrNil(p.validUntil)]
-    case 'timer':
-      return [vt, icount, src, dst, kind, timeOrNil(p.due)]
-    case 'dmaRead':
-      return [vt, icount, src, dst, kind, p.target, p.address, p.length]
-    case 'dmaWrite':
-      return [vt, icount, src, dst, kind, p.target, p.address, p.bytes]
-    case 'map':
-      return [vt, icount, src, dst, kind, p.region, p.space, p.base, p.length, p.offset, MODES.indexOf(p.mode)]
-    case 'grid':
-      return [vt, icount, src, dst, kind, p.hash]
-    case 'segment':
-      return [vt, icount, src, dst, kind, p.hashLow, p.hashHigh]
-    case 'stop':
-      return [vt, icount, src, dst, kind, REASONS.indexOf(p.reason)]
-  }
 }
 
 /** The payload of an entry that `entryFault` found nothing wrong with. The casts say what was checked there. */
@@ -274,40 +226,9 @@ export class NodeTable {
   }
 }
 
-function newPackr(): Packr {
-  return new Packr({ useRecords: false })
-}
-
-/** Turns messages into canonical bytes. One encoder serves one journal: it asserts that entries come in order. */
-export class EntryEncoder {
-  readonly nodes: NodeTable
-  readonly #packr = newPackr()
-  #vt = 0
-  #icount = 0
-
-  constructor(nodes: NodeTable) {
-    this.nodes = nodes
-  }
-
-  /**
-   * The canonical bytes of `message`, the next of the journal. They are the caller's to copy: the array may share its
-   * buffer with others. An ill-formed message is a broken node: an assertion.
-   */
-  encode(message: Message): Uint8Array {
-    const entry = toEntry(message, this.nodes.index(message.src), this.nodes.index(message.dst))
-    const fault = entryFault(entry, this.nodes.names.length)
-    if (fault !== undefined) assert.fail(fault)
-    assert(message.vt >= this.#vt, 'entries of a journal are ordered by vt')
-    assert(message.icount >= this.#icount, 'icount does not run backwards')
-    this.#vt = message.vt
-    this.#icount = message.icount
-    return this.#packr.pack(entry)
-  }
-}
-
 /** The bytes that a journal's identity begins with, ahead of its entries: what gives the indexes in them a meaning. */
 export function identityPrefix(nodes: NodeTable): Uint8Array {
-  return newPackr().pack(['ananke journal', ENTRY_VERSION, nodes.names])
+  return new Packr({ useRecords: false }).pack(['ananke journal', ENTRY_VERSION, nodes.names])
 }
 
 /**

@@ -14,9 +14,9 @@
  */
 import assert from 'node:assert/strict'
 import { Packr } from 'msgpackr'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader } from './bytes.ts'
 import type { Entry, Field, FieldValue } from './codec.ts'
-import { entryFault, FIELDS_AT, ICOUNT_AT, KIND_AT, KINDS, kindNumber, SRC_AT, VT_AT } from './codec.ts'
+import { entryFault, FIELDS_AT, KIND_AT, KINDS, kindNumber, SRC_AT } from './codec.ts'
 
 /** What the columns of a segment start from; kept in its header. */
 export interface ColumnBase {
@@ -25,42 +25,15 @@ export interface ColumnBase {
   firstVt: number
 }
 
-const GRID = kindNumber('grid')
+export const GRID = kindNumber('grid')
 /** Stands in a shape for a field that has a column. */
-const IN_COLUMN = 1
+export const IN_COLUMN = 1
 /** Stands in a shape for a time of 0, which needs no column: `data` that must be asked again. */
-const ZERO_TIME = 0
+export const ZERO_TIME = 0
 
-/** The value in a shape of one field of an entry. */
-function shapeValue(field: Field, value: FieldValue): FieldValue {
-  if (field.column === 'shape') return value
-  if (field.column === 'time') return value === null ? null : value === 0 ? ZERO_TIME : IN_COLUMN
-  return IN_COLUMN
-}
-
-/** Whether a field with this value in the entry's shape has a column. */
-function inColumn(field: Field, inShape: FieldValue): boolean {
+/** Whether a field with this value in its shape has a column. */
+export function inColumn(field: Field, inShape: FieldValue): boolean {
   return field.column !== 'shape' && inShape === IN_COLUMN
-}
-
-function writeField(field: Field, value: FieldValue, vt: number, column: ByteWriter): void {
-  switch (field.column) {
-    case 'count':
-      column.whole(value as number)
-      break
-    case 'hash':
-      column.u32(value as number)
-      break
-    case 'time':
-      column.signed((value as number) - vt)
-      break
-    case 'bytes':
-      column.whole((value as Uint8Array).length)
-      column.bytes(value as Uint8Array)
-      break
-    case 'shape':
-      assert.fail('a field of the shape has no column')
-  }
 }
 
 function readField(field: Field, vt: number, column: ByteReader): FieldValue {
@@ -78,83 +51,9 @@ function readField(field: Field, vt: number, column: ByteReader): FieldValue {
   }
 }
 
-/** One row of the dictionary while it is made, with the columns of its entries. */
-interface ShapeWriter {
-  id: number
-  shape: FieldValue[]
-  /** In the order of the kind's fields; absent where the field is in the shape. */
-  columns: (ByteWriter | undefined)[]
-}
-
-function shapeOf(entry: Entry): FieldValue[] {
-  const { fields } = KINDS[entry[KIND_AT] as number]!
-  const shape = entry.slice(SRC_AT, FIELDS_AT)
-  for (let at = FIELDS_AT; at < entry.length; at++) shape.push(shapeValue(fields[at - FIELDS_AT]!, entry[at]!))
-  return shape
-}
-
 /** Where a kind's fields begin in a shape, which lacks vt and icount. */
 const SHAPE_FIELDS_AT = FIELDS_AT - SRC_AT
 const SHAPE_KIND_AT = KIND_AT - SRC_AT
-
-function newShape(id: number, shape: FieldValue[]): ShapeWriter {
-  const { fields } = KINDS[shape[SHAPE_KIND_AT] as number]!
-  const columns = shape
-    .slice(SHAPE_FIELDS_AT)
-    .map((value, i) => (inColumn(fields[i]!, value) ? new ByteWriter() : undefined))
-  return { id, shape, columns }
-}
-
-/** The columns of `entries`, not compressed. */
-export function encodeColumns(entries: readonly Entry[], base: ColumnBase): Uint8Array {
-  const shapes = new Map<string, ShapeWriter>()
-  const shapeIds = new ByteWriter()
-  const gridIcounts = new ByteWriter()
-  const otherIcounts = new ByteWriter()
-  const idles = new ByteWriter()
-  let gridIcount = base.firstIcount
-  let otherIcount = base.firstIcount
-  let idleNs = base.firstVt - base.firstIcount * base.nsPerInstruction
-
-  for (const entry of entries) {
-    const vt = entry[VT_AT] as number
-    const icount = entry[ICOUNT_AT] as number
-    const shape = shapeOf(entry)
-    const key = shape.join('\n')
-    let row = shapes.get(key)
-    if (row === undefined) {
-      row = newShape(shapes.size, shape)
-      shapes.set(key, row)
-    }
-    shapeIds.whole(row.id)
-    if (entry[KIND_AT] === GRID) {
-      gridIcounts.whole(icount - gridIcount)
-      gridIcount = icount
-    } else {
-      otherIcounts.whole(icount - otherIcount)
-      otherIcount = icount
-    }
-    const entryIdleNs = vt - icount * base.nsPerInstruction
-    idles.signed(entryIdleNs - idleNs)
-    idleNs = entryIdleNs
-    const { fields } = KINDS[entry[KIND_AT] as number]!
-    row.columns.forEach((column, i) => {
-      if (column !== undefined) writeField(fields[i]!, entry[FIELDS_AT + i]!, vt, column)
-    })
-  }
-
-  const dictionary = new Packr({ useRecords: false }).pack([...shapes.values()].map((row) => row.shape))
-  const body = new ByteWriter()
-  const streams = [dictionary, ...[shapeIds, gridIcounts, otherIcounts, idles].map((writer) => writer.view())]
-  for (const row of shapes.values()) {
-    for (const column of row.columns) if (column !== undefined) streams.push(column.view())
-  }
-  for (const stream of streams) {
-    body.whole(stream.length)
-    body.bytes(stream)
-  }
-  return body.view()
-}
 
 interface ShapeReader {
   shape: FieldValue[]
@@ -181,7 +80,7 @@ function readDictionary(bytes: Uint8Array, nodeCount: number, fail: (what: strin
 }
 
 /**
- * The entries that `encodeColumns` was given. `fail` makes the error to throw where the body is not what it wrote; the
+ * The entries that a `ColumnWriter` was given. `fail` makes the error to throw where the body is not what it wrote; the
  * entries are checked one by one.
  */
 export function decodeColumns(

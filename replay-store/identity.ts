@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { LogSink, Message, NodeName } from '../bus/mod.ts'
-import { EntryEncoder, identityPrefix, NodeTable } from './codec.ts'
+import { identityPrefix, NodeTable } from './codec.ts'
+import { EntryEncoder } from './entry-encoder.ts'
 
 /** SHA-256 of `bytes`, in hexadecimal. */
 export function sha256(bytes: Uint8Array | string): string {
@@ -36,8 +37,6 @@ const GATHER_BYTES = 32 * 1024
 export class JournalHasher implements LogSink {
   readonly #encoder: EntryEncoder
   readonly #identity: IdentityHash
-  readonly #gathered = new Uint8Array(GATHER_BYTES)
-  #gatheredBytes = 0
   #entryCount = 0
 
   constructor(nodes: readonly NodeName[]) {
@@ -52,20 +51,14 @@ export class JournalHasher implements LogSink {
   }
 
   append(message: Message): void {
-    const bytes = this.#encoder.encode(message)
+    this.#encoder.encode(message)
     this.#entryCount++
-    if (this.#gatheredBytes + bytes.length > GATHER_BYTES) this.#drain()
-    if (bytes.length > GATHER_BYTES) {
-      this.#identity.update(bytes)
-      return
-    }
-    this.#gathered.set(bytes, this.#gatheredBytes)
-    this.#gatheredBytes += bytes.length
+    if (this.#encoder.length >= GATHER_BYTES) this.#drain()
   }
 
   #drain(): void {
-    this.#identity.update(this.#gathered.subarray(0, this.#gatheredBytes))
-    this.#gatheredBytes = 0
+    this.#identity.update(this.#encoder.view())
+    this.#encoder.drop(this.#encoder.length)
   }
 
   /** The identity of the entries so far, in hexadecimal; more may follow. */

@@ -1,22 +1,23 @@
 /**
  * Writes a recording to local disk while it is made.
  *
- * Entries gather in memory until a frame is cut (`FRAME_BYTES`, or `flush`), go to the tail, and are sealed into a
- * segment when the log says so: a `segment` entry, which the bus makes at a grid point. Where frames were cut leaves no
- * trace. Order of steps at a seal: write the segment under another name, rename it, remove the tail. Wherever a crash
+ * Entries gather in memory until a frame is cut (`FRAME_BYTES`, or `flush`) and go to the tail; meanwhile they are put
+ * into the columns of their segment, which is sealed when the log says so: a `segment` entry, which the bus makes at a
+ * grid point. Where frames were cut leaves no trace. Order of steps at a seal: write the segment under another name, rename it, remove the tail. Wherever a crash
  * falls, the entries are in the tail or in the segment, and a segment hides its own tail.
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LogSink, Message } from '../bus/mod.ts'
-import { decodeEntries, EntryEncoder, NodeTable } from './codec.ts'
+import { NodeTable } from './codec.ts'
+import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError } from './errors.ts'
 import { errorCode, hostFiles, type StoreFiles, syncDirectory, writeAll, writeError, writeWhole } from './files.ts'
 import { IdentityHash, sha256 } from './identity.ts'
 import { imagePath, imagesPath, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
 import { type Manifest, type ManifestInput, manifestText, newManifest, type RecordingEnd } from './manifest.ts'
-import { encodeSegment } from './segment.ts'
+import { SegmentWriter } from './segment.ts'
 import { encodeFrame } from './tail.ts'
 
 /** A guest image: what the board calls it, and its bytes. */
@@ -58,17 +59,15 @@ export class RecordingWriter implements LogSink {
   readonly #fsync: boolean
   readonly #encoder: EntryEncoder
   readonly #identity: IdentityHash
-  /** Entries encoded and not yet in a frame. */
-  readonly #frame = new Uint8Array(FRAME_BYTES)
-  #frameBytes = 0
+  /** Entries that wait in the encoder for their frame. */
   #frameEntries = 0
-  /** Payloads of the frames in the tail, for the seal. Bounded by `MAX_SEGMENT_BYTES`. */
-  #payloads: Uint8Array[] = []
+  /** All entries since the last seal. */
+  #segment: SegmentWriter
+  /** Of the segment's frames; bounded by `MAX_SEGMENT_BYTES`. */
   #payloadBytes = 0
   #tailBytes = 0
   #tailFile: number | undefined
   #segmentNumber = 0
-  #segmentFirstEntry = 0
   /** Entries in frames and segments. */
   #writtenEntries = 0
   #sealedBytes = 0
@@ -84,6 +83,7 @@ export class RecordingWriter implements LogSink {
     const nodes = new NodeTable(manifest.nodes)
     this.#encoder = new EntryEncoder(nodes)
     this.#identity = new IdentityHash(nodes)
+    this.#segment = this.#newSegment()
   }
 
   /**
@@ -132,15 +132,14 @@ export class RecordingWriter implements LogSink {
    */
   append(message: Message): void {
     this.#assertOpen()
-    const bytes = this.#encoder.encode(message)
-    if (this.#frameBytes + bytes.length > FRAME_BYTES) this.flush()
-    if (bytes.length > FRAME_BYTES) {
-      this.#writeFrame(new Uint8Array(bytes), 1)
-    } else {
-      this.#frame.set(bytes, this.#frameBytes)
-      this.#frameBytes += bytes.length
-      this.#frameEntries++
-    }
+    const encoder = this.#encoder
+    const before = encoder.length
+    encoder.encode(message)
+    this.#segment.append(encoder.entry)
+    // An entry that does not fit begins the next frame, one that fits none is alone in its own.
+    if (encoder.length > FRAME_BYTES && before > 0) this.#cutFrame(before)
+    this.#frameEntries++
+    if (encoder.length > FRAME_BYTES) this.flush()
     if (message.payload.kind === 'segment') this.#seal()
   }
 
@@ -148,12 +147,7 @@ export class RecordingWriter implements LogSink {
   flush(): void {
     this.#assertOpen()
     if (this.#frameEntries === 0) return
-    // The frame's bytes are kept for the seal, so they leave the buffer that the next entries overwrite.
-    const payload = this.#frame.slice(0, this.#frameBytes)
-    const entries = this.#frameEntries
-    this.#frameBytes = 0
-    this.#frameEntries = 0
-    this.#writeFrame(payload, entries)
+    this.#cutFrame(this.#encoder.length)
   }
 
   /** The identity of the entries so far. Cuts a frame. */
@@ -166,7 +160,7 @@ export class RecordingWriter implements LogSink {
   close(end: RecordingEnd): void {
     this.#assertOpen()
     this.flush()
-    if (this.#payloads.length > 0) this.#seal()
+    if (this.#segment.entryCount > 0) this.#seal()
     const stored = { ...end, entries: this.#writtenEntries, identity: this.#identity.digest() }
     this.#manifest = newManifest(this.#manifestInput, this.#manifest.images, stored)
     this.#writeManifest()
@@ -210,19 +204,22 @@ export class RecordingWriter implements LogSink {
     return file
   }
 
-  #writeFrame(payload: Uint8Array, entryCount: number): void {
+  /** Writes the first `length` of the encoder's bytes, which are whole entries, as a frame. */
+  #cutFrame(length: number): void {
     const path = tailPath(this.directory, this.#segmentNumber)
-    const frame = encodeFrame(payload, this.#writtenEntries, entryCount)
+    const payload = this.#encoder.view(length)
+    const frame = encodeFrame(payload, this.#writtenEntries, this.#frameEntries)
     this.#guard(path, () => {
       const file = this.#tailFile ?? this.#openTail(path)
       writeAll(this.#files, file, frame, path)
       if (this.#fsync) this.#files.sync(file)
     })
     this.#identity.update(payload)
-    this.#payloads.push(payload)
-    this.#payloadBytes += payload.length
+    this.#encoder.drop(length)
+    this.#payloadBytes += length
     this.#tailBytes += frame.length
-    this.#writtenEntries += entryCount
+    this.#writtenEntries += this.#frameEntries
+    this.#frameEntries = 0
     assert(this.#payloadBytes <= MAX_SEGMENT_BYTES, 'a log must end its segments')
   }
 
@@ -235,24 +232,21 @@ export class RecordingWriter implements LogSink {
   #seal(): void {
     this.flush()
     const path = segmentPath(this.directory, this.#segmentNumber)
-    const fail = (what: string) => new assert.AssertionError({ message: `own entries cannot be read back: ${what}` })
-    const entries = decodeEntries(Buffer.concat(this.#payloads), this.#encoder.nodes, fail)
-    const segment = encodeSegment(
-      entries,
-      this.#segmentNumber,
-      this.#segmentFirstEntry,
-      this.#manifest.nsPerInstruction,
-    )
+    const segment = this.#segment.finish()
     this.#guard(path, () => {
       writeWhole(this.#files, path, segment, this.#fsync)
       this.#closeTail()
       this.#files.remove(tailPath(this.directory, this.#segmentNumber))
     })
     this.#sealedBytes += segment.length
-    this.#payloads = []
     this.#payloadBytes = 0
     this.#tailBytes = 0
     this.#segmentNumber++
-    this.#segmentFirstEntry = this.#writtenEntries
+    this.#segment = this.#newSegment()
+  }
+
+  #newSegment(): SegmentWriter {
+    const { nodes, nsPerInstruction } = this.#manifest
+    return new SegmentWriter(this.#segmentNumber, this.#writtenEntries, nodes.length, nsPerInstruction)
   }
 }

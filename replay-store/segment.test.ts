@@ -1,16 +1,22 @@
 import t from 'tap'
 import type { Message } from '../bus/mod.ts'
-import { decodeEntries, type Entry, EntryEncoder, NodeTable, toMessage } from './codec.ts'
+import { NodeTable, toMessage } from './codec.ts'
+import { EntryEncoder } from './entry-encoder.ts'
 import { DamagedError } from './errors.ts'
 import { bootMessages, NS_PER_INSTRUCTION, Random, randomMessages, SAMPLE_NODES } from './sample.ts'
-import { decodeSegmentBody, decodeSegmentHeader, encodeSegment, MAX_HEADER_BYTES } from './segment.ts'
+import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, SegmentWriter } from './segment.ts'
 
 const nodes = new NodeTable(SAMPLE_NODES)
 
-function toEntries(messages: Iterable<Message>): Entry[] {
+/** The file of a segment of `messages`. */
+function encode(messages: Iterable<Message>, number = 0, firstEntry = 0): Uint8Array {
   const encoder = new EntryEncoder(nodes)
-  const bytes = Array.from(messages, (message) => new Uint8Array(encoder.encode(message)))
-  return decodeEntries(Buffer.concat(bytes), nodes, (what) => new Error(what))
+  const segment = new SegmentWriter(number, firstEntry, SAMPLE_NODES.length, NS_PER_INSTRUCTION)
+  for (const message of messages) {
+    encoder.encode(message)
+    segment.append(encoder.entry)
+  }
+  return segment.finish()
 }
 
 function decode(file: Uint8Array): { header: ReturnType<typeof decodeSegmentHeader>; messages: Message[] } {
@@ -26,7 +32,7 @@ t.test('random entries come back from columns, and the index says what is in the
   const random = new Random(seed)
   for (const count of [1, 2, 5, 300, 4000]) {
     const messages = randomMessages(count, random, true)
-    const { header, messages: read } = decode(encodeSegment(toEntries(messages), 3, 1000, NS_PER_INSTRUCTION))
+    const { header, messages: read } = decode(encode(messages, 3, 1000))
     t.strictSame(read, messages, `${count} entries`)
     t.match(header, { number: 3, firstEntry: 1000, entryCount: count })
     t.equal(header.firstVt, messages[0]!.vt)
@@ -47,7 +53,7 @@ t.test('random entries come back from columns, and the index says what is in the
 })
 
 t.test('every flipped bit of a segment is found and named', async (t) => {
-  const file = encodeSegment(toEntries(randomMessages(8, new Random(5))), 0, 0, NS_PER_INSTRUCTION)
+  const file = encode(randomMessages(8, new Random(5)))
   const { bodyAt } = decodeSegmentHeader(file, file.length, 'FILE')
   for (let bit = 0; bit < file.length * 8; bit++) {
     const flipped = Uint8Array.from(file)
@@ -59,24 +65,24 @@ t.test('every flipped bit of a segment is found and named', async (t) => {
 })
 
 t.test('every cut of a segment is found', async (t) => {
-  const file = encodeSegment(toEntries(randomMessages(8, new Random(6))), 0, 0, NS_PER_INSTRUCTION)
+  const file = encode(randomMessages(8, new Random(6)))
   for (let length = 0; length < file.length; length++) t.throws(() => decode(file.subarray(0, length)), DamagedError)
   t.throws(() => decode(Buffer.concat([file, Uint8Array.of(0)])), { message: /should have/ })
 })
 
 t.test('a boot fits a fraction of what it must', async (t) => {
-  let entries: Entry[] = []
+  let messages: Message[] = []
   let total = 0
   let grids = 0
-  for (const entry of toEntries(bootMessages(new Random(7), 25, 8800))) {
-    entries.push(entry)
-    if (entry[4] === 13) grids++
-    if (entry[4] === 14) {
-      total += encodeSegment(entries, 0, 0, NS_PER_INSTRUCTION).length
-      entries = []
+  for (const message of bootMessages(new Random(7), 25, 8800)) {
+    messages.push(message)
+    if (message.payload.kind === 'grid') grids++
+    if (message.payload.kind === 'segment') {
+      total += encode(messages).length
+      messages = []
     }
   }
-  total += encodeSegment(entries, 0, 0, NS_PER_INSTRUCTION).length
+  total += encode(messages).length
   t.comment(`${total} bytes, ${grids * 4} of them hashes of grid points, which nothing compresses`)
   t.ok(total - grids * 4 < 40_000, `${total} bytes`)
 })

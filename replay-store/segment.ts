@@ -11,9 +11,10 @@ import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zli
 import { Packr } from 'msgpackr'
 import { z } from 'zod'
 import type { Entry } from './codec.ts'
-import { DST_AT, ICOUNT_AT, SRC_AT, VT_AT } from './codec.ts'
-import { decodeColumns, encodeColumns } from './columns.ts'
+import { ColumnWriter } from './column-writer.ts'
+import { decodeColumns } from './columns.ts'
 import { DamagedError } from './errors.ts'
+import type { FlatEntry } from './flat-entry.ts'
 
 const MAGIC = 0x534b4e41
 const PREFIX_BYTES = 8
@@ -71,60 +72,95 @@ const headerSchema = z.tuple([
   whole, // bodyChecksum
 ])
 
-function nodeRanges(entries: readonly Entry[]): NodeRange[] {
-  const ranges = new Map<number, NodeRange>()
-  const count = (node: number, icount: number) => {
-    const range = ranges.get(node)
-    if (range === undefined) ranges.set(node, { node, count: 1, firstIcount: icount, lastIcount: icount })
-    else {
-      range.count++
-      range.lastIcount = icount
-    }
-  }
-  for (const entry of entries) {
-    const icount = entry[ICOUNT_AT] as number
-    count(entry[SRC_AT] as number, icount)
-    if (entry[DST_AT] !== entry[SRC_AT]) count(entry[DST_AT] as number, icount)
-  }
-  return [...ranges.values()].sort((a, b) => a.node - b.node)
-}
+/** Makes the file of one segment from its entries, one by one as they come. */
+export class SegmentWriter {
+  readonly #number: number
+  readonly #firstEntry: number
+  readonly #nsPerInstruction: number
+  #columns: ColumnWriter | undefined
+  #entryCount = 0
+  #firstIcount = 0
+  #firstVt = 0
+  #lastIcount = 0
+  #lastVt = 0
+  /** By node: how many entries it has, and their first and last icount. */
+  readonly #counts: Float64Array
+  readonly #firstIcounts: Float64Array
+  readonly #lastIcounts: Float64Array
 
-/** The whole file of a segment that holds `entries`, at least one, the first of which is the journal's `firstEntry`. */
-export function encodeSegment(
-  entries: readonly Entry[],
-  number: number,
-  firstEntry: number,
-  nsPerInstruction: number,
-): Uint8Array {
-  const first = entries[0]
-  const last = entries.at(-1)
-  assert(first !== undefined && last !== undefined, 'a segment has at least one entry')
-  const firstIcount = first[ICOUNT_AT] as number
-  const firstVt = first[VT_AT] as number
-  const columns = encodeColumns(entries, { nsPerInstruction, firstIcount, firstVt })
-  const body = zstdCompressSync(columns, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } })
-  const header = new Packr({ useRecords: false }).pack([
-    number,
-    firstEntry,
-    entries.length,
-    firstIcount,
-    last[ICOUNT_AT],
-    firstVt,
-    last[VT_AT],
-    nodeRanges(entries).map((range) => [range.node, range.count, range.firstIcount, range.lastIcount]),
-    body.length,
-    columns.length,
-    crc32(body),
-  ])
-  assert(header.length <= MAX_HEADER_BYTES)
-  const file = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES + body.length)
-  file.writeUInt32LE(MAGIC, 0)
-  file.writeUInt32LE(header.length, 4)
-  file.set(header, PREFIX_BYTES)
-  const checkedBytes = PREFIX_BYTES + header.length
-  file.writeUInt32LE(crc32(file.subarray(0, checkedBytes)), checkedBytes)
-  file.set(body, checkedBytes + CHECKSUM_BYTES)
-  return file
+  /** Segment `number`, the first entry of which will be the journal's `firstEntry`, of a journal with `nodeCount` nodes. */
+  constructor(number: number, firstEntry: number, nodeCount: number, nsPerInstruction: number) {
+    this.#number = number
+    this.#firstEntry = firstEntry
+    this.#nsPerInstruction = nsPerInstruction
+    this.#counts = new Float64Array(nodeCount)
+    this.#firstIcounts = new Float64Array(nodeCount)
+    this.#lastIcounts = new Float64Array(nodeCount)
+  }
+
+  get entryCount(): number {
+    return this.#entryCount
+  }
+
+  /** Takes the next entry, as an `EntryEncoder` left it. */
+  append(entry: FlatEntry): void {
+    const { vt, icount, src, dst } = entry
+    this.#columns ??= this.#begin(icount, vt)
+    this.#columns.append(entry)
+    this.#entryCount++
+    this.#lastIcount = icount
+    this.#lastVt = vt
+    this.#count(src, icount)
+    if (dst !== src) this.#count(dst, icount)
+  }
+
+  /** The whole file. The segment must have an entry; nothing may be appended after. */
+  finish(): Uint8Array {
+    assert(this.#columns !== undefined, 'a segment has at least one entry')
+    const columns = this.#columns.finish()
+    const body = zstdCompressSync(columns, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } })
+    const header = new Packr({ useRecords: false }).pack([
+      this.#number,
+      this.#firstEntry,
+      this.#entryCount,
+      this.#firstIcount,
+      this.#lastIcount,
+      this.#firstVt,
+      this.#lastVt,
+      this.#nodeRanges(),
+      body.length,
+      columns.length,
+      crc32(body),
+    ])
+    assert(header.length <= MAX_HEADER_BYTES)
+    const file = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES + body.length)
+    file.writeUInt32LE(MAGIC, 0)
+    file.writeUInt32LE(header.length, 4)
+    file.set(header, PREFIX_BYTES)
+    const checkedBytes = PREFIX_BYTES + header.length
+    file.writeUInt32LE(crc32(file.subarray(0, checkedBytes)), checkedBytes)
+    file.set(body, checkedBytes + CHECKSUM_BYTES)
+    return file
+  }
+
+  #begin(firstIcount: number, firstVt: number): ColumnWriter {
+    this.#firstIcount = firstIcount
+    this.#firstVt = firstVt
+    return new ColumnWriter({ nsPerInstruction: this.#nsPerInstruction, firstIcount, firstVt })
+  }
+
+  #count(node: number, icount: number): void {
+    if (this.#counts[node]!++ === 0) this.#firstIcounts[node] = icount
+    this.#lastIcounts[node] = icount
+  }
+
+  /** `[node, count, firstIcount, lastIcount]` of each node that has entries. */
+  #nodeRanges(): number[][] {
+    const ranges = [...this.#counts].map((count, node) => {
+      return [node, count, this.#firstIcounts[node]!, this.#lastIcounts[node]!]
+    })
+    return ranges.filter(([, count]) => count !== 0)
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { EntryEncoder, NodeTable, toMessage } from './codec.ts'
+import { NodeTable, toMessage } from './codec.ts'
+import { EntryEncoder } from './entry-encoder.ts'
 import { DamagedError } from './errors.ts'
 import { Random, randomMessages, SAMPLE_NODES } from './sample.ts'
 import { decodeTail, encodeFrame } from './tail.ts'
@@ -14,10 +15,9 @@ function sampleTail(frameCount: number) {
   const frames: Uint8Array[] = []
   const ends: { bytes: number; entries: number }[] = [{ bytes: 0, entries: 0 }]
   for (let count = 1, next = 0; count <= frameCount; next += count++) {
-    const payload = Buffer.concat(
-      messages.slice(next, next + count).map((message) => new Uint8Array(encoder.encode(message))),
-    )
-    const frame = encodeFrame(payload, FIRST + next, count)
+    for (const message of messages.slice(next, next + count)) encoder.encode(message)
+    const frame = encodeFrame(encoder.view(), FIRST + next, count)
+    encoder.drop(encoder.length)
     frames.push(frame)
     ends.push({ bytes: ends.at(-1)!.bytes + frame.length, entries: next + count })
   }
