@@ -1,9 +1,9 @@
 import t from 'tap'
 import { Clock } from './clock.ts'
 import { BUS_ERROR } from './cpu.ts'
-import { CpuSide } from './cpu-side.ts'
+import { CpuSide, type Exchange } from './cpu-side.ts'
 import { buildMachine } from './machine.ts'
-import { type Data, NEVER, type Read, SYSTEM_MEMORY, type Write } from './message.ts'
+import { type Data, NEVER, SYSTEM_MEMORY } from './message.ts'
 import { type ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
 import { AT, TEST_LOADS, testBoard } from './testing-board.ts'
 
@@ -12,15 +12,14 @@ function makeSide(endian: 'little' | 'big' = 'little', answer: Partial<Data> = {
   const asked: string[] = []
   let cpu: ScriptedCpu | undefined
   const data: Data = { kind: 'data', value: 0x44332211, validUntil: 0, ...answer }
-  const exchange = (dst: string, payload: Read | Write): number => {
+  const exchange: Exchange = ({ name, number }, payload) => {
     const value = payload.kind === 'write' ? ` = ${payload.value.toString(16)}` : ''
     const index = payload.index === undefined ? '' : ` [${payload.index}]`
-    asked.push(`${payload.kind} ${dst} ${payload.region}+${payload.offset}/${payload.size}${index}${value}`)
-    const device = machine.layout.byName.get(dst)?.number ?? -1
-    machine.cpuSide.delivered(device)
+    asked.push(`${payload.kind} ${name} ${payload.region}+${payload.offset}/${payload.size}${index}${value}`)
+    machine.cpuSide.delivered(number)
     if (payload.kind === 'write') return 0
     const fits = { ...data, value: data.value % 2 ** (8 * payload.size) }
-    machine.cpuSide.answered(device, payload, fits)
+    machine.cpuSide.answered(number, payload, fits)
     return fits.value
   }
   const create = scriptedCpu({}, (made) => {
@@ -162,10 +161,15 @@ t.test('the CPU forgets cells whenever one may no longer hold', async (t) => {
     act()
     t.ok(cpu.portCellsForgotten > before, what)
   }
-  forgets('a message to a device', () => side.delivered(0))
-  forgets('an answer to keep', () =>
-    side.answered(0, { kind: 'read', region: 0, offset: 4, size: 4 }, { kind: 'data', value: 1, validUntil: NEVER }),
-  )
+  const answer = () =>
+    side.answered(0, { kind: 'read', region: 0, offset: 4, size: 4 }, { kind: 'data', value: 1, validUntil: NEVER })
+  answer()
+  forgets('a message to a device with an answer that is kept', () => side.delivered(0))
+  const delivered = cpu.portCellsForgotten
+  side.delivered(0)
+  answer()
+  t.equal(cpu.portCellsForgotten, delivered, 'without such an answer there is nothing to forget')
+  forgets('another answer in its place', answer)
   forgets('a reset', () => side.reset())
   forgets('a changed map', () =>
     side.mapRegion(0, { kind: 'map', region: 0, space: 'io', base: 0, length: 16, offset: 0, mode: 'off' }),

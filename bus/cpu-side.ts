@@ -23,20 +23,11 @@ import { MEMORY_SPACE } from './board.ts'
 import type { Clock } from './clock.ts'
 import { BUS_ERROR, type Cpu, type CpuPort, PORT_WORDS, type PortCell } from './cpu.ts'
 import { type RegisterRegion, StateError } from './device.ts'
-import type { Layout } from './layout.ts'
-import {
-  type AccessSize,
-  type Data,
-  type MapRegion,
-  type NodeName,
-  type Read,
-  SYSTEM_MEMORY,
-  type Vt,
-  type Write,
-} from './message.ts'
+import type { DeviceSlot, Layout } from './layout.ts'
+import { type AccessSize, type Data, type MapRegion, type Read, SYSTEM_MEMORY, type Vt, type Write } from './message.ts'
 
 /** Takes an access to its device, and returns the value of a `read` when all effects have taken place. */
-export type Exchange = (dst: NodeName, payload: Read | Write) => number
+export type Exchange = (device: DeviceSlot, payload: Read | Write) => number
 
 /** The named state of a CPU side. */
 export interface CpuSideState {
@@ -158,8 +149,7 @@ export class CpuSide implements CpuPort {
   delivered(device: number, isReset = false): void {
     const kept = this.#kept[device]
     assert(kept !== undefined)
-    kept.until = 0
-    this.#cpu.forgetPortCells()
+    this.#void(kept)
     if (!isReset) return
     for (const register of this.#indexes.values())
       if (register.device === device) this.#setIndex(register, register.initial)
@@ -169,13 +159,13 @@ export class CpuSide implements CpuPort {
   answered(device: number, read: Read, data: Data): void {
     const kept = this.#kept[device]
     assert(kept !== undefined)
+    this.#void(kept)
     kept.region = read.region
     kept.offset = read.offset
     kept.size = read.size
     kept.index = read.index ?? -1
     kept.value = data.value
     kept.until = data.validUntil
-    this.#cpu.forgetPortCells()
   }
 
   /** Machine reset, after the CPU's: the board's map again, and the levels at the CPU's pins, which a reset leaves. */
@@ -277,7 +267,7 @@ export class CpuSide implements CpuPort {
     const { region, offset, size, index } = target
     const read: Read = { kind: 'read', region, offset, size }
     if (index !== undefined) read.index = this.#indexOf(index)
-    return fromDevice(target, this.#exchange(this.#name(target.device), read))
+    return fromDevice(target, this.#exchange(this.#slot(target.device), read))
   }
 
   /** What an index register holds, unsigned. */
@@ -287,6 +277,13 @@ export class CpuSide implements CpuPort {
 
   #setIndex({ word }: IndexRegister, value: number): void {
     this.#cpu.portWords[word] = value
+  }
+
+  /** Without an answer that stood the CPU has no cell of it. */
+  #void(kept: Kept): void {
+    if (kept.until === 0) return
+    kept.until = 0
+    this.#cpu.forgetPortCells()
   }
 
   #keptOf(target: Target): Kept {
@@ -312,7 +309,7 @@ export class CpuSide implements CpuPort {
         const { region, offset, size, index } = target
         const write: Write = { kind: 'write', region, offset, size, value: toDevice(target, value) }
         if (index !== undefined) write.index = this.#indexOf(index)
-        this.#exchange(this.#name(target.device), write)
+        this.#exchange(this.#slot(target.device), write)
         return true
       }
       case 'index':
@@ -322,7 +319,7 @@ export class CpuSide implements CpuPort {
         if (!target.isRom) this.#cpu.writeBacking(target.backing, toBytes(value, target.bytes, this.#bigEndian))
         else if (target.device >= 0) {
           const { region, offset, size } = target
-          this.#exchange(this.#name(target.device), {
+          this.#exchange(this.#slot(target.device), {
             kind: 'write',
             region,
             offset,
@@ -458,13 +455,13 @@ export class CpuSide implements CpuPort {
     const { index, data } = region.indexed
     const isIndex = offset === index.offset && size === index.size
     if (!isIndex && (offset < data.offset || offset >= data.offset + data.size)) return undefined
-    const register = this.#indexes.get(`${this.#name(device)}.${region.name}`)
+    const register = this.#indexes.get(`${this.#slot(device).name}.${region.name}`)
     assert(register !== undefined)
     return { isIndex, register }
   }
 
-  #name(device: number): NodeName {
-    return (this.#layout.devices[device] as { name: NodeName }).name
+  #slot(device: number): DeviceSlot {
+    return this.#layout.devices[device] as DeviceSlot
   }
 
   /** The place in backing memory of `length` bytes of a device's own memory region. */

@@ -79,9 +79,13 @@ export class DeviceHost {
   #now: Vt = 0
   /** Effects of the handler under way, in order, for whoever drives it. */
   #emit: ((effect: QueuedEffect) => void) | undefined
+  /** Where `deliver` sent them last, and how. */
+  #sink: HostSink | undefined
+  #emitToSink: (effect: QueuedEffect) => void = () => assert.fail('a host without a sink')
   #running: Sequence<unknown> | undefined
-  /** The read under way, until it is answered. */
-  #reading: { size: AccessSize; validUntil: Vt } | undefined
+  /** Of the read under way, until it is answered: 0 where there is none. */
+  #readBytes: AccessSize | 0 = 0
+  #validUntil: Vt = 0
 
   constructor(name: NodeName, model: DeviceModel<never>, properties: unknown, onUnhandled?: UnhandledListener) {
     this.name = name
@@ -119,22 +123,22 @@ export class DeviceHost {
 
   /** Runs the handler of `payload` to its end. Returns the answer to a `read`. */
   deliver(payload: Payload, vt: Vt, sink: HostSink): Data | undefined {
-    let step = this.begin(payload, vt, (effect) => sink.queued(this, effect))
+    if (sink !== this.#sink) {
+      this.#sink = sink
+      this.#emitToSink = (effect) => sink.queued(this, effect)
+    }
+    const result = this.#start(payload, vt, this.#emitToSink)
+    if (typeof result !== 'object') return this.#done(result)
+    let step = this.#advance(result, undefined)
     while (step.state === 'asks') step = this.resume(sink.request(this, step.request))
     return step.data
   }
 
   /** Starts the handler of `payload`; `emit` gets its queued effects as they happen, until it is done. */
   begin(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): Step {
-    assert(!this.suspended, `${this.name} is sent ${payload.kind} while its own handler waits for an answer`)
-    this.#now = vt
-    this.#emit = emit
-    const result = this.#call(payload)
-    if (typeof result === 'object') {
-      this.#running = result
-      return this.#advance(result, undefined)
-    }
-    return this.#done(result)
+    const result = this.#start(payload, vt, emit)
+    if (typeof result === 'object') return this.#advance(result, undefined)
+    return { state: 'done', data: this.#done(result) }
   }
 
   /** Goes on with the handler that asked. */
@@ -173,6 +177,16 @@ export class DeviceHost {
     this.#due = saved.due
   }
 
+  #start(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): number | undefined | Sequence<unknown> {
+    // Here and below not `assert(...)`: that would build its message for every access.
+    if (this.suspended) assert.fail(`${this.name} is sent ${payload.kind} while its own handler waits for an answer`)
+    this.#now = vt
+    this.#emit = emit
+    const result = this.#call(payload)
+    if (typeof result === 'object') this.#running = result
+    return result
+  }
+
   #call(payload: Payload): number | undefined | Sequence<unknown> {
     const device = this.#device
     switch (payload.kind) {
@@ -180,7 +194,8 @@ export class DeviceHost {
         device.reset(this.#io)
         return undefined
       case 'read': {
-        this.#reading = { size: payload.size, validUntil: 0 }
+        this.#readBytes = payload.size
+        this.#validUntil = 0
         return device.read(payload.region, payload.offset, payload.size, this.#io, payload.index)
       }
       case 'write': {
@@ -206,25 +221,23 @@ export class DeviceHost {
   #advance(running: Sequence<unknown>, answer: Answer): Step {
     const next = running.next(answer)
     if (!next.done) return { state: 'asks', request: next.value }
-    return this.#done(next.value)
+    return { state: 'done', data: this.#done(next.value) }
   }
 
-  #done(value: unknown): Step {
-    const reading = this.#reading
-    this.#reading = undefined
+  /** The handler has returned `value`. */
+  #done(value: unknown): Data | undefined {
+    const size = this.#readBytes
+    this.#readBytes = 0
     this.#running = undefined
     this.#emit = undefined
-    if (reading === undefined) return { state: 'done', data: undefined }
-    const { size, validUntil } = reading
-    assert(
-      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size),
-      `${this.name} answered a read of ${size} bytes with ${value}`,
-    )
-    return { state: 'done', data: { kind: 'data', value, validUntil } }
+    if (size === 0) return undefined
+    const isValue = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size)
+    if (!isValue) assert.fail(`${this.name} answered a read of ${size} bytes with ${value}`)
+    return { kind: 'data', value, validUntil: this.#validUntil }
   }
 
   #queue(effect: QueuedEffect): void {
-    assert(this.#emit !== undefined, `${this.name} has an effect outside a handler`)
+    if (this.#emit === undefined) assert.fail(`${this.name} has an effect outside a handler`)
     this.#emit(effect)
   }
 
@@ -236,14 +249,14 @@ export class DeviceHost {
       },
       line(name: string, level: 0 | 1 | boolean): void {
         const output = host.#outputs.get(name)
-        assert(output !== undefined, `${host.name} has no output ${name}`)
+        if (output === undefined) assert.fail(`${host.name} has no output ${name}`)
         const driven = level ? 1 : 0
         if (host.#levels[output] === driven) return
         host.#levels[output] = driven
         host.#queue({ kind: 'line', output, level: driven })
       },
       timer(due: Vt): void {
-        assert(Number.isSafeInteger(due) && due >= 0, `${host.name} sets its timer to ${due}`)
+        if (!Number.isSafeInteger(due) || due < 0) assert.fail(`${host.name} sets its timer to ${due}`)
         if (host.#due === due) return
         host.#due = due
         host.#queue({ kind: 'timer', due })
@@ -261,8 +274,8 @@ export class DeviceHost {
         host.#queue({ kind: 'map', region, space, base, length: bytes, offset: from, mode })
       },
       validUntil(vt: Vt): void {
-        assert(host.#reading !== undefined, `${host.name} promises a value outside a read`)
-        host.#reading.validUntil = vt
+        if (host.#readBytes === 0) assert.fail(`${host.name} promises a value outside a read`)
+        host.#validUntil = vt
       },
       unhandled(what: string): void {
         host.#onUnhandled?.(host.name, what, host.#now)

@@ -129,6 +129,9 @@ export class LocalBus {
   #entryCount = 0
   /** Effects that wait for the outermost handler to return. Bounded by what handlers of one chain do. */
   readonly #queue: { device: number; effect: QueuedEffect }[] = []
+  /** The position of what is done: set where the bus is entered, since it does not change meanwhile. */
+  #hereIcount = 0
+  #hereVt: Vt = 0
   #chainIcount = -1
   #chainVt = -1
   #chainLength = 0
@@ -143,7 +146,7 @@ export class LocalBus {
     const { board, createCpu, loads, sink, sources, onUnhandled } = options
     this.#sink = sink
     this.#sources = sources
-    this.machine = buildMachine(board, createCpu, loads, (dst, payload) => this.#cpuAccess(dst, payload))
+    this.machine = buildMachine(board, createCpu, loads, (slot, payload) => this.#cpuAccess(slot, payload))
     this.hosts = board.devices.map(
       ({ name, model, properties }) => new DeviceHost(name, model, properties, onUnhandled),
     )
@@ -190,6 +193,7 @@ export class LocalBus {
   /** Ends the run here, between slices. */
   stop(reason: StopReason): void {
     assert(this.#stopped === undefined, 'the run has ended already')
+    this.#enter()
     this.#log(BUS, WORLD, { kind: 'stop', reason })
     this.#stopped = reason
   }
@@ -266,7 +270,8 @@ export class LocalBus {
   /** Does all that is due at this position. Returns whether anything happened that an idle CPU might notice. */
   #serve(): boolean {
     let served = false
-    const vt = this.vt
+    this.#enter()
+    const vt = this.#hereVt
     for (;;) {
       if (this.#stopAsked !== undefined) {
         this.stop(this.#stopAsked)
@@ -320,10 +325,9 @@ export class LocalBus {
   }
 
   /** An access of the CPU, in the middle of its instruction. */
-  #cpuAccess(dst: NodeName, payload: Read | Write): number {
-    const { cpuSide } = this.machine
-    const data = this.#begin(CPU, this.#slot(dst).number, payload)
-    cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
+  #cpuAccess(slot: DeviceSlot, payload: Read | Write): number {
+    this.#enter()
+    const data = this.#begin(CPU, slot.number, payload)
     return data?.value ?? 0
   }
 
@@ -334,24 +338,31 @@ export class LocalBus {
     if (data !== undefined && payload.kind === 'read' && src === CPU) {
       this.machine.cpuSide.answered(device, payload, data)
     }
+    if (this.#queue.length > 0) this.#carryOutQueued()
+    return data
+  }
+
+  #carryOutQueued(): void {
     // What these lead to joins the queue while it is walked.
     for (const queued of this.#queue) this.#carryOut(queued.device, queued.effect)
     this.#queue.length = 0
-    return data
+    // Nothing else makes what the CPU runs to come nearer.
+    const { cpuSide } = this.machine
+    cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
   }
 
   #deliver(src: NodeName, device: number, payload: Payload): Data | undefined {
     const host = this.hosts[device] as DeviceHost
-    const { icount, vt } = this
-    if (icount !== this.#chainIcount || vt !== this.#chainVt) {
-      this.#chainIcount = icount
+    const vt = this.#hereVt
+    if (this.#hereIcount !== this.#chainIcount || vt !== this.#chainVt) {
+      this.#chainIcount = this.#hereIcount
       this.#chainVt = vt
       this.#chainLength = 0
     }
-    assert(
-      ++this.#chainLength <= CHAIN_LIMIT,
-      `devices pass messages in a circle: ${host.name} ${payload.kind} at ${vt}`,
-    )
+    // Not `assert(...)`: that would build its message for every message.
+    if (++this.#chainLength > CHAIN_LIMIT) {
+      assert.fail(`devices pass messages in a circle: ${host.name} ${payload.kind} at ${vt}`)
+    }
     this.#log(src, host.name, payload)
     this.machine.cpuSide.delivered(device, payload.kind === 'reset')
     const data = host.deliver(payload, vt, this.#hostSink)
@@ -463,14 +474,20 @@ export class LocalBus {
 
   #slot(name: NodeName): DeviceSlot {
     const slot = this.machine.layout.byName.get(name)
-    assert(slot !== undefined, `${this.machine.layout.board.name} has no device ${name}`)
+    if (slot === undefined) assert.fail(`${this.machine.layout.board.name} has no device ${name}`)
     return slot
+  }
+
+  /** Takes note of where the CPU stands. */
+  #enter(): void {
+    this.#hereIcount = this.icount
+    this.#hereVt = this.machine.clock.vtAt(this.#hereIcount)
   }
 
   #log(src: NodeName, dst: NodeName, payload: Payload): void {
     this.#entryCount++
     this.#segmentEntries++
-    this.#sink.append({ vt: this.vt, icount: this.icount, src, dst, payload })
+    this.#sink.append({ vt: this.#hereVt, icount: this.#hereIcount, src, dst, payload })
   }
 }
 

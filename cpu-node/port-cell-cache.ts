@@ -59,7 +59,8 @@ export class PortCellCache {
   #limit = 0
   /** When the loads that are in the table end, by the word at which their entry begins. */
   readonly #until = new Map<number, Vt>()
-  #hasStores = false
+  /** The words at which the entries of the stores in the table begin. */
+  readonly #storesAt = new Set<number>()
 
   constructor(buffer: ArrayBuffer, fixed: FixedAddresses, clock: Clock) {
     this.#loads = new Int32Array(buffer, PORT_CELL_CACHE.loads, ENTRIES * ENTRY_WORDS)
@@ -83,7 +84,7 @@ export class PortCellCache {
     const at = this.#add(this.#stores, address, kind, context, cell.word)
     if (at < 0) return
     this.#stores[at + MASK] = mask
-    this.#hasStores = true
+    this.#storesAt.add(at)
   }
 
   /** The instructions left are counted to `limit` from now on. The clock may have moved, too. */
@@ -92,11 +93,16 @@ export class PortCellCache {
     for (const [at, until] of this.#until) this.#loads[at + LEFT] = this.#leftAt(until)
   }
 
+  /** Costs what was added since. */
   forget(): void {
-    for (const at of this.#until.keys()) this.#loads[at + TAG] = EMPTY
-    this.#until.clear()
-    if (this.#hasStores) this.#stores.fill(EMPTY)
-    this.#hasStores = false
+    if (this.#until.size > 0) {
+      for (const at of this.#until.keys()) this.#loads[at + TAG] = EMPTY
+      this.#until.clear()
+    }
+    if (this.#storesAt.size > 0) {
+      for (const at of this.#storesAt) this.#stores[at + TAG] = EMPTY
+      this.#storesAt.clear()
+    }
   }
 
   /** The entry's first word in `table`, or -1: such an address is not kept. */

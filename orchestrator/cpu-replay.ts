@@ -61,7 +61,9 @@ export class CpuReplay {
     this.#journal = journal
     this.#isCut = isCut(journal)
     this.#onEntry = onEntry
-    this.machine = buildMachine(spec.board, spec.createCpu, spec.loads, (dst, payload) => this.#access(dst, payload))
+    this.machine = buildMachine(spec.board, spec.createCpu, spec.loads, ({ name }, payload) =>
+      this.#access(name, payload),
+    )
   }
 
   /** Entries that the replay agreed with. */
