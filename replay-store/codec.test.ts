@@ -1,3 +1,4 @@
+import { Packr } from 'msgpackr'
 import t from 'tap'
 import type { Message, Payload } from '../bus/mod.ts'
 import { NEVER } from '../bus/mod.ts'
@@ -75,6 +76,43 @@ t.test('random messages come back, and their bytes do not depend on what came be
   t.strictSame(decodeAll(bytes), messages)
   const alone = Buffer.concat(messages.map((message) => encodeAll([message])))
   t.ok(bytes.equals(alone))
+})
+
+t.test('the bytes are those of msgpackr', async (t) => {
+  const seed = Date.now() >>> 0
+  t.comment(`seed ${seed}`)
+  const packr = new Packr({ useRecords: false })
+  const same = (messages: readonly Message[], what: string) => {
+    const bytes = encodeAll(messages)
+    const packed = decodeEntries(bytes, nodes, fail).map((entry) => new Uint8Array(packr.pack(entry)))
+    t.ok(bytes.equals(Buffer.concat(packed)), what)
+  }
+  same(randomMessages(3000, new Random(seed), true), 'random messages')
+  for (const length of [0, 31, 32, 255, 256, 65_535, 65_536, 200_000]) {
+    const output: Payload = { kind: 'output', bytes: new Uint8Array(length).fill(length) }
+    const map: Payload = { kind: 'map', region: 1, space: '', base: 2, length: 3, offset: 4, mode: 'off' }
+    same([at(output), at({ ...map, space: 'x'.repeat(length) }), at({ kind: 'event' })], `${length} bytes`)
+    // More bytes than characters.
+    same(
+      [at({ ...map, space: 'é'.repeat(length) }), at({ ...map, space: '中'.repeat(length) })],
+      `${length} characters`,
+    )
+  }
+})
+
+t.test('bytes that wait can be taken in parts', async (t) => {
+  const messages = GOLDEN.map(([payload]) => at(payload))
+  const encoder = new EntryEncoder(nodes)
+  const taken: Buffer[] = []
+  for (const [i, message] of messages.entries()) {
+    const before = encoder.length
+    encoder.encode(message)
+    if (i % 3 !== 2) continue
+    taken.push(Buffer.from(encoder.view(before)))
+    encoder.drop(before)
+  }
+  taken.push(Buffer.from(encoder.view()))
+  t.ok(Buffer.concat(taken).equals(encodeAll(messages)))
 })
 
 t.test('a Buffer and a Uint8Array encode alike', async (t) => {

@@ -10,10 +10,12 @@ import t, { type Test } from 'tap'
 import type { Message } from '../bus/mod.ts'
 import { NotARecordingError, WriteError } from './errors.ts'
 import { hostFiles, type StoreFiles } from './files.ts'
-import { segmentPath } from './layout.ts'
+import { JournalHasher } from './identity.ts'
+import { segmentPath, tailPath } from './layout.ts'
 import { Recording } from './recording.ts'
 import { type Image, RecordingWriter, type WriterOptions } from './recording-writer.ts'
 import { Random, randomMessages, recorderMessages, sampleManifest } from './sample.ts'
+import { FRAME_HEADER_BYTES } from './tail.ts'
 
 const IMAGES: readonly Image[] = [{ name: 'kernel', bytes: new Uint8Array(300).fill(9) }]
 const END = { reason: 'quit' as const, instructions: 10, vt: 80, digest: '0'.repeat(64), deviceStates: {} }
@@ -210,6 +212,31 @@ t.test('a real limit on what a process may write', { timeout: 30_000 }, async (t
   const recording = Recording.open(directory)
   t.ok(recording.entryCount >= flushed)
   t.strictSame([...recording.entries()], recorderMessages(new Random(SEED), false).slice(0, recording.entryCount))
+})
+
+t.test('entries of every size are cut into frames', async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  const writer = RecordingWriter.create(directory, sampleManifest(), IMAGES)
+  const hasher = new JournalHasher(sampleManifest().nodes)
+  // The third and the fifth do not fit the frame before them, the fifth and the eighth fit none.
+  const outputs = [1, 60_000, 6000, 1, 200_000, 1, 65_400, 65_536, 2].map((length, i): Message => {
+    const payload = { kind: 'output' as const, bytes: new Uint8Array(length).fill(i) }
+    return { vt: i, icount: i, src: 'uart0', dst: 'world', payload }
+  })
+  for (const message of outputs) {
+    writer.append(message)
+    hasher.append(message)
+  }
+  t.equal(writer.entryCount, outputs.length)
+  t.equal(writer.identity(), hasher.digest())
+  writer.abandon()
+  const tail = fs.readFileSync(tailPath(directory, 0))
+  const frames: number[] = []
+  for (let at = 0; at < tail.length; at += FRAME_HEADER_BYTES + tail.readUInt32LE(at + 16)) {
+    frames.push(tail.readUInt32LE(at + 12))
+  }
+  t.strictSame(frames, [2, 2, 1, 2, 1, 1], 'entries of each frame')
+  t.strictSame([...Recording.open(directory).entries()], outputs)
 })
 
 t.test('what a crash in a seal leaves behind is not read twice', async (t) => {
