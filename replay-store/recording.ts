@@ -145,6 +145,8 @@ export class Recording {
   readonly #tail: readonly Message[]
   readonly #tailFirst: number
   /** By segment number, the one used longest ago first. */
+  /** The segment that `entry` was last asked for. */
+  #latest: { first: number; messages: readonly Message[] } = { first: 0, messages: [] }
   readonly #decoded = new Map<number, readonly Message[]>()
 
   private constructor(
@@ -258,9 +260,13 @@ export class Recording {
 
   /** Entry `index`, from 0. Messages are shared: they must not be changed. */
   entry(index: number): Message {
+    // Mostly the segment of the time before.
+    const near = this.#latest.messages[index - this.#latest.first]
+    if (near !== undefined) return near
     assert(Number.isInteger(index) && index >= 0 && index < this.entryCount, 'there is no such entry')
     const segment = this.#segmentOf(index)
-    return this.#messages(segment)[index - this.#firstEntry(segment)]!
+    this.#latest = { first: this.#firstEntry(segment), messages: this.#messages(segment) }
+    return this.#latest.messages[index - this.#latest.first]!
   }
 
   /** The entries from `from` up to, not including, `to`, in order. */
