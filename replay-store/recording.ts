@@ -144,9 +144,9 @@ export class Recording {
   /** The entries that no segment holds; the first is the journal's `#tailFirst`. */
   readonly #tail: readonly Message[]
   readonly #tailFirst: number
-  /** By segment number, the one used longest ago first. */
   /** The segment that `entry` was last asked for. */
   #latest: { first: number; messages: readonly Message[] } = { first: 0, messages: [] }
+  /** By segment number, the one used longest ago first. */
   readonly #decoded = new Map<number, readonly Message[]>()
 
   private constructor(
