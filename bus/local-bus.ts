@@ -346,7 +346,7 @@ export class LocalBus {
     // What these lead to joins the queue while it is walked.
     for (const queued of this.#queue) this.#carryOut(queued.device, queued.effect)
     this.#queue.length = 0
-    // Nothing else makes what the CPU runs to come nearer.
+    // Effects alone bring nearer what the CPU runs to: a timer that is due earlier, a power-off, a reset.
     const { cpuSide } = this.machine
     cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
   }
