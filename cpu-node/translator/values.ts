@@ -10,9 +10,11 @@ export function emitPure(f: FunctionBody, op: Op, push: (value: Value) => void, 
   switch (op.op) {
     case 'binary':
       push(op.a)
-      if (op.name === 'rotr' && op.type === 'i32') return emitRotate(f, local(), local(), () => push(op.b))
-      push(op.b)
-      f.op(`${op.type}.${BINARIES[op.name]}` as Plain)
+      if (op.name === 'rotr' && op.type === 'i32') emitRotate(f, local(), local(), () => push(op.b))
+      else {
+        push(op.b)
+        f.op(`${op.type}.${BINARIES[op.name]}` as Plain)
+      }
       return
     case 'compare':
       push(op.a)
