@@ -57,34 +57,59 @@ export class LateCompiler implements RegionCompiler {
 
 /** Translates on a thread of the process that all CPUs share, so that guest code runs on meanwhile. */
 export class BackgroundCompiler implements RegionCompiler {
+  readonly #thread = sharedThread()
+  readonly #done: Translation[] = []
+
+  submit(request: TranslationRequest): void {
+    this.#thread.submit(request, this.#done)
+  }
+
+  finished(): Translation[] {
+    this.#thread.receive()
+    return this.#done.splice(0)
+  }
+}
+
+/**
+ * The thread, and who waits for what of it. One port serves all: a port of each CPU's own would have to be closed when the
+ * CPU is done with, of which nobody is told.
+ */
+class CompilerThread {
   readonly #port: MessagePort
+  /** By the thread's number of a request: the requester's number, and where its translation goes. */
+  readonly #waiting = new Map<number, { id: number; done: Translation[] }>()
+  #nextId = 0
 
   constructor() {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    sharedWorker().postMessage(port2, [port2])
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: port2, transferList: [port2] })
+    // It keeps no process from ending.
+    worker.unref()
   }
 
-  submit(request: TranslationRequest): void {
-    this.#port.postMessage(request)
+  submit(request: TranslationRequest, done: Translation[]): void {
+    const id = this.#nextId++
+    this.#waiting.set(id, { id: request.id, done })
+    this.#port.postMessage({ ...request, id })
   }
 
-  finished(): Translation[] {
-    const done: Translation[] = []
+  receive(): void {
     for (;;) {
       const received = receiveMessageOnPort(this.#port)
-      if (received === undefined) return done
-      done.push(received.message as Translation)
+      if (received === undefined) return
+      const translation = received.message as Translation
+      const { id, done } = this.#waiting.get(translation.id)!
+      this.#waiting.delete(translation.id)
+      done.push({ ...translation, id })
     }
   }
 }
 
-let worker: Worker | undefined
+let thread: CompilerThread | undefined
 
 /** The thread is the process's, not a CPU's: starting one takes a good part of a second. */
-function sharedWorker(): Worker {
-  worker ??= new Worker(new URL('./worker.ts', import.meta.url))
-  // It keeps no process from ending.
-  worker.unref()
-  return worker
+function sharedThread(): CompilerThread {
+  thread ??= new CompilerThread()
+  return thread
 }
