@@ -11,7 +11,6 @@ import {
   CodeCache,
   type CodePage,
   ENTRY_WORDS,
-  instructionAt,
   RELATIVE,
 } from './interpreter/code-cache.ts'
 import { compile } from './interpreter/compile.ts'
@@ -38,6 +37,7 @@ import { swapBytes } from './swap-bytes.ts'
 import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.ts'
 import { HotCode } from './translator/hot-code.ts'
 import { DOWN, FOR_WRITE } from './translator/layout.ts'
+import { MAX_REGIONS } from './translator/live-regions.ts'
 import { successors } from './translator/region.ts'
 import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
@@ -50,6 +50,8 @@ const OFFSET_MASK = PAGE_BYTES - 1
 /** Recently used code pages, by virtual page. */
 const PAGE_CACHE_ENTRIES = 4096
 const MAX_PARTS = 256
+/** Of the code cache: where more is kept when it is full, it would soon be full again. */
+const KEPT_FRACTION = 3 / 4
 /** Has bit 2 set, which no page address with its context has. */
 const NO_PAGE = 4
 const BREAK = opcodeOf('break')
@@ -59,8 +61,10 @@ type Width = 8 | 16 | 32
 
 /** How guest code is run. None of it shows in what the guest does. */
 export interface TierOptions {
-  /** Bounds the compiled code, in words; what does not fit makes room by dropping all. */
+  /** Bounds the code that is interpreted, in words. */
   arenaWords?: number
+  /** Bounds the regions that are translated: at least 4. */
+  maxRegions?: number
   /** Entries of a block before it is translated to WebAssembly; 0: it is always interpreted. */
   hotEntries?: number
   /** Who translates; by default a thread beside this one. */
@@ -108,7 +112,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #flushRequested = false
 
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
-    const { arenaWords = ARENA_WORDS, hotEntries = HOT_ENTRIES } = options
+    const { arenaWords = ARENA_WORDS, maxRegions = MAX_REGIONS, hotEntries = HOT_ENTRIES } = options
     this.#clock = clock
     this.#memory = new GuestMemory(backingBytes, arenaWords)
     const { buffer } = this.#memory
@@ -138,6 +142,7 @@ export class InterpretedCpu implements Cpu, Execution {
       },
       options.compiler ?? new BackgroundCompiler(),
       hotEntries === 0 ? new HotCode() : (options.hotCode ?? new HotCode()),
+      maxRegions,
     )
     this.#memory.watch({
       codeWritten: (offset, length) => this.#codeWritten(offset, length),
@@ -169,7 +174,7 @@ export class InterpretedCpu implements Cpu, Execution {
     if (this.#translator.calling) return this.#limit - this.#translator.left
     if (!this.#running) return this.#limit - this.#remaining
     const block = this.#code.block(this.#block)
-    return this.#limit - this.#remaining - block.pcs.length + instructionAt(block, this.#ip)
+    return this.#limit - this.#remaining - block.instructions + this.#code.instructionAt(block, this.#ip)
   }
 
   get now(): Vt {
@@ -179,11 +184,12 @@ export class InterpretedCpu implements Cpu, Execution {
   get pc(): number {
     if (!this.#running) return this.#statePc >>> 0
     const block = this.#code.block(this.#block)
-    return (this.#base + block.pcs[instructionAt(block, this.#ip)]!) >>> 0
+    return (this.#base + this.#code.pcOf(block, this.#code.instructionAt(block, this.#ip))) >>> 0
   }
 
   get statistics(): Readonly<Record<string, number>> {
-    return { instructions: this.icount, ...this.#translator.statistics }
+    const { reclaims } = this.#code
+    return { instructions: this.icount, reclaims, ...this.#translator.statistics }
   }
 
   get timerDue(): Vt {
@@ -371,10 +377,10 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#running = false
     if (left === Left.trapped) {
       const block = this.#code.block(this.#block)
-      const index = instructionAt(block, this.#ip)
-      this.#remaining += block.pcs.length - index - 1
-      const delaySlot = block.lastInDelaySlot && index === block.pcs.length - 1
-      this.#isa.takeTrap((this.#base + block.pcs[index]!) | 0, delaySlot)
+      const index = this.#code.instructionAt(block, this.#ip)
+      this.#remaining += block.instructions - index - 1
+      const delaySlot = block.lastInDelaySlot && index === block.instructions - 1
+      this.#isa.takeTrap((this.#base + this.#code.pcOf(block, index)) | 0, delaySlot)
     }
     return left
   }
@@ -396,9 +402,14 @@ export class InterpretedCpu implements Cpu, Execution {
     const key = partKey(block.pc, most)
     const kept = this.#parts.get(key)
     if (kept === block) return
-    if (this.#parts.size >= MAX_PARTS) this.#parts.clear()
+    if (this.#parts.size >= MAX_PARTS) this.#forgetParts()
     this.#parts.set(key, kept === undefined ? null : block)
     if (kept === undefined) this.#code.drop(block)
+  }
+
+  #forgetParts(): void {
+    for (const part of this.#parts.values()) if (part !== null) this.#code.drop(part)
+    this.#parts.clear()
   }
 
   /** Runs `count` instructions of the block at state's PC by a break after them. False: that can't be done. */
@@ -406,7 +417,7 @@ export class InterpretedCpu implements Cpu, Execution {
     const ip = this.#next(0)
     if (ip === 0) return false
     const block = this.#code.block(ip + ENTRY_WORDS)
-    const { length } = block.pcs
+    const { instructions: length } = block
     // Between a branch and its delay slot there is state that the whole block does not keep.
     if (count >= length || (block.lastInDelaySlot && count === length - 1)) return false
     this.#breakBefore(block, count)
@@ -423,11 +434,11 @@ export class InterpretedCpu implements Cpu, Execution {
     if (this.#parted === undefined) return false
     const { block, index, base, context } = this.#parted
     return (
-      ((base + block.pcs[index]!) | 0) === this.#statePc &&
+      block.codePage.blocks.has(block) &&
+      ((base + this.#code.pcOf(block, index)) | 0) === this.#statePc &&
       context === this.#codeContext &&
-      block.pcs.length - index <= this.#remaining &&
-      !this.#isa.midInstruction &&
-      block.codePage.blocks.has(block)
+      block.instructions - index <= this.#remaining &&
+      !this.#isa.midInstruction
     )
   }
 
@@ -436,8 +447,8 @@ export class InterpretedCpu implements Cpu, Execution {
     const { block, index, base } = this.#parted!
     this.#base = base
     this.#block = block.ip
-    this.#ip = block.starts[index]!
-    this.#remaining -= block.pcs.length - index
+    this.#ip = this.#code.startOf(block, index)
+    this.#remaining -= block.instructions - index
     return this.#runHotLoop()
   }
 
@@ -460,7 +471,7 @@ export class InterpretedCpu implements Cpu, Execution {
     if (known !== undefined) return known
     const block = this.#liftBlock(codePage, (pc - this.#base) | 0, most)
     if (block === undefined) {
-      this.#flush()
+      this.#makeRoom()
       return this.#makeBlock(most)
     }
     if (!midInstruction && most === undefined) this.#translator.blockMade(block)
@@ -472,7 +483,6 @@ export class InterpretedCpu implements Cpu, Execution {
     const { midInstruction } = this.#isa
     const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
     const compiled = compile(lifted, this.#isa.stateBytes)
-    if (!this.#code.hasRoomFor(ENTRY_WORDS + compiled.code.length)) return undefined
     const { instructions } = lifted
     const description = {
       pc: lifted.pc,
@@ -483,6 +493,7 @@ export class InterpretedCpu implements Cpu, Execution {
     }
     const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
     const block = this.#code.add(codePage, compiled, description, keep)
+    if (block === undefined) return undefined
     if (!this.#memory.hasCode(codePage.page)) this.#softTlb.markCode(codePage.page)
     this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), lifted.length)
     return block
@@ -562,10 +573,6 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** The block entered at `entry` has been entered often. */
   #hot(entry: number): void {
-    if (!this.#translator.hasRoom) {
-      this.#flushRequested = true
-      return
-    }
     this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
     this.#translator.install()
   }
@@ -644,8 +651,8 @@ export class InterpretedCpu implements Cpu, Execution {
   #armBreak(): void {
     this.#breakRequested = false
     const block = this.#code.block(this.#block)
-    const index = instructionAt(block, this.#ip) + 1
-    const last = block.pcs.length
+    const index = this.#code.instructionAt(block, this.#ip) + 1
+    const last = block.instructions
     // The block's end is the next boundary where only a delay slot, or nothing, is left.
     if (index >= last || (block.lastInDelaySlot && index === last - 1)) {
       this.#limit -= this.#remaining
@@ -660,7 +667,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #breakBefore(block: CodeBlock, index: number): void {
     if (this.#brokenIp !== 0) this.#mend()
     this.#brokenIndex = index
-    this.#brokenIp = block.starts[index]!
+    this.#brokenIp = this.#code.startOf(block, index)
     this.#brokenOpcode = this.#code.words[this.#brokenIp]!
     this.#code.words[this.#brokenIp] = BREAK
   }
@@ -669,8 +676,8 @@ export class InterpretedCpu implements Cpu, Execution {
     const block = this.#code.block(this.#block)
     const index = this.#brokenIndex
     this.#mend()
-    this.#remaining += block.pcs.length - index
-    this.state[this.#isa.pcOffset / 4] = this.#base + block.pcs[index]!
+    this.#remaining += block.instructions - index
+    this.state[this.#isa.pcOffset / 4] = this.#base + this.#code.pcOf(block, index)
   }
 
   #mend(): void {
@@ -818,6 +825,17 @@ export class InterpretedCpu implements Cpu, Execution {
     if (relative.size > 0) this.#jumpCache.forgetRelativeBlocks(relative)
   }
 
+  /** For more code: drops what is used least, or all if that is not enough. Only between runs of the hot loop. */
+  #makeRoom(): void {
+    const before = this.#code.fullness
+    this.#code.reclaim()
+    this.#linkSlot = 0
+    this.#forgetPages(0, 2 ** 32)
+    this.#pageCache.fill(undefined)
+    const { fullness } = this.#code
+    if (fullness === before || fullness > KEPT_FRACTION) this.#flush()
+  }
+
   /** Drops all code. Only between runs of the hot loop. */
   #flush(): void {
     this.#flushRequested = false
@@ -828,6 +846,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#parted = undefined
     this.#parts.clear()
     this.#forgetPages(0, 2 ** 32)
+    this.#pageCache.fill(undefined)
   }
 }
 

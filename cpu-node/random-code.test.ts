@@ -73,6 +73,9 @@ function pick<T>(random: Random, ...choices: T[]): T {
 
 const codeAddress = (place: number): number => CODE_FROM + 4 * place
 
+/** How often code and regions made room for others. */
+const roomMade = { reclaims: 0, droppedRegions: 0 }
+
 interface Outcome {
   registers: number
   memory: unknown
@@ -143,6 +146,8 @@ function run(code: readonly number[], next: (icount: number) => number, tiers: T
     machine.runTo(icount)
     if (position(machine) !== icount) throw new Error(`stopped at ${position(machine)}, not at ${icount}`)
   }
+  roomMade.reclaims += machine.cpu.statistics['reclaims']!
+  roomMade.droppedRegions += machine.cpu.statistics['droppedRegions']!
   return { registers: machine.cpu.hashRegisters(), memory: machine.cpu.hashMemory(), accesses }
 }
 
@@ -176,5 +181,13 @@ t.test('random code does the same however its run is cut', async (t) => {
     const ofThisRun = new HotCode(hotCode.encode(), { isOfThisRun: true })
     compare(inPieces, { hotEntries: 1e6, hotCode: ofThisRun, compiler: new LateCompiler(random) }, 'all at the start')
     compare(() => LENGTH, { ...known(), hotEntries: 3, arenaWords: 2000 }, 'known, with room for little code')
+    const little = { maxRegions: 4, arenaWords: 2000 }
+    compare(inPieces, { hotEntries: 1, ...little }, 'translated at once, with room for few regions, in pieces')
+    const tight = { hotEntries: 2, ...little, lockstep: {}, compiler: new LateCompiler(random) }
+    compare(() => LENGTH, tight, 'translated late, with room for few regions, compared after every block')
+    compare(inPieces, { ...known(), hotEntries: 3, ...little, compiler: new LateCompiler(random) }, 'known, the same')
   }
+  t.comment(`code made room ${roomMade.reclaims} times, regions ${roomMade.droppedRegions} times`)
+  t.ok(roomMade.reclaims > PROGRAMS)
+  t.ok(roomMade.droppedRegions > PROGRAMS)
 })

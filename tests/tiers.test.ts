@@ -13,14 +13,17 @@ const SEED = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() 
 
 const debian = await debianBoot()
 
+type Statistics = Record<'reclaims' | 'droppedRegions', number>
+
 /** A hash of everything that the bus carried and the CPU ended with. */
-function boot(tiers: TierOptions, instructions: number): string {
+function boot(tiers: TierOptions, instructions: number, counted: (statistics: Statistics) => void = () => {}): string {
   const hash = createHash('sha256')
   const bus = debian.start(
     (options) => createCpu({ ...options, tiers }),
     (message) => hash.update(JSON.stringify(message)),
   )
   runTo(bus, instructions)
+  counted(bus.machine.cpu.statistics as Statistics)
   bus.machine.cpu.digest((bytes) => hash.update(bytes))
   return hash.digest('hex')
 }
@@ -58,8 +61,19 @@ t.test('a boot does the same in every tier', async (t) => {
   )
   const knownLate = { hotCode: new HotCode(hotCode.encode()), compiler: new LateCompiler(randomOf(SEED + 1)) }
   t.equal(boot(knownLate, INSTRUCTIONS), interpreted, 'known from an earlier run, and translated late')
-  const small = { hotEntries: 500, arenaWords: 200_000, compiler: new ImmediateCompiler() }
-  t.equal(boot(small, INSTRUCTIONS), interpreted, 'with room for little code')
+  const counted = ({ reclaims, droppedRegions }: Statistics) => {
+    t.comment(`code made room ${reclaims} times, regions ${droppedRegions} times`)
+    t.ok(reclaims > 100)
+    t.ok(droppedRegions > 1000)
+  }
+  const little = { hotEntries: 100, arenaWords: 100_000, maxRegions: 16, compiler: new ImmediateCompiler() }
+  t.equal(boot(little, INSTRUCTIONS, counted), interpreted, 'with room for little code')
+  const knownLittle = {
+    ...little,
+    hotCode: new HotCode(hotCode.encode()),
+    compiler: new LateCompiler(randomOf(SEED + 2)),
+  }
+  t.equal(boot(knownLittle, INSTRUCTIONS, counted), interpreted, 'the same, known from an earlier run, and late')
 })
 
 t.test('the start of a boot does the same where every block is translated at its first entry', async (t) => {

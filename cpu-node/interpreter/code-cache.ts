@@ -1,15 +1,26 @@
 /**
- * Where compiled blocks stand: an arena of micro-ops, and for each page of code seen through one virtual page a table
- * from address to block. When the arena is full, or there are too many tables, everything is dropped.
+ * Where compiled blocks stand: an arena, and for each page of code seen through one virtual page a table from address to
+ * block. A block in the arena, in words:
+ *
+ *     entry       5: `entry`, or what has taken its place
+ *     ip          micro-ops, the first is `block`
+ *                 of each instruction its virtual address, as `CodeBlock.pc`
+ *                 of each instruction the place of its first micro-op, from `ip`
+ *
+ * When the arena is full, or there are too many tables, blocks that are seldom entered make room (`reclaim`); if most is in
+ * use even then, the caller drops everything.
  */
+import assert from 'node:assert/strict'
 import { PAGE_BYTES } from '../memory.ts'
 import type { CompiledBlock } from './compile.ts'
-import { opcodeOf } from './micro-ops.ts'
+import { microOps, opcodeOf } from './micro-ops.ts'
 
-/** 64 MiB of micro-ops: some 600,000 blocks. */
-export const ARENA_WORDS = 2 ** 24
-/** 64 MiB of tables, for MIPS. */
-const MAX_CODE_PAGES = 2 ** 14
+/** 14 MiB: some 75,000 blocks. A Debian boot makes 70,000. */
+export const ARENA_WORDS = 3.5 * 2 ** 20
+/** 16 MiB of tables, for MIPS. */
+const MAX_CODE_PAGES = 2 ** 12
+/** A block that was entered less often since the last `reclaim` makes room. */
+const KEPT_ENTRIES = 64
 const ENTRY = opcodeOf('entry')
 export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
@@ -19,6 +30,8 @@ const PENDING = 2 ** 30
 export const ENTRY_WORDS = 5
 /** Which of them is the block's virtual address. */
 export const ENTRY_PC = 4
+/** Which words of `translated` are the region's number, and after it the block's. */
+export const REGION_NUMBER = 2
 /** Words of `block`, and which of them is its virtual address. */
 export const BLOCK_WORDS = 3
 export const BLOCK_PC = 2
@@ -44,27 +57,42 @@ export interface CodePage {
 /** A translated region, as far as the code cache is concerned. */
 export interface Region {
   readonly number: number
-  /** What it was made from: bytes `[from, to)` of code pages. */
-  readonly sources: readonly { readonly codePage: CodePage; readonly from: number; readonly to: number }[]
-  /** Blocks whose entry leads to it, and their number in it. */
-  readonly entered: readonly { readonly block: CodeBlock; readonly index: number }[]
+  /** What it was made from, by their numbers in it. Their entries may lead to it, or to another that has them too. */
+  readonly blocks: readonly CodeBlock[]
 }
 
-/** What is kept of a block besides its micro-ops. */
+/** What is kept of a block besides what stands in the arena. */
 export interface CodeBlock {
   readonly codePage: CodePage
-  /** Place of its `block`, after its `entry`. */
-  readonly ip: number
+  /** How it is found from its page, as long as it is not overwritten. */
+  readonly keep: 'entry' | 'delaySlot' | undefined
+  /** Place of its `block`, after its `entry`; `reclaim` moves it. */
+  ip: number
+  /** Words of its micro-ops. */
+  readonly codeWords: number
   /** Virtual address, or offset in its page if it is relative; and its bytes of code. */
   readonly pc: number
   readonly length: number
-  /** Of each instruction: virtual address, and place of its first micro-op. */
-  readonly pcs: readonly number[]
-  readonly starts: readonly number[]
+  /** How many. */
+  readonly instructions: number
   readonly lastInDelaySlot: boolean
   /** Where it may go on that is known before it runs. */
   readonly successors: readonly number[]
 }
+
+/** A block as it was lifted. */
+export interface LiftedBlock extends Pick<CodeBlock, 'pc' | 'length' | 'lastInDelaySlot' | 'successors'> {
+  /** Of each instruction: virtual address, as `CodeBlock.pc`. */
+  readonly pcs: readonly number[]
+}
+
+/** By opcode: words of the micro-op, and which of them are links. */
+const layouts = new Map(
+  microOps.map(({ name, operands }) => {
+    const links = operands.flatMap((operand, index) => (/link$/i.test(operand) ? [index + 1] : []))
+    return [opcodeOf(name), { words: operands.length + 1, links }]
+  }),
+)
 
 export class CodeCache {
   readonly words: Int32Array
@@ -77,6 +105,7 @@ export class CodeCache {
   #end = 1
   /** The block that ends there. */
   #last: CodeBlock | undefined
+  #reclaims = 0
 
   /** `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
   constructor(codeShift: number, arena: Int32Array, hotEntries: number) {
@@ -90,14 +119,21 @@ export class CodeCache {
     this.#blocks.clear()
     this.#codePages = 0
     this.#end = 1
+    this.#last = undefined
   }
 
   get codePages(): Iterable<number> {
     return this.#pages.keys()
   }
 
-  hasRoomFor(words: number): boolean {
-    return this.#end + words <= this.words.length && this.#codePages <= MAX_CODE_PAGES
+  /** How often blocks have made room. */
+  get reclaims(): number {
+    return this.#reclaims
+  }
+
+  /** What of its room is in use, as a fraction. */
+  get fullness(): number {
+    return Math.max(this.#end / this.words.length, this.#codePages / MAX_CODE_PAGES)
   }
 
   /** The page's table, if there is one. */
@@ -131,27 +167,33 @@ export class CodeCache {
 
   /**
    * Puts a compiled block into the arena. `keep`: to be found again from its page, where it can be entered or where it is
-   * a delay slot by itself.
+   * a delay slot by itself. Undefined where there is no room.
    */
   add(
     codePage: CodePage,
     compiled: CompiledBlock,
-    lifted: Omit<CodeBlock, 'codePage' | 'ip' | 'starts'>,
-    keep: 'entry' | 'delaySlot' | undefined,
-  ): CodeBlock {
+    lifted: LiftedBlock,
+    keep: CodeBlock['keep'],
+  ): CodeBlock | undefined {
     const { words } = this
+    const { pc, length, pcs, lastInDelaySlot, successors } = lifted
+    const instructions = pcs.length
+    const codeWords = compiled.code.length
     const entry = this.#end
+    const ip = entry + ENTRY_WORDS
+    const end = ip + codeWords + 2 * instructions
+    if (end > words.length || this.#codePages > MAX_CODE_PAGES) return undefined
     words[entry] = ENTRY
     words[entry + 1] = this.#hotEntries
-    words[entry + ENTRY_PC] = lifted.pc
-    const ip = entry + ENTRY_WORDS
+    words[entry + ENTRY_PC] = pc
     words.set(compiled.code, ip)
-    this.#end = ip + compiled.code.length
-    const starts = compiled.starts.map((start) => ip + start)
-    const block: CodeBlock = { ...lifted, codePage, ip, starts }
+    words.set(pcs, ip + codeWords)
+    words.set(compiled.starts, ip + codeWords + instructions)
+    this.#end = end
+    const block: CodeBlock = { codePage, keep, ip, codeWords, pc, length, instructions, lastInDelaySlot, successors }
     this.#blocks.set(ip, block)
     this.#last = block
-    const offset = lifted.pc & (PAGE_BYTES - 1)
+    const offset = pc & (PAGE_BYTES - 1)
     if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = entry
     if (keep === 'delaySlot') codePage.delaySlots.set(offset, block)
     codePage.blocks.add(block)
@@ -165,10 +207,27 @@ export class CodeCache {
     return block
   }
 
-  /** Gives back a block that was not kept. */
+  /** Virtual address of an instruction of `block`, as `CodeBlock.pc`. */
+  pcOf({ ip, codeWords }: CodeBlock, instruction: number): number {
+    return this.words[ip + codeWords + instruction]!
+  }
+
+  /** Place of the first micro-op of an instruction of `block`. */
+  startOf({ ip, codeWords, instructions }: CodeBlock, instruction: number): number {
+    return ip + this.words[ip + codeWords + instructions + instruction]!
+  }
+
+  /** The instruction of `block` that the micro-op at `ip` belongs to: its number. */
+  instructionAt(block: CodeBlock, ip: number): number {
+    let index = block.instructions - 1
+    while (index > 0 && this.startOf(block, index) > ip) index--
+    return index
+  }
+
+  /** Gives back a block that is not to be found, if it is still there. */
   drop(block: CodeBlock): void {
+    if (!block.codePage.blocks.delete(block)) return
     this.#blocks.delete(block.ip)
-    block.codePage.blocks.delete(block)
     // Its room is free again, unless others were added after it.
     if (block === this.#last) this.#end = block.ip - ENTRY_WORDS
   }
@@ -181,23 +240,90 @@ export class CodeCache {
       for (const block of codePage.blocks) {
         const start = block.pc & (PAGE_BYTES - 1)
         if (start >= offset + length || offset >= start + block.length) continue
-        codePage.blocks.delete(block)
-        const entry = start >>> this.#codeShift
-        if (codePage.entries[entry] === block.ip - ENTRY_WORDS) codePage.entries[entry] = 0
-        if (codePage.delaySlots.get(start) === block) codePage.delaySlots.delete(start)
+        this.#forget(block)
         this.words[block.ip - ENTRY_WORDS] = STALE
         stale.push(block)
       }
       for (const region of codePage.regions) {
-        const isHit = region.sources.some(
-          (source) => source.codePage === codePage && source.from < offset + length && offset < source.to,
-        )
+        const isHit = region.blocks.some((block) => {
+          const from = block.pc & (PAGE_BYTES - 1)
+          return block.codePage === codePage && from < offset + length && offset < from + block.length
+        })
         if (!isHit) continue
-        this.#dropRegion(region)
+        this.dropRegion(region)
         dropped.push(region)
       }
     }
     return { blocks: stale, regions: dropped }
+  }
+
+  /** The block is no longer to be found from its page. */
+  #forget(block: CodeBlock): void {
+    const { codePage, keep } = block
+    const offset = block.pc & (PAGE_BYTES - 1)
+    codePage.blocks.delete(block)
+    if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = 0
+    if (keep === 'delaySlot') codePage.delaySlots.delete(offset)
+  }
+
+  /**
+   * Makes room: overwritten blocks go, and those that no region is made of and that were seldom entered since the last
+   * time. What stays moves together, so that no place in the arena is what it was. Only between runs of the hot loop.
+   */
+  reclaim(): void {
+    this.#reclaims++
+    const inRegions = new Set<CodeBlock>()
+    for (const list of this.#pages.values()) {
+      for (const { regions } of list) for (const { blocks } of regions) for (const block of blocks) inRegions.add(block)
+    }
+    // In the order of their places, since that is the order in which they were added.
+    const blocks = [...this.#blocks.values()]
+    this.#blocks.clear()
+    this.#last = undefined
+    this.#end = 1
+    for (const block of blocks) {
+      if (!block.codePage.blocks.has(block)) continue
+      if (inRegions.has(block) || this.#isKept(block)) this.#moveToEnd(block)
+      else this.#forget(block)
+    }
+    this.#dropEmptyPages()
+  }
+
+  /** Whether an untranslated block has been entered often enough; it has to be anew. */
+  #isKept({ ip }: CodeBlock): boolean {
+    const left = ip - ENTRY_WORDS + 1
+    const entries = this.#hotEntries - this.words[left]!
+    // What is being translated is warm.
+    if (entries >= KEPT_ENTRIES) this.words[left] = this.#hotEntries
+    return entries < 0 || entries >= KEPT_ENTRIES
+  }
+
+  /** Moves a block down to where the last one ends, without its links. */
+  #moveToEnd(block: CodeBlock): void {
+    const { words } = this
+    const { codePage, keep, codeWords } = block
+    const entry = this.#end
+    words.copyWithin(entry, block.ip - ENTRY_WORDS, block.ip + codeWords + 2 * block.instructions)
+    if (keep === 'entry') codePage.entries[(block.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = entry
+    block.ip = entry + ENTRY_WORDS
+    this.#blocks.set(block.ip, block)
+    const codeEnd = block.ip + codeWords
+    for (let at = block.ip; at < codeEnd; ) {
+      const layout = layouts.get(words[at]!)
+      assert(layout !== undefined, 'a block is made of micro-ops')
+      for (const link of layout.links) words[at + link] = 0
+      at += layout.words
+    }
+    this.#end = codeEnd + 2 * block.instructions
+  }
+
+  #dropEmptyPages(): void {
+    for (const [page, list] of this.#pages) {
+      const used = list.filter(({ blocks }) => blocks.size > 0)
+      this.#codePages -= list.length - used.length
+      if (used.length > 0) this.#pages.set(page, used)
+      else this.#pages.delete(page)
+    }
   }
 
   /** These blocks are being translated: until that is done they are warm, but not hot again. */
@@ -214,29 +340,44 @@ export class CodeCache {
   translationFailed(blocks: readonly CodeBlock[]): void {
     for (const block of blocks) {
       const entry = block.ip - ENTRY_WORDS
-      if (this.words[entry] === ENTRY) this.words[entry + 1] = this.#hotEntries
+      if (block.codePage.blocks.has(block) && this.words[entry] === ENTRY) this.words[entry + 1] = this.#hotEntries
     }
   }
 
-  /** Lets the entries of a region's blocks lead to it. */
-  addRegion(region: Region): void {
-    for (const { codePage } of region.sources) codePage.regions.add(region)
-    for (const { block, index } of region.entered) {
+  /** Lets the entries of a region's blocks lead to it, but for those that lead to another. It is told of writes from now on. */
+  enterRegion(region: Region): void {
+    for (const [index, block] of region.blocks.entries()) {
+      block.codePage.regions.add(region)
+      if (this.isTranslated(block)) continue
       const entry = block.ip - ENTRY_WORDS
       this.words[entry] = TRANSLATED
-      this.words[entry + 2] = region.number
-      this.words[entry + 3] = index
+      this.words[entry + REGION_NUMBER] = region.number
+      this.words[entry + REGION_NUMBER + 1] = index
     }
   }
 
-  #dropRegion(region: Region): void {
-    for (const { codePage } of region.sources) codePage.regions.delete(region)
-    for (const { block } of region.entered) {
+  /** The entries of a region's blocks lead to it no more: those are hot after `entries` entries. It is still told of writes. */
+  leaveRegion(region: Region, entries: number): void {
+    const { words } = this
+    for (const block of region.blocks) {
       const entry = block.ip - ENTRY_WORDS
-      if (this.words[entry] === STALE) continue
-      this.words[entry] = ENTRY
-      this.words[entry + 1] = this.#hotEntries
+      const isIn = words[entry] === TRANSLATED && words[entry + REGION_NUMBER] === region.number
+      const isCounting = words[entry] === ENTRY && words[entry + 1]! <= this.#hotEntries
+      if (!isIn && !isCounting) continue
+      words[entry] = ENTRY
+      words[entry + 1] = Math.min(entries, this.#hotEntries)
     }
+  }
+
+  dropRegion(region: Region): void {
+    for (const { codePage } of region.blocks) codePage.regions.delete(region)
+    this.leaveRegion(region, this.#hotEntries)
+  }
+
+  /** The first region that has `block`. */
+  regionWith(block: CodeBlock): Region | undefined {
+    for (const region of block.codePage.regions) if (region.blocks.includes(block)) return region
+    return undefined
   }
 
   /** The block entered at `pc` of `codePage`, if there is one. */
@@ -260,11 +401,4 @@ export class CodeCache {
   blocksOf(page: number): CodeBlock[] {
     return (this.#pages.get(page) ?? []).flatMap(({ blocks }) => [...blocks])
   }
-}
-
-/** The instruction of `block` that the micro-op at `ip` belongs to: its number. */
-export function instructionAt(block: CodeBlock, ip: number): number {
-  let index = block.starts.length - 1
-  while (index > 0 && block.starts[index]! > ip) index--
-  return index
 }

@@ -13,7 +13,7 @@
  */
 
 import { emitFindCode, type FindOptions } from '../find-code.ts'
-import { TRANSLATED } from '../interpreter/code-cache.ts'
+import { REGION_NUMBER, TRANSLATED } from '../interpreter/code-cache.ts'
 import { SCRATCH } from '../memory.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
@@ -29,8 +29,6 @@ export interface DispatcherOptions extends FindOptions {
   chunkBase: number
 }
 
-/** Word of `translated`: the region's number; the block's follows. */
-const REGION_OPERAND = 2
 const SLOW_LOAD = 0
 const SLOW_STORE = 1
 
@@ -71,13 +69,13 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.i32(0)
   f.i32(Reason.run)
   f.memory('i32.store', SCRATCH.reason)
-  // budget = regions[words[entry + REGION_OPERAND]](words[entry + REGION_OPERAND + 1], budget, context)
+  // budget = regions[words[entry + REGION_NUMBER]](words[entry + REGION_NUMBER + 1], budget, context)
   pushArenaAddress(f, entry)
-  f.memory('i32.load', arenaBase + 4 * (REGION_OPERAND + 1))
+  f.memory('i32.load', arenaBase + 4 * (REGION_NUMBER + 1))
   f.get(budget)
   f.get(context)
   pushArenaAddress(f, entry)
-  f.memory('i32.load', arenaBase + 4 * REGION_OPERAND)
+  f.memory('i32.load', arenaBase + 4 * REGION_NUMBER)
   f.callIndirect(REGION_TYPE)
   f.set(budget)
   f.i32(0)

@@ -1,5 +1,6 @@
 /**
- * Regions that are known to become hot, found by the code of any of their blocks.
+ * Regions that are known to become hot, found by the code of any of their blocks. So many of their translations are kept;
+ * after that the one that was used longest ago makes room, and is made again when it is wanted.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { CodeBlock } from '../interpreter/code-cache.ts'
@@ -25,11 +26,15 @@ interface KnownBlock {
 }
 
 export class KnownRegions {
-  readonly #blocks = new Map<number, KnownBlock[]>()
-
   readonly regions: readonly KnownRegion[]
+  readonly #blocks = new Map<number, KnownBlock[]>()
+  readonly #most: number
+  /** Those with a translation, the one used last at the end. */
+  readonly #translated = new Set<KnownRegion>()
 
-  constructor(codes: readonly RegionCode[]) {
+  /** `most`: translations that are kept. */
+  constructor(codes: readonly RegionCode[], most: number) {
+    this.#most = most
     this.regions = codes.map((code) => ({ code, isSubmitted: false, asker: undefined, translation: undefined }))
     for (const region of this.regions) this.#add(region)
   }
@@ -60,6 +65,24 @@ export class KnownRegions {
       if (isIt) return region
     }
     return undefined
+  }
+
+  /** Keeps the translation that `region` was submitted for. */
+  translated(region: KnownRegion, translation: Translation): void {
+    region.translation = translation
+    this.used(region)
+    for (const oldest of this.#translated) {
+      if (this.#translated.size <= this.#most) break
+      this.#translated.delete(oldest)
+      oldest.translation = undefined
+      oldest.isSubmitted = false
+    }
+  }
+
+  /** The translation of `region` was used. */
+  used(region: KnownRegion): void {
+    this.#translated.delete(region)
+    this.#translated.add(region)
   }
 }
 

@@ -16,6 +16,7 @@ import { buildProgram } from '../oracle/harness.ts'
 const SEED = Number(process.env['ANANKE_TEST_SEED'] ?? 20260801)
 const CASES = Number(process.env['ANANKE_ORACLE_CASES'] ?? 20)
 const HEATS = [1, 2, 5, 30]
+const LITTLE_ROOM = { maxRegions: 4, arenaWords: 4000 }
 
 /** A part of them is compared after every block. */
 const COMPARED_CASES = Math.ceil(CASES / 5)
@@ -47,7 +48,8 @@ for (const endian of ['little', 'big'] as const) {
   t.test(`the same, compared after every block, ${endian} endian, seed ${SEED}`, async (t) => {
     const cases = casesOf(COMPARED_CASES)
     const program = buildProgram(cases, endian)
-    t.doesNotThrow(() => runOnAnanke(program, endian, cases.length, { hotEntries: 1 }, {}))
+    for (const tiers of [{ hotEntries: 1 }, { hotEntries: 2, ...LITTLE_ROOM }])
+      t.doesNotThrow(() => runOnAnanke(program, endian, cases.length, tiers, {}))
     t.comment(`${cases.length} cases`)
   })
 }

@@ -44,7 +44,7 @@ export function collectRegion(hot: CodeBlock, at: (pc: number) => CodeBlock | un
   let instructions = 0
   // What is added while it is walked is walked too.
   for (const block of region.values()) {
-    instructions += block.pcs.length
+    instructions += block.instructions
     for (const pc of block.successors) {
       if (region.has(pc) || region.size >= MAX_REGION_BLOCKS || instructions >= MAX_REGION_INSTRUCTIONS) continue
       const next = at(pc)

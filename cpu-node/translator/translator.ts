@@ -16,14 +16,13 @@ import { encodeDispatcher } from './dispatcher.ts'
 import type { HotCode } from './hot-code.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
+import { LiveRegions } from './live-regions.ts'
 import { collectRegion } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Entries after which a block asks again whether its known region has been translated. */
 const WAITING_ENTRIES = 100
-/** Each live module takes a memory mapping of the process, of which there are some 65,000. */
-const MAX_REGIONS = 16_384
 
 /** Runs translated code: (place of a `translated`, instructions that may be begun, soft TLB context) -> instructions left. */
 export type Dispatch = (entry: number, budget: number, context: number) => number
@@ -62,12 +61,12 @@ export class Translator {
   /** RAM that code at fixed addresses uses directly; code was made for it as it is. */
   #window: Window | undefined
   readonly #imports: Record<string, Record<string, unknown>>
-  /** By region number. */
-  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: MAX_REGIONS, maximum: MAX_REGIONS })
+  readonly #live: LiveRegions
   readonly #compiler: RegionCompiler
   /** What is being translated: blocks that were found hot, or a region that is known to become so. */
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
   readonly #hotCode: HotCode
+  readonly #maxRegions: number
   #known: KnownRegions
   /** Code has run, or is about to. */
   #hasBegun = false
@@ -76,19 +75,19 @@ export class Translator {
   #nextId = 0
   #regions = 0
   #blocks = 0
-  #numbers = 0
-  readonly #free: number[] = []
 
-  constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode) {
+  constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode, maxRegions: number) {
+    this.#live = new LiveRegions(parts.code, maxRegions)
     this.#compiler = compiler
     this.#hotCode = hotCode
-    this.#known = new KnownRegions(hotCode.known)
+    this.#maxRegions = maxRegions
+    this.#known = new KnownRegions(hotCode.known, maxRegions)
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
     const dispatcher = encodeDispatcher({
       memoryPages: parts.memory.wasmPages,
-      tableEntries: MAX_REGIONS,
+      tableEntries: maxRegions,
       pc: parts.isa.layout.pc,
       arenaBase: parts.memory.arenaBase,
       chunkBase: parts.memory.chunkBase,
@@ -97,7 +96,7 @@ export class Translator {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(dispatcher), {
       env: {
         memory,
-        table: this.#table,
+        table: this.#live.table,
         slowLoad: (address: number, kind: number) => this.#load(address, kind),
         slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
       },
@@ -118,34 +117,35 @@ export class Translator {
     return this.#parts.state[SCRATCH.left >> 2]!
   }
 
-  /** False: all code must be dropped before more is translated. */
-  get hasRoom(): boolean {
-    return this.#numbers - this.#free.length < MAX_REGIONS
-  }
-
-  get statistics(): { regions: number; regionBlocks: number; translatedInstructions: number } {
+  get statistics() {
     const low = this.#parts.state[SCRATCH.translated >> 2]! >>> 0
     const high = this.#parts.state[(SCRATCH.translated >> 2) + 1]!
-    return { regions: this.#regions, regionBlocks: this.#blocks, translatedInstructions: high * 2 ** 32 + low }
-  }
-
-  clear(): void {
-    this.#pending.clear()
-    for (let number = 0; number < this.#numbers; number++) this.#table.set(number, null)
-    this.#numbers = 0
-    this.#free.length = 0
-  }
-
-  drop(regions: readonly Region[]): void {
-    for (const { number } of regions) {
-      this.#table.set(number, null)
-      this.#free.push(number)
+    return {
+      regions: this.#regions,
+      liveRegions: this.#live.size,
+      droppedRegions: this.#live.dropped,
+      regionBlocks: this.#blocks,
+      translatedInstructions: high * 2 ** 32 + low,
     }
+  }
+
+  /** The code cache has dropped everything. */
+  clear(): void {
+    for (const [id, pending] of this.#pending) {
+      if ('asker' in pending) pending.asker = undefined
+      else this.#pending.delete(id)
+    }
+    this.#live.clear()
+  }
+
+  /** The code cache has dropped these. */
+  drop(regions: readonly Region[]): void {
+    this.#live.drop(regions)
   }
 
   /** Has the region around `hot` translated. */
   translate(hot: CodeBlock): void {
-    if (this.#useKnown(hot)) return
+    if (this.#live.wake(hot) || this.#useKnown(hot)) return
     const { code } = this.#parts
     const blocks = collectRegion(hot, (pc) => {
       const codePage = this.#pageOf(hot, pc)
@@ -172,7 +172,7 @@ export class Translator {
 
   /** `block` was made: it may be known to become hot. Not while translated code runs. */
   blockMade(block: CodeBlock): void {
-    if (!this.#making && this.hasRoom) this.#useKnown(block)
+    if (!this.#making) this.#useKnown(block)
   }
 
   /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
@@ -189,6 +189,7 @@ export class Translator {
     }
     const { module, pcs } = region.translation
     if (module === undefined) return false
+    this.#known.used(region)
     this.#making = true
     const blocks = this.#blocksOf(block, region.code)
     this.#making = false
@@ -251,7 +252,9 @@ export class Translator {
     if (!this.#hasBegun) {
       this.#hasBegun = true
       // In the order in which it became hot.
-      if (this.#hotCode.isOfThisRun) for (const region of this.#known.regions) this.#submitKnown(region)
+      if (this.#hotCode.isOfThisRun) {
+        for (const region of this.#known.regions.slice(0, this.#maxRegions)) this.#submitKnown(region)
+      }
     }
     // In the middle of an instruction no block can be made.
     if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
@@ -261,8 +264,10 @@ export class Translator {
       if (pending === undefined) continue
       this.#pending.delete(id)
       if ('asker' in pending) {
-        pending.translation = translation
-        if (pending.asker?.codePage.blocks.has(pending.asker)) this.#useKnown(pending.asker)
+        this.#known.translated(pending, translation)
+        const { asker } = pending
+        pending.asker = undefined
+        if (asker?.codePage.blocks.has(asker)) this.#useKnown(asker)
         continue
       }
       const { blocks, code } = pending
@@ -279,22 +284,11 @@ export class Translator {
   }
 
   #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode): void {
-    const { code } = this.#parts
     this.#hotCode.add(madeFrom)
     const instance = new WebAssembly.Instance(module, this.#imports)
-    const number = this.#free.pop() ?? this.#numbers++
-    this.#table.set(number, instance.exports[REGION_EXPORT])
+    this.#live.add(instance.exports[REGION_EXPORT], blocks)
     this.#regions++
     this.#blocks += blocks.length
-    code.addRegion({
-      number,
-      sources: blocks.map(({ codePage, pc, length }) => {
-        const from = pc & OFFSET_MASK
-        return { codePage, from, to: from + length }
-      }),
-      // A block that another region has translated stays with that one.
-      entered: blocks.flatMap((block, index) => (code.isTranslated(block) ? [] : [{ block, index }])),
-    })
   }
 
   /** Physical pages stand elsewhere. True: all code must be dropped before any runs. */
@@ -304,8 +298,9 @@ export class Translator {
     const { backing, bytes } = memory.ramFrom(physical, most)
     const known = this.#window
     if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
-    // What was translated ahead was made for the window of before.
-    this.#known = new KnownRegions(this.#hotCode.known)
+    // What was or is being translated ahead was made for the window of before.
+    this.#known = new KnownRegions(this.#hotCode.known, this.#maxRegions)
+    this.#pending.clear()
     this.#window =
       bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
     return true

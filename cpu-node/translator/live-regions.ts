@@ -1,0 +1,98 @@
+/**
+ * The translated regions that there are, by number in the table that the dispatcher calls through. Each costs some 50 KB of
+ * the host's memory, so their number is bounded. What makes room is found as pages are by an operating system that wants
+ * memory: of the regions in use the oldest are put to rest, their blocks being interpreted again; one that is entered
+ * meanwhile is in use at once, as the newest, and the one that has rested longest is dropped.
+ */
+import assert from 'node:assert/strict'
+import type { CodeBlock, CodeCache, Region } from '../interpreter/code-cache.ts'
+
+/** Debian's boot makes 590, and has them all; 100 G instructions of programs after it make some 2,500. */
+export const MAX_REGIONS = 1024
+/** Those in use and those that rest want room, and more than one of each. */
+const MIN_REGIONS = 4
+/** How many of a full table's are in use. */
+const AWAKE_FRACTION = 3 / 4
+/** Entries of a block after which its resting region is used again. */
+const WAKING_ENTRIES = 50
+
+export class LiveRegions {
+  readonly table: WebAssembly.Table
+  readonly #code: CodeCache
+  readonly #most: number
+  /** Oldest first. */
+  readonly #awake = new Set<Region>()
+  readonly #resting = new Set<Region>()
+  readonly #freeNumbers: number[] = []
+  #numbers = 0
+  /** Regions that made room. */
+  #dropped = 0
+
+  constructor(code: CodeCache, most: number) {
+    assert(most >= MIN_REGIONS)
+    this.#code = code
+    this.#most = most
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: most, maximum: most })
+  }
+
+  get size(): number {
+    return this.#awake.size + this.#resting.size
+  }
+
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** Lets `blocks` be entered through `run`, which has them in this order. Not while translated code runs. */
+  add(run: unknown, blocks: readonly CodeBlock[]): void {
+    this.#makeRoom()
+    const number = this.#freeNumbers.pop() ?? this.#numbers++
+    this.table.set(number, run)
+    const region = { number, blocks }
+    this.#awake.add(region)
+    this.#code.enterRegion(region)
+  }
+
+  /** Uses a region again that has `block`, which was found hot. False: there is none. Not while translated code runs. */
+  wake(block: CodeBlock): boolean {
+    const region = this.#code.regionWith(block)
+    if (region === undefined) return false
+    this.#resting.delete(region)
+    this.#awake.delete(region)
+    this.#awake.add(region)
+    this.#code.enterRegion(region)
+    return true
+  }
+
+  /** The code cache has dropped these. */
+  drop(regions: readonly Region[]): void {
+    for (const region of regions) this.#remove(region)
+  }
+
+  /** The code cache has dropped everything. */
+  clear(): void {
+    this.drop([...this.#awake, ...this.#resting])
+  }
+
+  #makeRoom(): void {
+    for (const region of this.#awake) {
+      if (this.#awake.size < this.#most * AWAKE_FRACTION) break
+      this.#awake.delete(region)
+      this.#resting.add(region)
+      this.#code.leaveRegion(region, WAKING_ENTRIES)
+    }
+    for (const region of this.#resting) {
+      if (this.size < this.#most) break
+      this.#dropped++
+      this.#code.dropRegion(region)
+      this.#remove(region)
+    }
+  }
+
+  #remove(region: Region): void {
+    this.#awake.delete(region)
+    this.#resting.delete(region)
+    this.table.set(region.number, null)
+    this.#freeNumbers.push(region.number)
+  }
+}
