@@ -15,22 +15,21 @@ import {
   type Machine,
   type Message,
   NEVER,
-  type NodeName,
   type Payload,
   type Read,
   type StopReason,
   type Vt,
   type Write,
 } from '../bus/mod.ts'
+import { FlatEntry, KINDS, kindNumber, REASONS } from '../replay-store/mod.ts'
 import {
   contextBefore,
   DivergenceError,
   describeDifference,
+  type FlatJournal,
   impossibleMessage,
   isCut,
-  type Journal,
   JournalCut,
-  sameMessage,
 } from './divergence.ts'
 import type { MachineSpec } from './machine-spec.ts'
 
@@ -47,23 +46,54 @@ export type ReplaySlice =
 /** Boundaries after which a slice ends even if the CPU runs no instruction. */
 const SLICE_BOUNDARIES = 4096
 
+const RESET = kindNumber('reset')
+const LINE = kindNumber('line')
+const DATA = kindNumber('data')
+const GRID = kindNumber('grid')
+const SEGMENT = kindNumber('segment')
+const STOP = kindNumber('stop')
+/** By kind: whether it is an access. */
+const IS_ACCESS = KINDS.map(({ kind }) => kind === 'read' || kind === 'write')
+/** By kind: whether it stands at a boundary, whoever sent it. */
+const IS_AT_BOUNDARY = KINDS.map(({ kind }) => kind === 'input' || kind === 'grid' || kind === 'segment')
+const NO_DEVICE = -1
+
 export class CpuReplay {
   readonly machine: Machine
-  readonly #journal: Journal
+  readonly #journal: FlatJournal
   readonly #isCut: boolean
   readonly #onEntry: EntryListener | undefined
+  /** Their places in the journal's node table. */
+  readonly #cpuNode: number
+  readonly #busNode: number
+  readonly #deviceNodes: readonly number[]
+  /** By place in the node table: a device's number, or `NO_DEVICE`. */
+  readonly #devices: readonly number[]
   #cursor = 0
   #end: ReplaySlice | undefined
-  /** The read under way and its answer. */
-  #reading: { dst: NodeName; payload: Read; value: number | undefined } | undefined
+  /** Entry number `#expectedAt` of the journal. */
+  readonly #expected = new FlatEntry()
+  #expectedAt = -1
+  /** What the CPU node produced. */
+  readonly #actual = new FlatEntry()
+  /** The read under way, if there is one: by whom it is answered, and the answer. */
+  #reading: Read | undefined
+  #readNode = NO_DEVICE
+  #answer: number | undefined
 
-  constructor(spec: MachineSpec, journal: Journal, onEntry?: EntryListener) {
+  constructor(spec: MachineSpec, journal: FlatJournal, onEntry?: EntryListener) {
     this.#journal = journal
     this.#isCut = isCut(journal)
     this.#onEntry = onEntry
-    this.machine = buildMachine(spec.board, spec.createCpu, spec.loads, ({ name }, payload) =>
-      this.#access(name, payload),
+    this.machine = buildMachine(spec.board, spec.createCpu, spec.loads, ({ number }, payload) =>
+      this.#access(this.#deviceNodes[number]!, payload),
     )
+    const { nodes } = journal
+    const { layout } = this.machine
+    this.#cpuNode = nodes.index(CPU)
+    this.#busNode = nodes.index(BUS)
+    this.#deviceNodes = layout.devices.map(({ name }) => nodes.index(name))
+    this.#devices = nodes.names.map((name) => layout.byName.get(name)?.number ?? NO_DEVICE)
   }
 
   /** Entries that the replay agreed with. */
@@ -112,12 +142,13 @@ export class CpuReplay {
 
   /** Takes all entries that stand at this boundary. */
   #boundary(): void {
+    const { icount, vt } = this
     for (;;) {
       const entry = this.#next()
-      if (isAccess(entry) || entry.icount > this.icount) return
-      if (entry.icount === this.icount && entry.vt > this.vt) return
-      if (entry.icount < this.icount || entry.vt < this.vt) {
-        throw this.#differs(undefined, `the CPU went past this message: it is at ${this.icount}, ${this.vt} ns`)
+      if (this.#isAccess(entry) || entry.icount > icount) return
+      if (entry.icount === icount && entry.vt > vt) return
+      if (entry.icount < icount || entry.vt < vt) {
+        throw this.#differs(undefined, `the CPU went past this message: it is at ${icount}, ${vt} ns`)
       }
       this.#take(entry)
       if (this.#end !== undefined) return
@@ -127,33 +158,37 @@ export class CpuReplay {
   /** Before which instruction the CPU must have met the next entry. */
   #limit(): number {
     const entry = this.#next()
-    if (!isAccess(entry)) return Math.max(entry.icount, this.icount + 1)
-    if (entry.icount < this.icount) throw this.#differs(undefined, 'the CPU did not make this access')
+    const { icount } = this
+    if (!this.#isAccess(entry)) return Math.max(entry.icount, icount + 1)
+    if (entry.icount < icount) throw this.#differs(undefined, 'the CPU did not make this access')
     return entry.icount + 1
   }
 
   /** To when the idle CPU jumped: its own timer, or the next entry that found it still there. */
   #idleTarget(): Vt {
     const entry = this.#next()
-    const entryVt = !isAccess(entry) && entry.icount === this.icount ? entry.vt : NEVER
+    const entryVt = !this.#isAccess(entry) && entry.icount === this.icount ? entry.vt : NEVER
     const target = Math.min(entryVt, this.machine.cpu.timerDue)
     if (target === NEVER) throw this.#differs(undefined, 'the CPU is idle and nothing will wake it before this message')
     assert(target > this.vt, 'an idle CPU has no timer that is due')
     return target
   }
 
-  /** The CPU's own access, compared with the journal, and all that followed from it. */
-  #access(dst: NodeName, payload: Read | Write): number {
-    this.#produce(dst, payload)
-    this.#delivered(dst)
-    this.#reading = payload.kind === 'read' ? { dst, payload, value: undefined } : undefined
-    for (let entry = this.#next(); !isAccess(entry) && !startsChain(entry); entry = this.#next()) {
-      if (entry.icount !== this.icount || entry.vt !== this.vt) {
+  /** The CPU's own access to the device at `node`, compared with the journal, and all that followed from it. */
+  #access(node: number, payload: Read | Write): number {
+    this.#produce(node, payload)
+    this.#delivered(node)
+    this.#reading = payload.kind === 'read' ? payload : undefined
+    this.#readNode = node
+    this.#answer = undefined
+    const { icount, vt } = this
+    for (let entry = this.#next(); !this.#isAccess(entry) && !this.#startsChain(entry); entry = this.#next()) {
+      if (entry.icount !== icount || entry.vt !== vt) {
         throw this.#differs(undefined, 'an effect stands at another position than the access that it belongs to')
       }
       this.#take(entry)
     }
-    const value = this.#reading === undefined ? 0 : this.#reading.value
+    const value = this.#reading === undefined ? 0 : this.#answer
     if (value === undefined) throw this.#differs(undefined, 'the journal has no answer to the read before this message')
     this.#reading = undefined
     // A boundary may stand at the next instruction already; the run loop looks again.
@@ -163,37 +198,53 @@ export class CpuReplay {
 
   #limitAfterAccess(): number {
     const entry = this.#next()
-    return isAccess(entry) ? entry.icount + 1 : entry.icount
+    return this.#isAccess(entry) ? entry.icount + 1 : entry.icount
   }
 
   /** Does to the CPU what an entry says, or compares what the CPU makes of it. */
-  #take(entry: Message): void {
-    const { src, dst, payload } = entry
-    if (src === CPU) {
-      this.#produceHash(entry)
+  #take(entry: FlatEntry): void {
+    const { src, dst, kind } = entry
+    if (src === this.#cpuNode) {
+      this.#produceHash(kind)
       return
     }
     const index = this.#cursor
-    this.#agree(entry)
+    this.#agree()
     try {
-      if (dst === CPU) this.#apply(src, payload)
-      else if (payload.kind === 'stop') this.#end = { state: 'stopped', reason: payload.reason }
-      else if (this.machine.layout.byName.has(dst)) this.#delivered(dst, payload.kind === 'reset')
+      if (dst === this.#cpuNode) this.#apply(index, entry)
+      else if (kind === STOP) this.#end = { state: 'stopped', reason: REASONS[entry.numbers[0]!]! }
+      else if (this.#devices[dst] !== NO_DEVICE) this.#delivered(dst, kind === RESET)
     } catch (error) {
       throw impossibleMessage(error, (what) => this.#differs(undefined, what, index))
     }
   }
 
-  #apply(src: NodeName, payload: Payload): void {
+  /** Does entry number `index` to the CPU. */
+  #apply(index: number, { src, kind, numbers }: FlatEntry): void {
     const { cpuSide } = this.machine
-    const device = this.machine.layout.byName.get(src)?.number ?? -1
-    switch (payload.kind) {
-      case 'reset':
+    const device = this.#devices[src]!
+    switch (kind) {
+      case LINE:
+        cpuSide.setLine(numbers[0]!, numbers[1] as 0 | 1)
+        break
+      case DATA:
+        if (this.#reading === undefined || this.#readNode !== src || this.#answer !== undefined) {
+          throw this.#differs(undefined, 'the message before this answers no read')
+        }
+        this.#answer = numbers[0]!
+        cpuSide.answered(device, this.#reading, { kind: 'data', value: numbers[0]!, validUntil: numbers[1]! })
+        break
+      case RESET:
         this.machine.resetCpu()
         break
-      case 'line':
-        cpuSide.setLine(payload.wire, payload.level)
-        break
+      default:
+        this.#applySeldom(src, device, this.#journal.entry(index).payload)
+    }
+  }
+
+  #applySeldom(src: number, device: number, payload: Payload): void {
+    const { cpuSide } = this.machine
+    switch (payload.kind) {
       case 'map':
         cpuSide.mapRegion(device, payload)
         break
@@ -205,51 +256,67 @@ export class CpuReplay {
         this.#produce(src, loggedMemory(bytes), bytes)
         break
       }
-      case 'data':
-        if (this.#reading?.dst !== src || this.#reading.value !== undefined) {
-          throw this.#differs(undefined, 'the message before this answers no read')
-        }
-        this.#reading.value = payload.value
-        cpuSide.answered(device, this.#reading.payload, payload)
-        break
       default:
         throw this.#differs(undefined, `the message before this, a ${payload.kind}, is none that a CPU gets`)
     }
   }
 
-  #produceHash({ payload }: Message): void {
+  #produceHash(kind: number): void {
     const { cpu } = this.machine
-    if (payload.kind === 'grid') {
-      this.#produce(BUS, { kind: 'grid', hash: cpu.hashRegisters() })
-    } else if (payload.kind === 'segment') {
+    if (kind === GRID) {
+      this.#produce(this.#busNode, { kind: 'grid', hash: cpu.hashRegisters() })
+    } else if (kind === SEGMENT) {
       const { low, high } = cpu.hashMemory()
-      this.#produce(BUS, { kind: 'segment', hashLow: low, hashHigh: high })
+      this.#produce(this.#busNode, { kind: 'segment', hashLow: low, hashHigh: high })
     } else throw this.#differs(undefined, 'the CPU has no reason for this message')
   }
 
   /** The CPU node produced a message: it must be the journal's next. */
-  #produce(dst: NodeName, payload: Payload, bytes?: Uint8Array): void {
-    const actual: Message = { vt: this.vt, icount: this.icount, src: CPU, dst, payload }
-    const expected = this.#next()
-    if (!sameMessage(expected, actual)) throw this.#differs(actual, describeDifference(expected, actual))
-    this.#agree(expected, bytes)
+  #produce(dst: number, payload: Payload, bytes?: Uint8Array): void {
+    const actual = this.#actual
+    actual.vt = this.vt
+    actual.icount = this.icount
+    actual.src = this.#cpuNode
+    actual.dst = dst
+    actual.setPayload(payload)
+    if (!this.#next().equals(actual)) {
+      const message = actual.message(this.#journal.nodes)
+      throw this.#differs(message, describeDifference(this.#journal.entry(this.#cursor), message))
+    }
+    this.#agree(bytes)
   }
 
-  #agree(entry: Message, bytes?: Uint8Array): void {
+  /** The next entry is as it must be. It stays in `#expected` until the one after it is asked for. */
+  #agree(bytes?: Uint8Array): void {
     this.#cursor++
-    this.#onEntry?.(this.#cursor - 1, entry, bytes)
+    this.#onEntry?.(this.#cursor - 1, this.#journal.entry(this.#cursor - 1), bytes)
   }
 
-  #delivered(dst: NodeName, isReset = false): void {
-    const device = this.machine.layout.byName.get(dst)
-    assert(device !== undefined)
-    this.machine.cpuSide.delivered(device.number, isReset)
+  #delivered(dst: number, isReset = false): void {
+    const device = this.#devices[dst]!
+    assert(device !== NO_DEVICE)
+    this.machine.cpuSide.delivered(device, isReset)
   }
 
-  #next(): Message {
-    if (this.#cursor < this.#journal.entryCount) return this.#journal.entry(this.#cursor)
+  /** The journal's next entry, good until the replay has agreed with it and asks again. */
+  #next(): FlatEntry {
+    if (this.#expectedAt === this.#cursor) return this.#expected
+    if (this.#cursor < this.#journal.entryCount) {
+      this.#journal.read(this.#cursor, this.#expected)
+      this.#expectedAt = this.#cursor
+      return this.#expected
+    }
     if (this.#isCut) throw new JournalCut()
     throw this.#differs(undefined, 'the CPU goes on after the journal stopped')
+  }
+
+  /** An access that the CPU itself makes, in the middle of an instruction. */
+  #isAccess({ src, kind }: FlatEntry): boolean {
+    return src === this.#cpuNode && IS_ACCESS[kind]!
+  }
+
+  #startsChain({ src, kind }: FlatEntry): boolean {
+    return src === this.#busNode || IS_AT_BOUNDARY[kind]!
   }
 
   #differs(actual: Message | undefined, what: string, entry = this.#cursor): DivergenceError {
@@ -268,13 +335,7 @@ export class CpuReplay {
   }
 }
 
-/** An access that the CPU itself makes, in the middle of an instruction. */
-function isAccess({ src, payload }: Message): boolean {
-  return src === CPU && (payload.kind === 'read' || payload.kind === 'write')
-}
-
 /** Whether an entry stands at a boundary rather than following from the one before. */
 export function startsChain({ src, payload }: Message): boolean {
-  const { kind } = payload
-  return src === BUS || kind === 'input' || kind === 'grid' || kind === 'segment'
+  return src === BUS || IS_AT_BOUNDARY[kindNumber(payload.kind)]!
 }

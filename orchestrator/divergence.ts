@@ -3,11 +3,20 @@
  */
 import { AssertionError } from 'node:assert'
 import type { Message, NodeName, Payload, Vt } from '../bus/mod.ts'
+import type { FlatEntry, NodeTable } from '../replay-store/mod.ts'
 
 /** A journal to compare with. A `Recording` is one; so is a list of messages in a test. */
 export interface Journal {
   readonly entryCount: number
   entry(index: number): Message
+}
+
+/** One that lays its entries flat: so a replay that has most of them to compare makes no garbage. */
+export interface FlatJournal extends Journal {
+  /** The places of the nodes in the entries that `read` gives. */
+  readonly nodes: NodeTable
+  /** Fills `into` with entry `index`. */
+  read(index: number, into: FlatEntry): void
 }
 
 /** Messages before a difference that a report shows. */

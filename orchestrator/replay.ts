@@ -178,10 +178,11 @@ function makeRunner(options: ReplayOptions): Runner {
     : deviceRunner(options, mode.device)
 }
 
-/** Passes recorded outputs on to a listener. */
-function outputsOf({ onOutput }: ReplayOptions): EntryListener {
+/** Passes recorded outputs on to a listener, where there is one. */
+function outputsOf({ onOutput }: ReplayOptions): EntryListener | undefined {
+  if (onOutput === undefined) return undefined
   return (index, { src, dst, vt, payload }) => {
-    if (dst === WORLD && payload.kind === 'output') onOutput?.(src, payload.bytes, vt, index)
+    if (dst === WORLD && payload.kind === 'output') onOutput(src, payload.bytes, vt, index)
   }
 }
 
@@ -198,7 +199,8 @@ function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runne
 
 function fullRunner(options: ReplayOptions): Runner {
   const { machine: spec, recording: journal, onUnhandled } = options
-  const replay = new FullReplay({ spec, journal, onEntry: outputsOf(options), ...(onUnhandled && { onUnhandled }) })
+  const onEntry = outputsOf(options)
+  const replay = new FullReplay({ spec, journal, ...(onEntry && { onEntry }), ...(onUnhandled && { onUnhandled }) })
   const { bus } = replay
   return {
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
@@ -230,7 +232,7 @@ function deviceRunner(options: ReplayOptions, name: NodeName): Runner {
         const entry = recording.entry(cursor)
         if (until !== undefined && entry.icount >= until) return { state: 'until' }
         device.consume(cursor, entry)
-        listener(cursor, entry)
+        listener?.(cursor, entry)
         last = entry
         cursor++
         if (entry.payload.kind === 'stop') {
@@ -252,7 +254,7 @@ function deviceAndCpuRunner(options: ReplayOptions, name: NodeName): Runner {
   const { digest: _, ...runner } = cpuRunner(options, (index, message, bytes) => {
     device.consume(index, message, bytes)
     if (message.payload.kind === 'stop') device.finish()
-    output(index, message)
+    output?.(index, message)
   })
   return { ...runner, deviceStates: () => ({ [name]: stateDigest(device.host.save()) }) }
 }

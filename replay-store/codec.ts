@@ -13,7 +13,7 @@
  */
 import assert from 'node:assert/strict'
 import { Packr, Unpackr } from 'msgpackr'
-import type { AccessSize, Kind, MapMode, Message, NodeName, Payload, StopReason } from '../bus/mod.ts'
+import type { Kind, MapMode, NodeName, StopReason } from '../bus/mod.ts'
 import { NEVER } from '../bus/mod.ts'
 
 /** Version of the canonical encoding. It is part of a journal's identity. */
@@ -112,53 +112,8 @@ export function kindNumber(kind: Kind): number {
   return number
 }
 
-/** The payload of an entry that `entryFault` found nothing wrong with. The casts say what was checked there. */
-function toPayload(entry: Entry): Payload {
-  const { kind } = KINDS[entry[KIND_AT] as number]!
-  const [, , , , , a, b, c, d, e, f] = entry as number[]
-  const byteField = (at: number) => entry[FIELDS_AT + at] as Uint8Array
-  const time = (field: number | undefined) => (field as number | null) ?? NEVER
-  switch (kind) {
-    case 'reset':
-    case 'event':
-      return { kind }
-    case 'read': {
-      const read = { kind, region: a!, offset: b!, size: c as AccessSize }
-      return d === undefined ? read : { ...read, index: d }
-    }
-    case 'write': {
-      const write = { kind, region: a!, offset: b!, size: c as AccessSize, value: d! }
-      return e === undefined ? write : { ...write, index: e }
-    }
-    case 'line':
-      return { kind, wire: a!, level: b as 0 | 1 }
-    case 'memory':
-      return b === undefined ? { kind, bytes: byteField(0) } : { kind, bytes: byteField(0), length: b }
-    case 'input':
-    case 'output':
-      return { kind, bytes: byteField(0) }
-    case 'data':
-      return { kind, value: a!, validUntil: time(b) }
-    case 'timer':
-      return { kind, due: time(a) }
-    case 'dmaRead':
-      return { kind, target: a!, address: b!, length: c! }
-    case 'dmaWrite':
-      return { kind, target: a!, address: b!, bytes: byteField(2) }
-    case 'map': {
-      const space = entry[FIELDS_AT + 1] as string
-      return { kind, region: a!, space, base: c!, length: d!, offset: e!, mode: MODES[f!]! }
-    }
-    case 'grid':
-      return { kind, hash: a! }
-    case 'segment':
-      return { kind, hashLow: a!, hashHigh: b! }
-    case 'stop':
-      return { kind, reason: REASONS[a!]! }
-  }
-}
-
-function isWhole(value: unknown): value is number {
+/** Whether a value is a whole number from 0 to 2^53 - 1. */
+export function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
@@ -188,11 +143,19 @@ function fieldFits(type: FieldType, value: FieldValue | undefined): boolean {
   }
 }
 
+export const VT_FAULT = 'vt is not a whole number below 2^53'
+export const ICOUNT_FAULT = 'icount is not a whole number below 2^53'
+
+/** What is wrong with a field that does not fit its type, in words. */
+export function fieldFault(kind: Kind, { name, type }: Field): string {
+  return `${kind}.${name} is not a valid ${type}`
+}
+
 /** What is wrong with an entry that came from outside, in words; `undefined` when nothing is. */
 export function entryFault(entry: unknown, nodeCount: number): string | undefined {
   if (!Array.isArray(entry) || entry.length < FIELDS_AT) return 'an entry is not an array of at least five'
-  if (!isWhole(entry[VT_AT])) return 'vt is not a whole number below 2^53'
-  if (!isWhole(entry[ICOUNT_AT])) return 'icount is not a whole number below 2^53'
+  if (!isWhole(entry[VT_AT])) return VT_FAULT
+  if (!isWhole(entry[ICOUNT_AT])) return ICOUNT_FAULT
   if (!isWhole(entry[SRC_AT]) || entry[SRC_AT] >= nodeCount) return 'src is not in the node table'
   if (!isWhole(entry[DST_AT]) || entry[DST_AT] >= nodeCount) return 'dst is not in the node table'
   const row = isWhole(entry[KIND_AT]) ? KINDS[entry[KIND_AT]] : undefined
@@ -202,7 +165,7 @@ export function entryFault(entry: unknown, nodeCount: number): string | undefine
   for (let i = 0; i < row.fields.length; i++) {
     const field = row.fields[i]!
     if (i >= given && field.optional) continue
-    if (!fieldFits(field.type, entry[FIELDS_AT + i])) return `${row.kind}.${field.name} is not a valid ${field.type}`
+    if (!fieldFits(field.type, entry[FIELDS_AT + i])) return fieldFault(row.kind, field)
   }
   return undefined
 }
@@ -248,18 +211,4 @@ export function decodeEntries(bytes: Uint8Array, nodes: NodeTable, fail: (what: 
     if (fault !== undefined) throw fail(fault)
   }
   return values as Entry[]
-}
-
-/** The message of an entry that `entryFault` found nothing wrong with. Its bytes are copies. */
-export function toMessage(entry: Entry, nodes: NodeTable): Message {
-  const message: Message = {
-    vt: entry[VT_AT] as number,
-    icount: entry[ICOUNT_AT] as number,
-    src: nodes.names[entry[SRC_AT] as number]!,
-    dst: nodes.names[entry[DST_AT] as number]!,
-    payload: toPayload(entry),
-  }
-  // msgpackr gives views of the whole input; a message that is kept must not keep that alive.
-  if ('bytes' in message.payload) message.payload.bytes = new Uint8Array(message.payload.bytes)
-  return message
 }

@@ -14,9 +14,25 @@
  */
 import assert from 'node:assert/strict'
 import { Packr } from 'msgpackr'
+import { NEVER } from '../bus/mod.ts'
 import { ByteReader } from './bytes.ts'
-import type { Entry, Field, FieldValue } from './codec.ts'
-import { entryFault, FIELDS_AT, KIND_AT, KINDS, kindNumber, SRC_AT } from './codec.ts'
+import {
+  DST_AT,
+  entryFault,
+  FIELDS_AT,
+  type Field,
+  type FieldValue,
+  fieldFault,
+  ICOUNT_FAULT,
+  isWhole,
+  KIND_AT,
+  KINDS,
+  kindNumber,
+  SRC_AT,
+  VT_FAULT,
+} from './codec.ts'
+import { EntryList, type EntryShape } from './entry-list.ts'
+import { FlatEntry } from './flat-entry.ts'
 
 /** What the columns of a segment start from; kept in its header. */
 export interface ColumnBase {
@@ -36,31 +52,29 @@ export function inColumn(field: Field, inShape: FieldValue): boolean {
   return field.column !== 'shape' && inShape === IN_COLUMN
 }
 
-function readField(field: Field, vt: number, column: ByteReader): FieldValue {
-  switch (field.column) {
-    case 'count':
-      return column.whole()
-    case 'hash':
-      return column.u32()
-    case 'time':
-      return column.signed() + vt
-    case 'bytes':
-      return column.bytes(column.whole())
-    case 'shape':
-      assert.fail('a field of the shape has no column')
-  }
-}
-
 /** Where a kind's fields begin in a shape, which lacks vt and icount. */
 const SHAPE_FIELDS_AT = FIELDS_AT - SRC_AT
+const SHAPE_SRC_AT = 0
+const SHAPE_DST_AT = DST_AT - SRC_AT
 const SHAPE_KIND_AT = KIND_AT - SRC_AT
 
-interface ShapeReader {
-  shape: FieldValue[]
-  columns: (ByteReader | undefined)[]
+const U32_MAX = 2 ** 32 - 1
+const EMPTY = new Uint8Array(0)
+
+/** A column of a shape as it is read. */
+interface ColumnReader {
+  field: Field
+  /** The most that a count may be. */
+  greatest: number
+  reader: ByteReader
 }
 
-/** The dictionary of a body. A shape with its columns' marks in place is a well-formed entry but for its times. */
+interface ShapeReader {
+  kind: number
+  columns: ColumnReader[]
+}
+
+/** The dictionary of a body: its rows, each well-formed where no column stands in for a value. */
 function readDictionary(bytes: Uint8Array, nodeCount: number, fail: (what: string) => Error): FieldValue[][] {
   let rows: unknown
   try {
@@ -72,16 +86,45 @@ function readDictionary(bytes: Uint8Array, nodeCount: number, fail: (what: strin
   }
   if (!Array.isArray(rows)) throw fail('the dictionary of shapes is not an array')
   for (const row of rows) {
-    const known = Array.isArray(row) && KINDS[row[SHAPE_KIND_AT]] !== undefined && row[0] < nodeCount
-    const fields = known ? KINDS[row[SHAPE_KIND_AT]]!.fields.length : 0
-    if (!known || row.length > SHAPE_FIELDS_AT + fields) throw fail('the dictionary of shapes has a row that is none')
+    const known = Array.isArray(row) && KINDS[row[SHAPE_KIND_AT]] !== undefined
+    const fields = known ? KINDS[row[SHAPE_KIND_AT]]!.fields : []
+    if (!known || row.length > SHAPE_FIELDS_AT + fields.length) {
+      throw fail('the dictionary of shapes has a row that is none')
+    }
+    const stands = (value: FieldValue, place: number) => {
+      const field = fields[place - SHAPE_FIELDS_AT]
+      return field !== undefined && field.column === 'bytes' && inColumn(field, value) ? EMPTY : value
+    }
+    const fault = entryFault([0, 0, ...row.map(stands)], nodeCount)
+    if (fault !== undefined) throw fail(fault)
   }
   return rows as FieldValue[][]
 }
 
+/** The shape for the list that is made: the values that are in its row, and which fields are not. */
+function entryShape(row: readonly FieldValue[]): EntryShape {
+  const { fields } = KINDS[row[SHAPE_KIND_AT] as number]!
+  const values = row.slice(SHAPE_FIELDS_AT)
+  const flat = new FlatEntry()
+  flat.setFields(values)
+  const varying = fields.flatMap((field, place) => {
+    const value = values[place]
+    return value !== undefined && inColumn(field, value) ? [{ place, isBytes: field.column === 'bytes' }] : []
+  })
+  return {
+    src: row[SHAPE_SRC_AT] as number,
+    dst: row[SHAPE_DST_AT] as number,
+    kind: row[SHAPE_KIND_AT] as number,
+    fieldCount: values.length,
+    numbers: flat.numbers,
+    text: flat.text,
+    varying,
+  }
+}
+
 /**
- * The entries that a `ColumnWriter` was given. `fail` makes the error to throw where the body is not what it wrote; the
- * entries are checked one by one.
+ * The entries that a `ColumnWriter` was given, checked one by one. `fail` makes the error to throw where the body is not
+ * what it wrote. The list has views of `body`.
  */
 export function decodeColumns(
   body: Uint8Array,
@@ -89,46 +132,86 @@ export function decodeColumns(
   nodeCount: number,
   base: ColumnBase,
   fail: (what: string) => Error,
-): Entry[] {
+): EntryList {
   const reader = new ByteReader(body, fail)
-  const stream = () => new ByteReader(reader.view(reader.whole()), fail)
+  let columnBytes = 0
+  const stream = () => {
+    const bytes = reader.view(reader.whole())
+    columnBytes += bytes.length
+    return new ByteReader(bytes, fail)
+  }
   const dictionary = readDictionary(reader.view(reader.whole()), nodeCount, fail)
+  const shapes = dictionary.map(entryShape)
   const shapeIds = stream()
+  // An entry has at least a byte there, a value one in its column: nothing larger is made for a count that is wrong.
+  if (entryCount > columnBytes) throw fail('it ends too early')
   const gridIcounts = stream()
   const otherIcounts = stream()
   const idles = stream()
-  const rows: ShapeReader[] = dictionary.map((shape) => {
-    const { fields } = KINDS[shape[SHAPE_KIND_AT] as number]!
-    const values = shape.slice(SHAPE_FIELDS_AT)
-    return { shape, columns: values.map((value, i) => (inColumn(fields[i]!, value) ? stream() : undefined)) }
+  columnBytes = 0
+  const rows = shapes.map(({ kind, varying }): ShapeReader => {
+    const columns = varying.map(({ place }) => {
+      const field = KINDS[kind]!.fields[place]!
+      return { field, greatest: field.type === 'u32' ? U32_MAX : Number.MAX_SAFE_INTEGER, reader: stream() }
+    })
+    return { kind, columns }
   })
   if (!reader.atEnd) throw fail('bytes are left over after the last column')
 
-  const entries: Entry[] = []
+  const list = new EntryList(shapes, entryCount, columnBytes)
   let gridIcount = base.firstIcount
   let otherIcount = base.firstIcount
   let idleNs = base.firstVt - base.firstIcount * base.nsPerInstruction
   for (let i = 0; i < entryCount; i++) {
-    const row = rows[shapeIds.whole()]
+    const id = shapeIds.whole()
+    const row = rows[id]
     if (row === undefined) throw fail('an entry has a shape that is not in the dictionary')
-    const kind = row.shape[SHAPE_KIND_AT] as number
     let icount: number
-    if (kind === GRID) icount = gridIcount += gridIcounts.whole()
+    if (row.kind === GRID) icount = gridIcount += gridIcounts.whole()
     else icount = otherIcount += otherIcounts.whole()
     idleNs += idles.signed()
     const vt = icount * base.nsPerInstruction + idleNs
-    const { fields } = KINDS[kind]!
-    const entry: Entry = [vt, icount, ...row.shape]
-    row.columns.forEach((column, f) => {
-      if (column !== undefined) entry[FIELDS_AT + f] = readField(fields[f]!, vt, column)
-    })
-    const fault = entryFault(entry, nodeCount)
-    if (fault !== undefined) throw fail(fault)
-    entries.push(entry)
+    if (!isWhole(vt)) throw fail(VT_FAULT)
+    if (!isWhole(icount)) throw fail(ICOUNT_FAULT)
+    list.append(vt, icount, id)
+    const { columns } = row
+    for (let c = 0; c < columns.length; c++) readValue(columns[c]!, row.kind, vt, list, fail)
   }
-  const columns = rows.flatMap((row) => row.columns)
-  const all = [shapeIds, gridIcounts, otherIcounts, idles, ...columns]
-  if (!all.every((column) => column === undefined || column.atEnd))
-    throw fail('a column has more than the entries took')
-  return entries
+  const all = [
+    shapeIds,
+    gridIcounts,
+    otherIcounts,
+    idles,
+    ...rows.flatMap(({ columns }) => columns.map((c) => c.reader)),
+  ]
+  if (!all.every((column) => column.atEnd)) throw fail('a column has more than the entries took')
+  return list
+}
+
+/** Reads the next value of a column, checks it, and appends it to the entry that was appended last. */
+function readValue(column: ColumnReader, kind: number, vt: number, list: EntryList, fail: (what: string) => Error) {
+  const { field, reader } = column
+  switch (field.column) {
+    case 'count': {
+      const count = reader.whole()
+      if (count > column.greatest) throw fail(fieldFault(KINDS[kind]!.kind, field))
+      list.appendNumber(count)
+      break
+    }
+    case 'hash':
+      list.appendNumber(reader.u32())
+      break
+    case 'time': {
+      const time = reader.signed() + vt
+      // NEVER stands in the shape, or one message would have two encodings.
+      if (!isWhole(time) || time === NEVER) throw fail(fieldFault(KINDS[kind]!.kind, field))
+      list.appendNumber(time)
+      break
+    }
+    case 'bytes':
+      list.appendBytes(reader.view(reader.whole()))
+      break
+    case 'shape':
+      assert.fail('a field of the shape has no column')
+  }
 }

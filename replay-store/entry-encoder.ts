@@ -4,7 +4,18 @@
 import assert from 'node:assert/strict'
 import type { Message } from '../bus/mod.ts'
 import { NEVER } from '../bus/mod.ts'
-import { FIELDS_AT, type Field, type FieldType, KINDS, MODES, type NodeTable, REASONS } from './codec.ts'
+import {
+  FIELDS_AT,
+  type FieldType,
+  fieldFault,
+  ICOUNT_FAULT,
+  isWhole,
+  KINDS,
+  MODES,
+  type NodeTable,
+  REASONS,
+  VT_FAULT,
+} from './codec.ts'
 import { FlatEntry, MAX_FIELDS } from './flat-entry.ts'
 
 /** How a field is checked and written. `SMALL`: whole, from 0 to the field's greatest. */
@@ -85,11 +96,15 @@ export class EntryEncoder {
    * broken node: an assertion.
    */
   encode(message: Message): void {
-    const { entry } = this
-    entry.set(message, this.nodes)
+    this.entry.set(message, this.nodes)
+    this.encodeEntry(this.entry)
+  }
+
+  /** The same for an entry that is laid flat already. */
+  encodeEntry(entry: FlatEntry): void {
     const { vt, icount, fieldCount, kind } = entry
-    if (!isWhole(vt)) assert.fail('vt is not a whole number below 2^53')
-    if (!isWhole(icount)) assert.fail('icount is not a whole number below 2^53')
+    if (!isWhole(vt)) assert.fail(VT_FAULT)
+    if (!isWhole(icount)) assert.fail(ICOUNT_FAULT)
     if (vt < this.#vt) assert.fail('entries of a journal are ordered by vt')
     if (icount < this.#icount) assert.fail('icount does not run backwards')
     this.#reserve(ENTRY_BYTES)
@@ -101,15 +116,14 @@ export class EntryEncoder {
     at = writeWhole(buffer, at, entry.src)
     at = writeWhole(buffer, at, entry.dst)
     buffer[at++] = kind
-    for (let i = 0; i < fieldCount; i++) at = this.#writeField(at, i)
+    for (let i = 0; i < fieldCount; i++) at = this.#writeField(at, entry, i)
     this.#length = at
     this.#vt = vt
     this.#icount = icount
   }
 
   /** Writes field `i` of the entry at `at`; returns where the next goes. Room for all numbers there is already. */
-  #writeField(at: number, i: number): number {
-    const { entry } = this
+  #writeField(at: number, entry: FlatEntry, i: number): number {
     const value = entry.numbers[i]!
     const form = FORM[entry.kind * MAX_FIELDS + i]!
     switch (form) {
@@ -119,13 +133,13 @@ export class EntryEncoder {
         if (form === SIZE && (value === 0 || value === 3)) failField(entry, i)
         return writeWhole(this.#buffer, at, value)
       case TIME:
-        if (value !== NEVER) return this.#writeChecked(at, i, value)
+        if (value !== NEVER) return this.#writeChecked(at, entry, i, value)
         this.#buffer[at] = NIL
         return at + 1
       case WHOLE:
-        return this.#writeChecked(at, i, value)
+        return this.#writeChecked(at, entry, i, value)
       case TARGET:
-        if (value !== -1) return value <= U32_MAX ? this.#writeChecked(at, i, value) : failField(entry, i)
+        if (value !== -1) return value <= U32_MAX ? this.#writeChecked(at, entry, i, value) : failField(entry, i)
         this.#buffer[at] = 0xff
         return at + 1
       case BYTES:
@@ -137,8 +151,8 @@ export class EntryEncoder {
     }
   }
 
-  #writeChecked(at: number, i: number, value: number): number {
-    if (!isWhole(value)) failField(this.entry, i)
+  #writeChecked(at: number, entry: FlatEntry, i: number, value: number): number {
+    if (!isWhole(value)) failField(entry, i)
     return writeWhole(this.#buffer, at, value)
   }
 
@@ -203,12 +217,7 @@ function writeHead(buffer: Buffer, at: number, value: number, code: number): num
   return at + 5
 }
 
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0
-}
-
 function failField({ kind: number }: FlatEntry, i: number): never {
   const { kind, fields } = KINDS[number]!
-  const { name, type }: Field = fields[i]!
-  return assert.fail(`${kind}.${name} is not a valid ${type}`)
+  return assert.fail(fieldFault(kind, fields[i]!))
 }

@@ -1,15 +1,35 @@
 /**
  * One entry of the journal laid flat in numbers: what the canonical bytes and the columns of a segment are both made
- * from. A writer has one and fills it again for each message, so that an entry costs no allocation.
+ * from, and what a replay compares. Whoever reads or writes a journal has one and fills it again for each entry, so that
+ * an entry costs no allocation.
  */
 import assert from 'node:assert/strict'
-import type { Message } from '../bus/mod.ts'
-import { KINDS, kindNumber, MODES, type NodeTable, REASONS } from './codec.ts'
+import { type AccessSize, type Message, NEVER, type Payload } from '../bus/mod.ts'
+import {
+  DST_AT,
+  type Entry,
+  FIELDS_AT,
+  type FieldType,
+  ICOUNT_AT,
+  KIND_AT,
+  KINDS,
+  kindNumber,
+  MODES,
+  type NodeTable,
+  REASONS,
+  SRC_AT,
+  VT_AT,
+} from './codec.ts'
 
 /** The most fields that a kind has. */
 export const MAX_FIELDS = Math.max(...KINDS.map(({ fields }) => fields.length))
 
 const NO_BYTES = new Uint8Array(0)
+
+/** By kind: whether it has a field of this type. */
+const kindsWith = (type: FieldType) => KINDS.map(({ fields }) => fields.some((field) => field.type === type))
+const HAS_BYTES = kindsWith('bytes')
+const HAS_TEXT = kindsWith('text')
 
 export class FlatEntry {
   vt = 0
@@ -34,7 +54,11 @@ export class FlatEntry {
     this.icount = message.icount
     this.src = nodes.index(message.src)
     this.dst = nodes.index(message.dst)
-    const { payload: p } = message
+    this.setPayload(message.payload)
+  }
+
+  /** Takes kind and fields from a payload. */
+  setPayload(p: Payload): void {
     this.kind = kindNumber(p.kind)
     switch (p.kind) {
       case 'reset':
@@ -90,6 +114,92 @@ export class FlatEntry {
     }
   }
 
+  /** Takes an entry that `entryFault` found nothing wrong with. Its bytes are not copied. */
+  setEntry(entry: Entry): void {
+    this.vt = entry[VT_AT] as number
+    this.icount = entry[ICOUNT_AT] as number
+    this.src = entry[SRC_AT] as number
+    this.dst = entry[DST_AT] as number
+    this.kind = entry[KIND_AT] as number
+    this.setFields(entry.slice(FIELDS_AT))
+  }
+
+  /** Takes the fields of an entry, in the kind's order. */
+  setFields(fields: Entry): void {
+    this.fieldCount = fields.length
+    for (const [i, value] of fields.entries()) {
+      if (value instanceof Uint8Array) this.bytes = value
+      else if (typeof value === 'string') this.text = value
+      this.numbers[i] = value === null ? NEVER : typeof value === 'number' ? value : 0
+    }
+  }
+
+  /** Whether both are the same entry. */
+  equals(other: FlatEntry): boolean {
+    const { kind, fieldCount, numbers } = this
+    if (this.vt !== other.vt || this.icount !== other.icount) return false
+    if (this.src !== other.src || this.dst !== other.dst) return false
+    if (kind !== other.kind || fieldCount !== other.fieldCount) return false
+    for (let i = 0; i < fieldCount; i++) if (numbers[i] !== other.numbers[i]) return false
+    if (HAS_BYTES[kind] && Buffer.compare(this.bytes, other.bytes) !== 0) return false
+    return !HAS_TEXT[kind] || this.text === other.text
+  }
+
+  /** The message of a well-formed entry. Its bytes are a copy. */
+  message(nodes: NodeTable): Message {
+    const { vt, icount } = this
+    return { vt, icount, src: nodes.names[this.src]!, dst: nodes.names[this.dst]!, payload: this.#payload() }
+  }
+
+  #payload(): Payload {
+    const { kind } = KINDS[this.kind]!
+    const { numbers } = this
+    const a = numbers[0]!
+    const b = numbers[1]!
+    const c = numbers[2]!
+    const d = numbers[3]!
+    const e = numbers[4]!
+    const f = numbers[5]!
+    switch (kind) {
+      case 'reset':
+      case 'event':
+        return { kind }
+      case 'read': {
+        const read = { kind, region: a, offset: b, size: c as AccessSize }
+        return this.fieldCount === 3 ? read : { ...read, index: d }
+      }
+      case 'write': {
+        const write = { kind, region: a, offset: b, size: c as AccessSize, value: d }
+        return this.fieldCount === 4 ? write : { ...write, index: e }
+      }
+      case 'line':
+        return { kind, wire: a, level: b as 0 | 1 }
+      case 'memory': {
+        const memory = { kind, bytes: new Uint8Array(this.bytes) }
+        return this.fieldCount === 1 ? memory : { ...memory, length: b }
+      }
+      case 'input':
+      case 'output':
+        return { kind, bytes: new Uint8Array(this.bytes) }
+      case 'data':
+        return { kind, value: a, validUntil: b }
+      case 'timer':
+        return { kind, due: a }
+      case 'dmaRead':
+        return { kind, target: a, address: b, length: c }
+      case 'dmaWrite':
+        return { kind, target: a, address: b, bytes: new Uint8Array(this.bytes) }
+      case 'map':
+        return { kind, region: a, space: this.text, base: c, length: d, offset: e, mode: MODES[f]! }
+      case 'grid':
+        return { kind, hash: a }
+      case 'segment':
+        return { kind, hashLow: a, hashHigh: b }
+      case 'stop':
+        return { kind, reason: REASONS[a]! }
+    }
+  }
+
   #fields(count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     const { numbers } = this
     this.fieldCount = count
@@ -100,4 +210,11 @@ export class FlatEntry {
     numbers[4] = e
     numbers[5] = f
   }
+}
+
+/** The message of an entry that `entryFault` found nothing wrong with. Its bytes are copies. */
+export function toMessage(entry: Entry, nodes: NodeTable): Message {
+  const flat = new FlatEntry()
+  flat.setEntry(entry)
+  return flat.message(nodes)
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { LogSink, Message, NodeName } from '../bus/mod.ts'
 import { identityPrefix, NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
+import type { FlatEntry } from './flat-entry.ts'
 
 /** SHA-256 of `bytes`, in hexadecimal. */
 export function sha256(bytes: Uint8Array | string): string {
@@ -52,6 +53,16 @@ export class JournalHasher implements LogSink {
 
   append(message: Message): void {
     this.#encoder.encode(message)
+    this.#appended()
+  }
+
+  /** Takes the next entry laid flat, its nodes by their places in the node table. */
+  appendEntry(entry: FlatEntry): void {
+    this.#encoder.encodeEntry(entry)
+    this.#appended()
+  }
+
+  #appended(): void {
     this.#entryCount++
     if (this.#encoder.length >= GATHER_BYTES) this.#drain()
   }

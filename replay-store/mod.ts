@@ -1,6 +1,7 @@
-export { ENTRY_VERSION } from './codec.ts'
+export { ENTRY_VERSION, KINDS, kindNumber, NodeTable, REASONS } from './codec.ts'
 export * from './errors.ts'
 export { hostFiles, type StoreFiles } from './files.ts'
+export { FlatEntry } from './flat-entry.ts'
 export { JournalHasher, sha256 } from './identity.ts'
 export { hotCodePath } from './layout.ts'
 export {

@@ -5,9 +5,11 @@
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import type { Message, NodeName } from '../bus/mod.ts'
-import { NodeTable, toMessage } from './codec.ts'
+import { NodeTable } from './codec.ts'
+import type { Entries } from './entry-list.ts'
 import { DamagedError, NotARecordingError, StoreError } from './errors.ts'
 import { errorCode } from './files.ts'
+import { FlatEntry, toMessage } from './flat-entry.ts'
 import { JournalHasher, sha256 } from './identity.ts'
 import { imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
 import { type Manifest, parseManifest } from './manifest.ts'
@@ -131,6 +133,29 @@ function listJournal(directory: string): { segments: number; tail?: Buffer } | '
   }
 }
 
+/** Messages as `Entries`: those of a tail. */
+class MessageList implements Entries {
+  readonly #messages: readonly Message[]
+  readonly #nodes: NodeTable
+
+  constructor(messages: readonly Message[], nodes: NodeTable) {
+    this.#messages = messages
+    this.#nodes = nodes
+  }
+
+  get length(): number {
+    return this.#messages.length
+  }
+
+  icount(index: number): number {
+    return this.#messages[index]!.icount
+  }
+
+  read(index: number, into: FlatEntry): void {
+    into.set(this.#messages[index]!, this.#nodes)
+  }
+}
+
 export class Recording {
   readonly directory: string
   readonly manifest: Manifest
@@ -139,15 +164,19 @@ export class Recording {
   readonly entryCount: number
   /** Bytes of the journal on disk. */
   readonly journalBytes: number
-  readonly #nodes: NodeTable
+  /** The places of the nodes in the entries that `read` gives. */
+  readonly nodes: NodeTable
   readonly #segments: readonly OpenSegment[]
   /** The entries that no segment holds; the first is the journal's `#tailFirst`. */
-  readonly #tail: readonly Message[]
+  readonly #tail: Entries
   readonly #tailFirst: number
-  /** The segment that `entry` was last asked for. */
-  #latest: { first: number; messages: readonly Message[] } = { first: 0, messages: [] }
+  /** The segment that `read` was last asked for: the journal's entries from `first` to before `end`. */
+  #latest: { first: number; end: number; entries: Entries }
   /** By segment number, the one used longest ago first. */
-  readonly #decoded = new Map<number, readonly Message[]>()
+  readonly #decoded = new Map<number, Entries>()
+  readonly #flat = new FlatEntry()
+  /** What `entry` gave last. */
+  #given: PlacedMessage | undefined
 
   private constructor(
     directory: string,
@@ -157,12 +186,14 @@ export class Recording {
   ) {
     this.directory = directory
     this.manifest = manifest
-    this.#nodes = new NodeTable(manifest.nodes)
+    this.nodes = new NodeTable(manifest.nodes)
     this.#segments = segments
     this.#tailFirst = this.#checkSegments()
     const path = tailPath(directory, segments.length)
-    const contents = tail === undefined ? { entries: [] } : decodeTail(tail, this.#tailFirst, this.#nodes, path)
-    this.#tail = contents.entries.map((entry) => toMessage(entry, this.#nodes))
+    const contents = tail === undefined ? { entries: [] } : decodeTail(tail, this.#tailFirst, this.nodes, path)
+    const messages = contents.entries.map((entry) => toMessage(entry, this.nodes))
+    this.#tail = new MessageList(messages, this.nodes)
+    this.#latest = { first: this.#tailFirst, end: this.#tailFirst + messages.length, entries: this.#tail }
     this.entryCount = this.#tailFirst + this.#tail.length
     this.journalBytes = segments.reduce((sum, segment) => sum + segment.fileBytes, tail?.length ?? 0)
     this.truncated = this.#checkEnd(path, tail, contents.cut)
@@ -235,51 +266,59 @@ export class Recording {
     return this.#segments[segment]?.header.firstEntry ?? this.#tailFirst
   }
 
-  /** The messages of a segment, or of the tail. */
-  #messages(segment: number): readonly Message[] {
+  /** The entries of a segment, or of the tail. */
+  #entriesOf(segment: number): Entries {
     if (segment === this.#segments.length) return this.#tail
     const kept = this.#decoded.get(segment)
-    const messages = kept ?? this.#decode(this.#segments[segment]!)
+    const entries = kept ?? this.#decode(this.#segments[segment]!)
     this.#decoded.delete(segment)
-    this.#decoded.set(segment, messages)
+    this.#decoded.set(segment, entries)
     if (this.#decoded.size > KEPT_SEGMENTS) this.#decoded.delete(this.#decoded.keys().next().value!)
-    return messages
+    return entries
   }
 
-  #decode({ header, path }: OpenSegment): readonly Message[] {
+  #decode({ header, path }: OpenSegment): Entries {
     const file = readPart(path, 'the segment')
     const again = decodeSegmentHeader(file, file.length, path)
     const body = file.subarray(again.bodyAt)
-    const nodeCount = this.#nodes.names.length
+    const nodeCount = this.nodes.names.length
     if (again.firstEntry !== header.firstEntry || again.entryCount !== header.entryCount) {
       throw new DamagedError(path, 'the header of the segment', 'it changed while the recording was open')
     }
-    const entries = decodeSegmentBody(body, again, nodeCount, this.manifest.nsPerInstruction, path)
-    return entries.map((entry) => toMessage(entry, this.#nodes))
+    return decodeSegmentBody(body, again, nodeCount, this.manifest.nsPerInstruction, path)
   }
 
   /** Entry `index`, from 0. Messages are shared: they must not be changed. */
   entry(index: number): Message {
-    // Mostly the segment of the time before.
-    const near = this.#latest.messages[index - this.#latest.first]
-    if (near !== undefined) return near
+    if (this.#given?.index === index) return this.#given.message
+    this.read(index, this.#flat)
+    const message = this.#flat.message(this.nodes)
+    this.#given = { index, message }
+    return message
+  }
+
+  /** Fills `into` with entry `index`, from 0. Its bytes must not be changed. */
+  read(index: number, into: FlatEntry): void {
+    if (!(index >= this.#latest.first && index < this.#latest.end)) this.#turnTo(index)
+    const { first, entries } = this.#latest
+    entries.read(index - first, into)
+  }
+
+  #turnTo(index: number): void {
     assert(Number.isInteger(index) && index >= 0 && index < this.entryCount, 'there is no such entry')
     const segment = this.#segmentOf(index)
-    this.#latest = { first: this.#firstEntry(segment), messages: this.#messages(segment) }
-    return this.#latest.messages[index - this.#latest.first]!
+    const first = this.#firstEntry(segment)
+    const entries = this.#entriesOf(segment)
+    this.#latest = { first, end: first + entries.length, entries }
   }
 
   /** The entries from `from` up to, not including, `to`, in order. */
   *entries(from = 0, to = this.entryCount): Generator<Message, void, undefined> {
     assert(from >= 0 && to <= this.entryCount, 'there are no such entries')
-    let index = from
-    while (index < to) {
-      const segment = this.#segmentOf(index)
-      const first = this.#firstEntry(segment)
-      const messages = this.#messages(segment)
-      const end = Math.min(messages.length, to - first)
-      for (let i = index - first; i < end; i++) yield messages[i]!
-      index = first + end
+    const flat = new FlatEntry()
+    for (let index = from; index < to; index++) {
+      this.read(index, flat)
+      yield flat.message(this.nodes)
     }
   }
 
@@ -299,6 +338,7 @@ export class Recording {
         this.directory,
       )
     }
+    const flat = new FlatEntry()
     const start = this.#firstSegment((header) => header.lastIcount >= fromIcount)
     for (let segment = start; segment <= this.#segments.length; segment++) {
       const header = this.#segments[segment]?.header
@@ -308,10 +348,14 @@ export class Recording {
         if (range === undefined || range.lastIcount < fromIcount || range.firstIcount >= toIcount) continue
       }
       const first = this.#firstEntry(segment)
-      for (const [i, message] of this.#messages(segment).entries()) {
-        if (message.icount < fromIcount) continue
-        if (message.icount >= toIcount) return
-        if (message.src === node || message.dst === node) yield { index: first + i, message }
+      const entries = this.#entriesOf(segment)
+      for (let i = 0; i < entries.length; i++) {
+        entries.read(i, flat)
+        if (flat.icount < fromIcount) continue
+        if (flat.icount >= toIcount) return
+        if (flat.src === nodeIndex || flat.dst === nodeIndex) {
+          yield { index: first + i, message: flat.message(this.nodes) }
+        }
       }
     }
   }
@@ -319,12 +363,12 @@ export class Recording {
   /** The index of the first entry with this icount or a later one; `entryCount` when there is none. */
   findByIcount(icount: number): number {
     const segment = this.#firstSegment((header) => header.lastIcount >= icount)
-    const messages = this.#messages(segment)
+    const entries = this.#entriesOf(segment)
     let low = 0
-    let high = messages.length
+    let high = entries.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (messages[middle]!.icount >= icount) high = middle
+      if (entries.icount(middle) >= icount) high = middle
       else low = middle + 1
     }
     return this.#firstEntry(segment) + low
@@ -333,7 +377,11 @@ export class Recording {
   /** The journal's identity, computed from its entries. */
   identity(): string {
     const hasher = new JournalHasher(this.manifest.nodes)
-    for (const message of this.entries()) hasher.append(message)
+    const flat = new FlatEntry()
+    for (let index = 0; index < this.entryCount; index++) {
+      this.read(index, flat)
+      hasher.appendEntry(flat)
+    }
     return hasher.digest()
   }
 

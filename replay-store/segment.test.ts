@@ -1,8 +1,9 @@
 import t from 'tap'
 import type { Message } from '../bus/mod.ts'
-import { NodeTable, toMessage } from './codec.ts'
+import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { DamagedError } from './errors.ts'
+import { FlatEntry } from './flat-entry.ts'
 import { bootMessages, NS_PER_INSTRUCTION, Random, randomMessages, SAMPLE_NODES } from './sample.ts'
 import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, SegmentWriter } from './segment.ts'
 
@@ -23,7 +24,12 @@ function decode(file: Uint8Array): { header: ReturnType<typeof decodeSegmentHead
   const header = decodeSegmentHeader(file.subarray(0, MAX_HEADER_BYTES), file.length, 'FILE')
   const body = file.subarray(header.bodyAt)
   const entries = decodeSegmentBody(body, header, SAMPLE_NODES.length, NS_PER_INSTRUCTION, 'FILE')
-  return { header, messages: entries.map((entry) => toMessage(entry, nodes)) }
+  const flat = new FlatEntry()
+  const messages = Array.from({ length: entries.length }, (_, i) => {
+    entries.read(i, flat)
+    return flat.message(nodes)
+  })
+  return { header, messages }
 }
 
 t.test('random entries come back from columns, and the index says what is in them', async (t) => {

@@ -10,9 +10,9 @@ import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr'
 import { z } from 'zod'
-import type { Entry } from './codec.ts'
 import { ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'
+import type { EntryList } from './entry-list.ts'
 import { DamagedError } from './errors.ts'
 import type { FlatEntry } from './flat-entry.ts'
 
@@ -207,7 +207,7 @@ export function decodeSegmentBody(
   nodeCount: number,
   nsPerInstruction: number,
   path: string,
-): Entry[] {
+): EntryList {
   const fail = (what: string, cause?: unknown) => new DamagedError(path, 'the body of the segment', what, cause)
   if (crc32(body) !== header.bodyChecksum) throw fail('its checksum does not match')
   let columns: Buffer

@@ -1,7 +1,8 @@
 import t from 'tap'
-import { NodeTable, toMessage } from './codec.ts'
+import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { DamagedError } from './errors.ts'
+import { toMessage } from './flat-entry.ts'
 import { Random, randomMessages, SAMPLE_NODES } from './sample.ts'
 import { decodeTail, encodeFrame } from './tail.ts'
 
