@@ -162,6 +162,7 @@ export class InterpretedCpu implements Cpu, Execution {
         helper: (...args) => this.#callHelper(...args),
         fault: (code) => this.#fault(code),
         hot: (entry) => this.#hot(entry),
+        missed: () => this.#missed(),
         next: (link) => this.#next(link),
         disarmBreak: () => this.#disarmBreak(),
       },
@@ -563,18 +564,30 @@ export class InterpretedCpu implements Cpu, Execution {
   /** The code at `pc` by way of its page; 0: there is none. */
   #lookUp(pc: number, context: number): number {
     if ((pc & ((1 << this.#codeShift) - 1)) !== 0) return 0
+    const codePage = this.#pageAt(pc, context)
+    return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
+  }
+
+  #pageAt(pc: number, context: number): CodePage | undefined {
     const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
     let codePage = this.#pageCache[entry]
     if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | context)) codePage = this.#findPage(pc)
     // What can't be fetched is found to be so again, and the trap taken, where there is none of its code.
     this.trap.pending = false
-    return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
+    return codePage
   }
 
   /** The block entered at `entry` has been entered often. */
   #hot(entry: number): void {
     this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
     this.#translator.install()
+  }
+
+  /** Translated code has left the access at state's PC to the interpreter. */
+  #missed(): void {
+    const pc = this.#statePc
+    const codePage = this.#pageAt(pc, jumpContext(this.#isa.fixed, pc, this.#codeContext))
+    if (codePage !== undefined) this.#translator.missed(codePage, pc)
   }
 
   #fault(code: number): void {

@@ -65,8 +65,10 @@ t.test('memory that differs is told, with its place', async (t) => {
   const right = word('sw', { s: A0, t: T0, i: 0x4000 })
   const compiler = () => new WrongCompiler(right, word('sw', { s: A0, t: T0, i: 0x4008 }))
   const message = /memory: \+16384 is 0x\d and 0x\d, \+16392 is 0x0 and 0x\d$/
-  t.throws(() => runWith(compiler()), { name: 'LockstepError', message })
-  t.throws(() => runWith(compiler(), 5), { name: 'LockstepError', message })
+  // Comparing makes pages clean, whose first store is the interpreter's.
+  for (const memoryEvery of [3, 5]) {
+    t.throws(() => runWith(compiler(), memoryEvery), { name: 'LockstepError', message }, `every ${memoryEvery}`)
+  }
 })
 
 t.test('an access that only one of them has is told', async (t) => {

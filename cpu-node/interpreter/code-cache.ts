@@ -52,6 +52,8 @@ export interface CodePage {
   readonly delaySlots: Map<number, CodeBlock>
   readonly blocks: Set<CodeBlock>
   readonly regions: Set<Region>
+  /** How often accesses of translated code missed the fast way, by their address, as blocks count. */
+  readonly misses: Map<number, number>
 }
 
 /** A translated region, as far as the code cache is concerned. */
@@ -158,6 +160,7 @@ export class CodeCache {
         delaySlots: new Map(),
         blocks: new Set(),
         regions: new Set(),
+        misses: new Map(),
       }
       list.push(found)
       this.#codePages++
@@ -244,17 +247,24 @@ export class CodeCache {
         this.words[block.ip - ENTRY_WORDS] = STALE
         stale.push(block)
       }
-      for (const region of codePage.regions) {
-        const isHit = region.blocks.some((block) => {
-          const from = block.pc & (PAGE_BYTES - 1)
-          return block.codePage === codePage && from < offset + length && offset < from + block.length
-        })
-        if (!isHit) continue
-        this.dropRegion(region)
-        dropped.push(region)
-      }
+      dropped.push(...this.dropRegions(codePage, offset, length))
     }
     return { blocks: stale, regions: dropped }
+  }
+
+  /** Drops what was translated from bytes `[offset, offset + length)` of a page: the regions that it was. */
+  dropRegions(codePage: CodePage, offset: number, length: number): Region[] {
+    const dropped: Region[] = []
+    for (const region of codePage.regions) {
+      const isHit = region.blocks.some((block) => {
+        const from = block.pc & (PAGE_BYTES - 1)
+        return block.codePage === codePage && from < offset + length && offset < from + block.length
+      })
+      if (!isHit) continue
+      this.dropRegion(region)
+      dropped.push(region)
+    }
+    return dropped
   }
 
   /** The block is no longer to be found from its page. */

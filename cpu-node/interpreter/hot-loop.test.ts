@@ -43,6 +43,7 @@ function machine(calls: Partial<LoopCalls> = {}) {
       helper: unexpected,
       fault: unexpected,
       hot: unexpected,
+      missed: unexpected,
       next: unexpected,
       disarmBreak: unexpected,
       ...calls,

@@ -35,6 +35,7 @@ export interface LoopCalls extends Record<CallName, unknown> {
   helper(helper: number, a: number, b: number, c: number, d: number, e: number): 0 | 1
   fault(code: number): void
   hot(entry: number): void
+  missed(): void
   next(link: number): number
   disarmBreak(): void
 }

@@ -38,6 +38,8 @@ export const CALLS = [
   { name: 'fault', signature: { parameters: ['i32'], results: [] } },
   /** (place of an `entry`, in words): that block has been entered often. */
   { name: 'hot', signature: { parameters: ['i32'], results: [] } },
+  /** Translated code has left the access at state's PC to the interpreter. */
+  { name: 'missed', signature: { parameters: [], results: [] } },
   /** (place of a link, in bytes, or 0) -> the code of state's PC, in words, or 0: there is none yet. */
   { name: 'next', signature: { parameters: ['i32'], results: ['i32'] } },
   /** The break at `ip` has done its work. */

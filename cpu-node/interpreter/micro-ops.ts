@@ -205,6 +205,12 @@ function runTranslated(at: LoopWriter): void {
     f.br(labels.found)
   })
   where(Reason.run, () => at.next())
+  where(Reason.missed, () => {
+    at.sync()
+    at.call('missed')
+    f.i32(Reason.interpret)
+    f.set(reason)
+  })
   where(Reason.interpret, () => {
     // Past what is translated of it: the interpreter must do the instruction at state's PC.
     f.i32(at.bytes)

@@ -24,8 +24,8 @@ export interface CodeKind {
 export interface Code {
   /** As `Isa.lift` for code that is entered at `pc`. */
   lift(window: FetchWindow, pc: number, maxInstructions: number): Block
-  /** A call of `helper` with constant arguments, if its usual case needs no call. */
-  inlineCall(helper: number, args: readonly number[]): InlineCall | undefined
+  /** A call of `helper`, if its usual case needs no call. `args`: undefined where they are not constant. */
+  inlineCall(helper: number, args: readonly (number | undefined)[]): InlineCall | undefined
 }
 
 const codes = { mips: mipsCode }

@@ -11,13 +11,15 @@ export interface Cell {
   readonly high?: number
 }
 
-/** A call of a helper, of no value, whose usual case needs no call. */
+/** A call of a helper whose usual case needs no call. */
 export interface InlineCall {
+  /** The usual case uses `InlineBody.ram`: only code that has it has such a case. */
+  readonly usesRam?: true
   /** What the usual case reads. */
   readonly reads: readonly Cell[]
   /** All state that the helper writes unless it fails; the usual case writes each. */
   readonly writes: readonly Cell[]
-  /** Emits the usual case: the locals that hold what `writes` are to be. */
+  /** Emits the usual case: the locals that hold what `writes` are to be. It sets the call's `result`, if that has one. */
   emit(to: InlineBody): readonly Local[]
 }
 
@@ -25,8 +27,20 @@ export interface InlineBody {
   readonly f: FunctionBody
   /** Locals that hold `reads`, not to be changed. */
   readonly inputs: readonly Local[]
+  readonly result: Local | undefined
+  readonly ram: InlineRam | undefined
+  /** The call's arguments that are not constant. */
+  readonly args: readonly (Local | undefined)[]
   /** Where the case at hand is left to the helper. */
   readonly slow: Label
   /** A fresh local. */
   local(type: ValueType): Local
+}
+
+/** RAM that code uses without asking for a translation. */
+export interface InlineRam {
+  /** Pushes the aligned word that is `distance` bytes into it; what is not of it is slow. */
+  pushWord(distance: Local): void
+  /** Puts `value` there; slow too where that takes more than a store. */
+  putWord(distance: Local, value: Local): void
 }

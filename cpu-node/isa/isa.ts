@@ -83,8 +83,6 @@ export interface Isa {
     readonly pc: number
     /** Below this offset are registers that no helper touches. */
     readonly registerBytes: number
-    readonly branchTarget: number
-    readonly inDelaySlot: number
   }
   /** Bytes of guest state that belong to the register hash. */
   readonly stateBytes: number

@@ -1,14 +1,18 @@
 /**
- * Guest loads and stores in WebAssembly: the fast way inline, a call for all else.
+ * Guest loads and stores in WebAssembly: the fast way inline. What misses it is left to the interpreter: a call in each place,
+ * and what is to be kept over it, is most of what V8 has to compile. Where misses are many, that access calls (`byCall`).
  *
  * Code that may use a window of RAM compares the address with its bounds. A store must besides find the page's flags
  * free to write: dirty already, and without code. Other code looks the page up in the soft TLB.
  */
 import type { Op } from '../ir/ir.ts'
+import type { InlineRam } from '../isa/inline-call.ts'
 import { FREE_TO_WRITE, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
 import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
-import type { FunctionBody, Local, ValueType } from '../wasm/function.ts'
+import type { FunctionBody, Label, Local, ValueType } from '../wasm/function.ts'
 import { DOWN, FOR_WRITE, Import, type Layout, SIGNED, type Window } from './layout.ts'
+
+const TOP_BIT = 0x8000_0000 | 0
 
 export type Load = Extract<Op, { op: 'load' }>
 export type Store = Extract<Op, { op: 'store' }>
@@ -31,7 +35,11 @@ export interface Site extends LookUp {
   pushValue(): void
   /** Pushes the instructions that are left before the limit. */
   pushLeft(): void
-  /** Leaves for the interpreter to do the instruction at hand. */
+  /** What misses the fast way is done by a call. */
+  byCall: boolean
+  /** Leaves for the interpreter to do the instruction at hand: an access that missed the fast way. */
+  leaveMissed(): void
+  /** The same for any other reason. */
   leaveBefore(): void
 }
 
@@ -39,22 +47,39 @@ export interface Site extends LookUp {
 export function emitLoad(site: Site, op: Load): void {
   const { f } = site
   if (site.window !== undefined) {
+    const { host } = site.window
     const { offset, wanted } = pushWindowOffset(site, op, site.window)
-    const hit = f.if(op.type, true)
-    f.get(offset)
-    emitPlainLoad(f, op, site.window.host)
-    f.else()
-    emitSlowLoad(site, op, () => pushWanted(site, wanted))
-    f.end(hit)
+    f.op('i32.eqz')
+    const load = () => {
+      f.get(offset)
+      emitPlainLoad(f, op, host)
+    }
+    emitUnlessMissed(site, op, load, () => pushWanted(site, wanted))
     return
   }
   const { address, entry, wanted } = pushLookUp(site, op, false)
-  const miss = f.if(op.type, false)
-  emitSlowLoad(site, op, () => f.get(wanted))
-  f.else()
-  pushHost(f, address, entry)
-  emitPlainLoad(f, op, 0)
-  f.end(miss)
+  const load = () => {
+    pushHost(f, address, entry)
+    emitPlainLoad(f, op, 0)
+  }
+  emitUnlessMissed(site, op, load, () => f.get(wanted))
+}
+
+/** Whether the fast way is missed is on the stack. */
+function emitUnlessMissed(site: Site, op: Load, load: () => void, pushAddress: () => void): void {
+  const { f } = site
+  if (site.byCall) {
+    const missed = f.if(op.type, false)
+    emitSlowLoad(site, op, pushAddress)
+    f.else()
+    load()
+    f.end(missed)
+    return
+  }
+  const missed = f.if(undefined, false)
+  site.leaveMissed()
+  f.end(missed)
+  load()
 }
 
 export function emitStore(site: Site, op: Store): void {
@@ -69,12 +94,7 @@ export function emitStore(site: Site, op: Store): void {
     const { offset, wanted } = pushWindowOffset(site, op, window)
     f.op('i32.eqz')
     f.brIf(slow, false)
-    f.get(offset)
-    f.i32(PAGE_SHIFT)
-    f.op('i32.shr_u')
-    f.memory('i32.load8_u', layout.flagBase + window.page)
-    f.i32(FREE_TO_WRITE)
-    f.op('i32.ne')
+    pushTakesMoreThanStore(f, layout, window.page, offset)
     f.brIf(slow, false)
     f.get(offset)
     f.get(value)
@@ -92,12 +112,55 @@ export function emitStore(site: Site, op: Store): void {
   f.end(slow)
   // 64 bits are rare enough to leave to the interpreter.
   if (op.width === 64) site.leaveBefore()
+  else if (!site.byCall) site.leaveMissed()
   else {
     pushSlowAddress()
     f.get(value)
     callOrLeave(site, op, Import.store)
   }
   f.end(done)
+}
+
+/** The window as the usual case of a helper uses it. `slow`: where the case is left to the helper. */
+export function inlineRam(f: FunctionBody, layout: Layout, { bytes, host, page }: Window, slow: Label): InlineRam {
+  const check = (distance: Local) => {
+    f.get(distance)
+    if (isPowerOf2(bytes)) f.i32(-bytes | 3)
+    else {
+      f.i32(bytes)
+      f.op('i32.ge_u')
+      f.get(distance)
+      f.i32(3)
+    }
+    f.op('i32.and')
+    if (!isPowerOf2(bytes)) f.op('i32.or')
+    f.brIf(slow, false)
+  }
+  return {
+    pushWord(distance) {
+      check(distance)
+      f.get(distance)
+      f.memory('i32.load', host)
+    },
+    putWord(distance, value) {
+      check(distance)
+      pushTakesMoreThanStore(f, layout, page, distance)
+      f.brIf(slow, false)
+      f.get(distance)
+      f.get(value)
+      f.memory('i32.store', host)
+    },
+  }
+}
+
+/** Pushes whether the page at `offset` of the window, whose first is `page`, is not free to write. */
+function pushTakesMoreThanStore(f: FunctionBody, layout: Layout, page: number, offset: Local): void {
+  f.get(offset)
+  f.i32(PAGE_SHIFT)
+  f.op('i32.shr_u')
+  f.memory('i32.load8_u', layout.flagBase + page)
+  f.i32(FREE_TO_WRITE)
+  f.op('i32.ne')
 }
 
 /** offset = address - the window's; pushes whether it is aligned and within. */
@@ -108,7 +171,8 @@ function pushWindowOffset(site: Site, op: Load | Store, window: Window): { offse
   site.pushAddress()
   const distance = (op.displacement - window.address) | 0
   f.i32(distance)
-  f.op('i32.add')
+  // The same for the top bit, but V8 would move an addition behind the mask, for two instructions more.
+  f.op(distance === TOP_BIT ? 'i32.xor' : 'i32.add')
   let wanted = offset
   if (op.alignment === 'down') {
     // The slow path wants the bits that are dropped.

@@ -5,7 +5,8 @@
  *       next = entry
  *       loop: switch (next)
  *         case a block:
- *           budget -= its instructions; if (budget < 0) { give them back; leave(cut, its pc) }
+ *           if (budget < its instructions) leave(cut, its pc)
+ *           budget -= its instructions
  *           its operations
  *           go to the block that is next: forward by a branch, back by `next = ...; continue loop`; or leave(run, pc)
  *
@@ -18,10 +19,11 @@
  */
 import assert from 'node:assert/strict'
 import type { Block, Op, Value } from '../ir/ir.ts'
+import type { Code } from '../isa/code.ts'
 import type { InlineCall } from '../isa/inline-call.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
-import { emitLoad, emitStore, type Site } from './access.ts'
+import { emitLoad, emitStore, inlineRam, type Site } from './access.ts'
 import { Cells } from './cells.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
@@ -30,29 +32,28 @@ import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
 import { emitPure, typeOf } from './values.ts'
 
-/** `window`: RAM that all code of the region may use. */
+/** `window`: RAM that all code of the region may use. `byCall`: where accesses are that often miss the fast way. */
 export function emitRegion(
   blocks: readonly RegionBlock[],
   layout: Layout,
   window: Window | undefined,
-  inlineCall: InlineCallOf,
+  byCall: ReadonlySet<number>,
+  inlineCall: Code['inlineCall'],
 ): FunctionBody {
-  return new RegionEmitter(blocks, layout, window, inlineCall).run()
+  return new RegionEmitter(blocks, layout, window, byCall, inlineCall).run()
 }
-
-/** As `Isa.inlineCall`. */
-export type InlineCallOf = (helper: number, args: readonly number[]) => InlineCall | undefined
 
 class RegionEmitter {
   readonly #f = new FunctionBody(REGION_SIGNATURE.parameters)
   readonly #blocks: readonly RegionBlock[]
   readonly #layout: Layout
   readonly #window: Window | undefined
-  readonly #inlineCall: InlineCallOf
+  readonly #byCall: ReadonlySet<number>
+  readonly #inlineCall: Code['inlineCall']
   readonly #budget: Local
   readonly #context: Local
   readonly #next: Local
-  /** What is left of a block and where, for `#interpret`. */
+  /** Where it is left, and how many instructions of the block are not done. */
   readonly #unspent: Local
   readonly #pc: Local
   /** For a region of relative blocks: the virtual address of their page. */
@@ -62,7 +63,10 @@ class RegionEmitter {
   readonly #registers = new Map<number, Local>()
   #labels: Label[] = []
   #top!: Label
+  /** Ways out with `#pc` set; the first two with `#unspent`. */
   #interpret!: Label
+  #missed!: Label
+  #cut!: Label
   #leaving!: Label
   /** Registers that are in their locals all the time; who leaves by `#leaving` has them stored. */
   #pinned: ReadonlySet<number> = new Set()
@@ -82,7 +86,14 @@ class RegionEmitter {
   readonly #pool: Record<ValueType, Local[]> = { i32: [], i64: [], f32: [], f64: [] }
   #used: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
 
-  constructor(blocks: readonly RegionBlock[], layout: Layout, window: Window | undefined, inlineCall: InlineCallOf) {
+  constructor(
+    blocks: readonly RegionBlock[],
+    layout: Layout,
+    window: Window | undefined,
+    byCall: ReadonlySet<number>,
+    inlineCall: Code['inlineCall'],
+  ) {
+    this.#byCall = byCall
     this.#inlineCall = inlineCall
     this.#blocks = blocks
     this.#layout = layout
@@ -113,7 +124,11 @@ class RegionEmitter {
       f.set(this.#registerLocal(offset))
     }
     this.#leaving = f.block()
+    const parting = f.block()
+    this.#cut = f.block()
+    const givingBack = f.block()
     this.#interpret = f.block()
+    this.#missed = f.block()
     this.#top = f.loop()
     this.#labels = new Array(this.#blocks.length)
     for (let number = this.#blocks.length - 1; number >= 0; number--) this.#labels[number] = f.block()
@@ -125,13 +140,21 @@ class RegionEmitter {
     }
     f.end(this.#top)
     f.op('unreachable')
+    f.end(this.#missed)
+    this.#storeReason(Reason.missed)
+    f.br(givingBack)
     f.end(this.#interpret)
-    this.#storePc(() => f.get(this.#pc))
     this.#storeReason(Reason.interpret)
+    f.end(givingBack)
     f.get(this.#budget)
     f.get(this.#unspent)
     f.op('i32.add')
     f.set(this.#budget)
+    f.br(parting)
+    f.end(this.#cut)
+    this.#storeReason(Reason.cut)
+    f.end(parting)
+    this.#storePc(() => f.get(this.#pc))
     f.end(this.#leaving)
     for (const offset of put) this.#storeRegister(offset)
     f.get(this.#budget)
@@ -161,17 +184,19 @@ class RegionEmitter {
       this.#loadRegisters()
       this.#again = f.loop()
     }
-    // budget -= count; if (budget < 0) { give them back; leave(cut, pc) }
+    f.get(this.#budget)
+    f.i32(count)
+    f.op('i32.lt_s')
+    const short = f.if(undefined, false)
+    this.#writeBack()
+    this.#pushAddress(block.pc)
+    f.set(this.#pc)
+    f.br(this.#cut)
+    f.end(short)
     f.get(this.#budget)
     f.i32(count)
     f.op('i32.sub')
-    f.tee(this.#budget)
-    f.i32(0)
-    f.op('i32.lt_s')
-    const short = f.if(undefined, false)
-    this.#giveBack(count)
-    this.#leaveFor(block.pc, Reason.cut)
-    f.end(short)
+    f.set(this.#budget)
     for (let index = 0; index < end; index++) this.#emitOp(index)
     if (whole) this.#emitExit()
     else this.#leaveFor(block.instructions[count]!.pc, Reason.interpret)
@@ -289,7 +314,7 @@ class RegionEmitter {
       case 'call': {
         const inline = this.#inlineCallOf(op)
         if (inline !== undefined) {
-          this.#emitInlineCall(inline, op, index)
+          this.#values[index] = this.#emitInlineCall(inline, op, index)
           return
         }
         this.#emitCall(op, index)
@@ -400,6 +425,8 @@ class RegionEmitter {
       pushAddress: () => this.#push(address),
       pushValue: () => this.#push(value),
       pushLeft: () => this.#pushLeft(index),
+      byCall: this.#byCall.has(this.#placeBefore(index).pc),
+      leaveMissed: () => this.#leaveBefore(index, this.#missed),
       leaveBefore: () => this.#leaveBefore(index),
     }
   }
@@ -429,36 +456,56 @@ class RegionEmitter {
     f.end(failed)
   }
 
-  #inlineCallOf({ helper, args, type }: Extract<Op, { op: 'call' }>): InlineCall | undefined {
-    if (type !== undefined) return undefined
-    const constants: number[] = []
-    for (const value of args) {
-      const arg = this.#block.ops[value]!
-      if (arg.op !== 'const' || arg.type !== 'i32') return undefined
-      constants.push(arg.value)
-    }
-    return this.#inlineCall(helper, constants)
+  #inlineCallOf({ helper, args }: Extract<Op, { op: 'call' }>): InlineCall | undefined {
+    const inline = this.#inlineCall(
+      helper,
+      args.map((value) => this.#constantOf(value)),
+    )
+    return inline?.usesRam && this.#window === undefined ? undefined : inline
   }
 
-  /** { { the usual case, which may leave for slow; go to done } slow: the call } done */
-  #emitInlineCall(inline: InlineCall, op: Extract<Op, { op: 'call' }>, index: number): void {
+  #constantOf(value: Value): number | undefined {
+    const op = this.#block.ops[value]!
+    return op.op === 'const' && op.type === 'i32' ? op.value : undefined
+  }
+
+  /** { { the usual case, which may leave for slow; go to done } slow: the call } done. The local of its value, if any. */
+  #emitInlineCall(inline: InlineCall, op: Extract<Op, { op: 'call' }>, index: number): Local | undefined {
     const f = this.#f
     const cells = this.#cells
+    const result = op.type && this.#local(op.type)
+    const args = op.args.map((value) => this.#materialize(value))
     const used = { ...this.#used }
     const inputs = inline.reads.map((cell) => cells.hold(cell))
     const done = f.block()
     const slow = f.block()
-    const outputs = inline.emit({ f, inputs, slow, local: (type) => this.#local(type) })
+    const ram = this.#window && inlineRam(f, this.#layout, this.#window, slow)
+    const outputs = inline.emit({ f, inputs, args, result, ram, slow, local: (type) => this.#local(type) })
     inline.writes.forEach((cell, place) => {
       cells.put(cell, outputs[place]!)
     })
     f.br(done)
     f.end(slow)
     this.#emitCall(op, index)
-    f.op('drop')
+    if (result === undefined) f.op('drop')
+    else f.set(result)
     for (const cell of inline.writes) cells.reload(cell)
     f.end(done)
     this.#used = used
+    return result
+  }
+
+  /** Makes `value` now, for both ways of what follows; undefined: it is constant. */
+  #materialize(value: Value): Local | undefined {
+    if (this.#constantOf(value) !== undefined) return undefined
+    if (this.#values[value] === undefined) {
+      this.#push(value)
+      const local = this.#local('i32')
+      this.#f.set(local)
+      this.#inline[value] = 0
+      this.#values[value] = local
+    }
+    return this.#values[value]
   }
 
   // --- Ways out -----------------------------------------------------------------------------------------------------
@@ -509,46 +556,26 @@ class RegionEmitter {
     this.#leave(reason)
   }
 
-  /** Leaves with the state before the instruction that operation `index` belongs to. */
-  #leaveBefore(index: number): void {
+  /**
+   * Leaves with the state before the instruction that operation `index` belongs to; from a delay slot before its branch,
+   * which does the same again (`canRepeatBranch`).
+   */
+  #leaveBefore(index: number, to = this.#interpret): void {
     const f = this.#f
-    const number = this.#instructionOf(index)
-    const { pc, delaySlot } = this.#block.instructions[number]!
-    if (!delaySlot) {
-      this.#writeBack()
-      this.#pushAddress(pc)
-      f.set(this.#pc)
-      f.i32(this.#count - number)
-      f.set(this.#unspent)
-      f.br(this.#interpret)
-      return
-    }
-    this.#giveBack(this.#count - number)
-    // Between a branch and its delay slot the branch's target is state.
-    const cached = [...this.#cached]
-    f.i32(0)
-    this.#pushTarget()
-    f.memory('i32.store', this.#layout.branchTarget)
-    // What this way out has read is in no local on the way on.
-    this.#cached.clear()
-    for (const offset of cached) this.#cached.add(offset)
-    f.i32(0)
-    f.i32(1)
-    f.memory('i32.store', this.#layout.inDelaySlot)
-    this.#leaveFor(pc, Reason.look)
+    const { pc, number } = this.#placeBefore(index)
+    this.#writeBack()
+    this.#pushAddress(pc)
+    f.set(this.#pc)
+    f.i32(this.#count - number)
+    f.set(this.#unspent)
+    f.br(to)
   }
 
-  #pushTarget(): void {
-    const f = this.#f
-    const { exit } = this.#block
-    if (exit.kind === 'jump') this.#pushAddress(exit.target)
-    else if (exit.kind === 'indirect') this.#push(exit.target)
-    else if (exit.kind === 'branch') {
-      this.#pushAddress(exit.taken)
-      this.#pushAddress(exit.fallThrough)
-      this.#push(exit.condition)
-      f.op('select')
-    } else assert.fail('a delay slot follows a branch')
+  #placeBefore(index: number): { pc: number; number: number } {
+    const { instructions } = this.#block
+    const number = this.#instructionOf(index)
+    const place = instructions[number]!.delaySlot ? number - 1 : number
+    return { pc: instructions[place]!.pc, number: place }
   }
 
   /** Stores registers once for all ways on from here, unless one is the block's own loop, which needs none. */

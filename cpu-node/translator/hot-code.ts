@@ -7,7 +7,7 @@ import { PAGE_BYTES } from '../memory.ts'
 import { MAX_REGION_BLOCKS } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
-const VERSION = 1
+const VERSION = 2
 /** Words of code kept: some 4,000 regions. */
 const MAX_WORDS = 2 ** 20
 const packr = new Packr({ useRecords: false })
@@ -44,6 +44,11 @@ export class HotCode {
     this.#found.add(code)
   }
 
+  /** It has been translated otherwise since. */
+  remove(code: RegionCode): void {
+    if (this.#found.delete(code)) this.#words -= code.words.length
+  }
+
   /** What this run found: for one like it. */
   encode(): Uint8Array {
     return encode([...this.#found])
@@ -63,11 +68,12 @@ export class HotCode {
 }
 
 function encode(regions: readonly RegionCode[]): Uint8Array {
-  const packed = regions.map(({ kind, pcs, lengths, words }) => ({
+  const packed = regions.map(({ kind, pcs, lengths, words, byCall }) => ({
     kind,
     pcs: bytesOf(pcs),
     lengths: bytesOf(lengths),
     words: bytesOf(words),
+    byCall: bytesOf(byCall),
   }))
   return packr.pack({ version: VERSION, regions: packed })
 }
@@ -93,6 +99,7 @@ function regionOf(stored: Record<string, unknown>): RegionCode {
   const pcs = wordsOf(stored['pcs'])
   const lengths = wordsOf(stored['lengths'])
   const words = wordsOf(stored['words'])
+  const byCall = wordsOf(stored['byCall'])
   const fits =
     kind?.isa === 'mips' &&
     Number.isInteger(kind.flags) &&
@@ -103,7 +110,7 @@ function regionOf(stored: Record<string, unknown>): RegionCode {
     pcs.every((pc, index) => fitsPage(pc, lengths[index]!)) &&
     4 * words.length === lengths.reduce((sum, length) => sum + length, 0)
   if (!fits) throw new HotCodeError('it is damaged')
-  return { kind, pcs, lengths, words }
+  return { kind, pcs, lengths, words, byCall }
 }
 
 /** Whole instructions of one page. */

@@ -6,8 +6,6 @@
 export interface Layout {
   /** Of the program counter in guest state. */
   pc: number
-  branchTarget: number
-  inDelaySlot: number
   /** State below this offset is never touched by helpers. */
   registerBytes: number
   /** Why a region was left; the dispatcher has set it to `Reason.run`. */

@@ -44,13 +44,14 @@ export class LiveRegions {
   }
 
   /** Lets `blocks` be entered through `run`, which has them in this order. Not while translated code runs. */
-  add(run: unknown, blocks: readonly CodeBlock[]): void {
+  add(run: unknown, blocks: readonly CodeBlock[]): Region {
     this.#makeRoom()
     const number = this.#freeNumbers.pop() ?? this.#numbers++
     this.table.set(number, run)
     const region = { number, blocks }
     this.#awake.add(region)
     this.#code.enterRegion(region)
+    return region
   }
 
   /** Uses a region again that has `block`, which was found hot. False: there is none. Not while translated code runs. */

@@ -6,8 +6,10 @@ export const Reason = {
   interpret: 1,
   /** The budget does not reach over the block at the program counter. */
   cut: 2,
-  /** Interrupts, mode and limit are to be looked at; a delay slot may be to be done by itself. */
+  /** Interrupts, mode and limit are to be looked at. */
   look: 3,
+  /** As `interpret`: it is an access that missed the fast way. */
+  missed: 5,
   /** Go on at a place in the code arena: the dispatcher found no translated code there. */
   entry: 4,
 } as const

@@ -23,8 +23,19 @@ export function translatable(block: Block): number {
   if (swap >= 0) count = instructions.findLastIndex(({ start }) => start <= swap)
   else if (exit.kind === 'fault') count = instructions.length - 1
   else if (exit.kind === 'lookAtState' && instructions[count - 1]!.delaySlot) count = instructions.length - 1
+  if (!canRepeatBranch(block)) count = Math.min(count, instructions.length - 2)
   // A branch is not parted from its delay slot.
   return count < instructions.length && instructions[count]!.delaySlot ? count - 1 : count
+}
+
+/**
+ * Whether the branch before a last delay slot can be done a second time: what the delay slot leaves to the interpreter it does
+ * together with its branch. A branch that links to the register it reads can't.
+ */
+function canRepeatBranch({ instructions, ops }: Block): boolean {
+  if (instructions.at(-1)?.delaySlot !== true) return true
+  const branch = ops.slice(instructions.at(-2)!.start, instructions.at(-1)!.start)
+  return !branch.some((put) => put.op === 'put' && branch.some((get) => get.op === 'get' && get.offset === put.offset))
 }
 
 /** Where a block may go on that is known before it runs. */

@@ -21,6 +21,8 @@ export interface RegionCode {
   lengths: Int32Array
   /** The blocks' code end to end, as it stands in memory. */
   words: Int32Array
+  /** Where accesses stand that often miss the fast way. */
+  byCall: Int32Array
 }
 
 export interface TranslationRequest {
@@ -48,7 +50,7 @@ export interface EncodedRegion {
 }
 
 export function encodeRegion({ code, layout, window, memoryPages }: TranslationRequest): EncodedRegion {
-  const { kind, pcs, lengths, words } = code
+  const { kind, pcs, lengths, words, byCall } = code
   const { lift, inlineCall } = codeOf(kind)
   const blocks: RegionBlock[] = []
   let first = 0
@@ -63,7 +65,7 @@ export function encodeRegion({ code, layout, window, memoryPages }: TranslationR
   if (blocks.length === 0) return { blocks, bytes: undefined }
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
-  const body = emitRegion(blocks, layout, window, inlineCall)
+  const body = emitRegion(blocks, layout, window, new Set(byCall), inlineCall)
   const functions = [
     { name: REGION_EXPORT, signature: REGION_SIGNATURE, body, shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}` },
   ]

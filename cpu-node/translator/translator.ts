@@ -21,8 +21,10 @@ import { collectRegion } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
-/** Entries after which a block asks again whether its known region has been translated. */
+/** Entries after which a block asks again for a translation that it waits for. */
 const WAITING_ENTRIES = 100
+/** Misses of an access after which it is done by a call: those cost some 5 ns, leaving translated code ten times that. */
+const MISSES_BEFORE_CALL = 64
 
 /** Runs translated code: (place of a `translated`, instructions that may be begun, soft TLB context) -> instructions left. */
 export type Dispatch = (entry: number, budget: number, context: number) => number
@@ -67,6 +69,7 @@ export class Translator {
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
   readonly #hotCode: HotCode
   readonly #maxRegions: number
+  readonly #madeFrom = new WeakMap<Region, RegionCode>()
   #known: KnownRegions
   /** Code has run, or is about to. */
   #hasBegun = false
@@ -175,6 +178,31 @@ export class Translator {
     if (!this.#making) this.#useKnown(block)
   }
 
+  /** The access at `pc` missed the fast way. Not while translated code runs. */
+  missed(codePage: CodePage, pc: number): void {
+    const place = codePage.address === RELATIVE ? pc & OFFSET_MASK : pc
+    const misses = (codePage.misses.get(place) ?? 0) + 1
+    codePage.misses.set(place, misses)
+    // Again and again: what is being translated meanwhile does not know of it.
+    if (misses % MISSES_BEFORE_CALL !== 0) return
+    const { code } = this.#parts
+    const dropped = code.dropRegions(codePage, place & OFFSET_MASK, 4)
+    this.drop(dropped)
+    for (const region of dropped) {
+      this.#hotCode.remove(this.#madeFrom.get(region)!)
+      for (const block of region.blocks) if (!code.isTranslated(block)) code.askAgain(block, WAITING_ENTRIES)
+    }
+  }
+
+  /** Accesses of `block` that are to be done by a call. */
+  #byCall({ codePage, pc, length }: CodeBlock): number[] {
+    const places: number[] = []
+    for (const [place, misses] of codePage.misses) {
+      if (misses >= MISSES_BEFORE_CALL && place >= pc && place < pc + length) places.push(place)
+    }
+    return places
+  }
+
   /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
   #useKnown(block: CodeBlock): boolean {
     const { memory, code } = this.#parts
@@ -193,7 +221,7 @@ export class Translator {
     this.#making = true
     const blocks = this.#blocksOf(block, region.code)
     this.#making = false
-    if (blocks === undefined) return false
+    if (blocks === undefined || !this.#knowsMisses(region.code, blocks)) return false
     this.#install(
       module,
       pcs.map((pc) => blocks.get(pc)!),
@@ -226,6 +254,20 @@ export class Translator {
     return blocks
   }
 
+  /** Whether `code` calls where its blocks have missed often; from now on they call where it does. */
+  #knowsMisses({ byCall }: RegionCode, blocks: ReadonlyMap<number, CodeBlock>): boolean {
+    for (const block of blocks.values()) {
+      if (!this.#byCall(block).every((place) => byCall.includes(place))) return false
+    }
+    for (const place of byCall) {
+      for (const { codePage, pc, length } of blocks.values()) {
+        if (place < pc || place >= pc + length) continue
+        codePage.misses.set(place, Math.max(MISSES_BEFORE_CALL, codePage.misses.get(place) ?? 0))
+      }
+    }
+    return true
+  }
+
   /** Of blocks of one kind, copied. */
   #codeOf(blocks: readonly CodeBlock[]): RegionCode {
     const { memory } = this.#parts
@@ -238,7 +280,8 @@ export class Translator {
       to += length / 4
     }
     const kind = this.#kindOf(blocks[0]!.codePage)
-    return { kind, pcs: Int32Array.from(blocks, ({ pc }) => pc), lengths, words }
+    const byCall = Int32Array.from(new Set(blocks.flatMap((block) => this.#byCall(block))))
+    return { kind, pcs: Int32Array.from(blocks, ({ pc }) => pc), lengths, words, byCall }
   }
 
   #kindOf({ address, flags }: CodePage): CodeKind {
@@ -286,7 +329,7 @@ export class Translator {
   #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode): void {
     this.#hotCode.add(madeFrom)
     const instance = new WebAssembly.Instance(module, this.#imports)
-    this.#live.add(instance.exports[REGION_EXPORT], blocks)
+    this.#madeFrom.set(this.#live.add(instance.exports[REGION_EXPORT], blocks), madeFrom)
     this.#regions++
     this.#blocks += blocks.length
   }

@@ -15,6 +15,7 @@ function sample(): HotCode {
     pcs: Int32Array.of(0x8000_1000),
     lengths: Int32Array.of(8),
     words: Int32Array.of(0x1000_ffff, 0),
+    byCall: Int32Array.of(),
   })
   return hotCode
 }

@@ -2,6 +2,7 @@ import type { Code, CodeKind } from '../code.ts'
 import { inlineFloat } from './float-inline.ts'
 import { Helper } from './helpers.ts'
 import { lift } from './lift.ts'
+import { loadLinked, storeConditional } from './linked-inline.ts'
 import { Status } from './state.ts'
 
 /** MIPS code of one kind. */
@@ -10,6 +11,11 @@ export function mipsCode({ bigEndian, flags, fixed }: CodeKind): Code {
   const options = { bigEndian, fr, fixed, inDelaySlot: false, exact: false }
   return {
     lift: (window, pc, maxInstructions) => lift(window, pc, maxInstructions, options),
-    inlineCall: (helper, args) => (helper === Helper.float ? inlineFloat(args, fr) : undefined),
+    inlineCall(helper, args) {
+      if (helper === Helper.float) return inlineFloat(args, fr)
+      if (bigEndian) return undefined
+      if (helper === Helper.loadLinked) return loadLinked
+      return helper === Helper.storeConditional ? storeConditional : undefined
+    },
   }
 }

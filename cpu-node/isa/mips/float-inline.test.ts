@@ -29,7 +29,15 @@ function makeInline(args: readonly number[], fr: boolean, memory: WebAssembly.Me
   const cells = new Cells(f)
   const inputs = call.reads.map((cell) => cells.hold(cell))
   const slow = f.block()
-  const outputs = call.emit({ f, inputs, slow, local: (type) => f.local(type) })
+  const outputs = call.emit({
+    f,
+    inputs,
+    args: [],
+    result: undefined,
+    ram: undefined,
+    slow,
+    local: (type) => f.local(type),
+  })
   call.writes.forEach((cell, place) => {
     cells.put(cell, outputs[place]!)
   })

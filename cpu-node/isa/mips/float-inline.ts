@@ -246,7 +246,7 @@ const table: Partial<Record<Mnemonic, Inline>> = {
 const INLINES = FLOAT_OPERATIONS.map((mnemonic) => table[mnemonic])
 
 /** The helper `float` with `args`, in code lifted for Status.FR = `fr`; undefined where it is always to be called. */
-export function inlineFloat(args: readonly number[], fr: boolean): InlineCall | undefined {
+export function inlineFloat(args: readonly (number | undefined)[], fr: boolean): InlineCall | undefined {
   const [number, d, s, t, r] = args as [number, number, number, number, number]
   assert(number < INLINES.length)
   return INLINES[number]?.({ d, s, t, r }, fr)

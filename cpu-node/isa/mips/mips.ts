@@ -56,7 +56,7 @@ export class Mips implements Isa {
   readonly pcOffset = S.PC
   readonly stateBytes = S.STATE_BYTES
   readonly codeShift = 2
-  readonly layout = { pc: S.PC, registerBytes: S.PC, branchTarget: S.BRANCH_TARGET, inDelaySlot: S.IN_DELAY_SLOT }
+  readonly layout = { pc: S.PC, registerBytes: S.PC }
   /** kseg0 and kseg1, for the kernel. */
   readonly fixed = { mask: 0xc000_0000 | 0, value: 0x8000_0000 | 0, contextMask: 8 }
   /** kseg0. */

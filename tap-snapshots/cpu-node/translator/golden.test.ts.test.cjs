@@ -23,100 +23,90 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l7
-        (if $I5 (result i32)
-          (i32.eqz
-            (i32.and
-              (local.tee $l5
-                (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (i32.const 0x80000000)))
-              (i32.const 0xff000003)))
-          (then
-            (i32.load offset=327680 (local.get $l5)))
-          (else
-            (if $I6
-              (i32.eqz
-                (call $env.load
-                  (i32.add (local.get $l5) (i32.const 0x80000000))
-                  (i32.const 32)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 2))))
-              (then
-                (local.set $l4 (i32.const 0x80001000))
-                (local.set $l3 (i32.const 2))
-                (br $B1)))
-            (i32.load offset=16360 (i32.const 0)))))
-      (local.set $l9
-        (i32.or
-          (i32.shl
-            (local.tee $l8
-              (i32.or
-                (i32.and
-                  (i32.shl (local.tee $l8 (local.get $l7)) (i32.const 8))
-                  (i32.const 0xff00ff00))
-                (i32.and (i32.shr_u (local.get $l8) (i32.const 8)) (i32.const 0xff00ff))))
-            (i32.const 16))
-          (i32.shr_u (local.get $l8) (i32.const 16))))
-      (local.set $l10
-        (i32.shr_u
-          (i32.or
-            (i32.shl
-              (local.tee $l11
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (if $I9
+                (i32.eqz
+                  (i32.eqz
+                    (i32.and
+                      (local.tee $l5
+                        (i32.xor
+                          (local.tee $l6 (i32.load offset=16 (i32.const 0)))
+                          (i32.const 0x80000000)))
+                      (i32.const 0xff000003))))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B5)))
+              (local.set $l7 (i32.load offset=327680 (local.get $l5)))
+              (local.set $l9
                 (i32.or
-                  (i32.and
-                    (i32.shl (local.tee $l11 (local.get $l9)) (i32.const 8))
-                    (i32.const 0xff00ff00))
-                  (i32.and (i32.shr_u (local.get $l11) (i32.const 8)) (i32.const 0xff00ff))))
-              (i32.const 16))
-            (i32.shr_u (local.get $l11) (i32.const 16)))
-          (i32.const 16)))
-      (block $B7
-        (block $B8
-          (br_if $B8
-            (i32.eqz
-              (i32.eqz
-                (i32.and
-                  (local.tee $l12
-                    (i32.add
-                      (local.tee $l13 (i32.load offset=20 (i32.const 0)))
-                      (i32.const 0x80000002)))
-                  (i32.const 0xff000001)))))
-          (br_if $B8
-            (i32.ne
-              (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
-              (i32.const 5)))
-          (i32.store16 offset=327680 (local.get $l12) (local.get $l10))
-          (br $B7))
-        (if $I9
-          (i32.eqz
-            (call $env.store
-              (i32.add (local.get $l12) (i32.const 0x80000000))
-              (local.get $l10)
-              (i32.const 16)
-              (local.get $context)
-              (i32.add (local.get $budget) (i32.const 1))))
-          (then
-            (i32.store offset=32 (i32.const 0) (local.get $l9))
-            (local.set $l4 (i32.const 0x80001004))
-            (local.set $l3 (i32.const 1))
-            (br $B1))))
-      (i32.store offset=32 (i32.const 0) (local.get $l9))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+                  (i32.shl
+                    (local.tee $l8
+                      (i32.or
+                        (i32.and
+                          (i32.shl (local.tee $l8 (local.get $l7)) (i32.const 8))
+                          (i32.const 0xff00ff00))
+                        (i32.and (i32.shr_u (local.get $l8) (i32.const 8)) (i32.const 0xff00ff))))
+                    (i32.const 16))
+                  (i32.shr_u (local.get $l8) (i32.const 16))))
+              (local.set $l10
+                (i32.shr_u
+                  (i32.or
+                    (i32.shl
+                      (local.tee $l11
+                        (i32.or
+                          (i32.and
+                            (i32.shl (local.tee $l11 (local.get $l9)) (i32.const 8))
+                            (i32.const 0xff00ff00))
+                          (i32.and (i32.shr_u (local.get $l11) (i32.const 8)) (i32.const 0xff00ff))))
+                      (i32.const 16))
+                    (i32.shr_u (local.get $l11) (i32.const 16)))
+                  (i32.const 16)))
+              (block $B10
+                (block $B11
+                  (br_if $B11
+                    (i32.eqz
+                      (i32.eqz
+                        (i32.and
+                          (local.tee $l12
+                            (i32.add
+                              (local.tee $l13 (i32.load offset=20 (i32.const 0)))
+                              (i32.const 0x80000002)))
+                          (i32.const 0xff000001)))))
+                  (br_if $B11
+                    (i32.ne
+                      (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
+                      (i32.const 5)))
+                  (i32.store16 offset=327680 (local.get $l12) (local.get $l10))
+                  (br $B10))
+                (i32.store offset=32 (i32.const 0) (local.get $l9))
+                (local.set $l4 (i32.const 0x80001004))
+                (local.set $l3 (i32.const 1))
+                (br $B5))
+              (i32.store offset=32 (i32.const 0) (local.get $l9))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -140,37 +130,44 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a block that loops to itself
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (drop (local.tee $l5 (i32.load offset=8 (i32.const 0))))
-      (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
-      (loop $L4
-        (if $I5
-          (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 3))) (i32.const 0))
-          (then
-            (local.set $budget (i32.add (local.get $budget) (i32.const 3)))
-            (i32.store offset=8 (i32.const 0) (local.get $l5))
-            (i32.store offset=32 (i32.const 0) (local.get $l6))
-            (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-            (i32.store offset=16352 (i32.const 0) (i32.const 2))
-            (br $B0)))
-        (local.set $l5 (i32.add (local.get $l5) (local.get $l6)))
-        (local.set $l7 (i32.ne (local.get $l6) (i32.const 0)))
-        (local.set $l6 (i32.add (local.get $l6) (i32.const -1)))
-        (if $I6
-          (local.get $l7)
-          (then
-            (br $L4)))
-        (i32.store offset=8 (i32.const 0) (local.get $l5))
-        (i32.store offset=32 (i32.const 0) (local.get $l6))
-        (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
-        (br $B0))
-      (unreachable))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (drop (local.tee $l5 (i32.load offset=8 (i32.const 0))))
+              (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
+              (loop $L8
+                (if $I9
+                  (i32.lt_s (local.get $budget) (i32.const 3))
+                  (then
+                    (i32.store offset=8 (i32.const 0) (local.get $l5))
+                    (i32.store offset=32 (i32.const 0) (local.get $l6))
+                    (local.set $l4 (i32.const 0x80001000))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 3)))
+                (local.set $l5 (i32.add (local.get $l5) (local.get $l6)))
+                (local.set $l7 (i32.ne (local.get $l6) (i32.const 0)))
+                (local.set $l6 (i32.add (local.get $l6) (i32.const -1)))
+                (if $I10
+                  (local.get $l7)
+                  (then
+                    (br $L8)))
+                (i32.store offset=8 (i32.const 0) (local.get $l5))
+                (i32.store offset=32 (i32.const 0) (local.get $l6))
+                (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
+                (br $B0))
+              (unreachable))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -189,33 +186,40 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a branch and its delay slot,
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l7
-        (i32.ne
-          (local.tee $l5 (i32.load offset=32 (i32.const 0)))
-          (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
-      (local.set $l5 (i32.add (local.get $l5) (i32.const 1)))
-      (local.get $l7)
-      (i32.store offset=32 (i32.const 0) (local.get $l5))
-      (if $I5
-        (then
-          (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
-          (br $B0)))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l7
+                (i32.ne
+                  (local.tee $l5 (i32.load offset=32 (i32.const 0)))
+                  (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
+              (local.set $l5 (i32.add (local.get $l5) (i32.const 1)))
+              (local.get $l7)
+              (i32.store offset=32 (i32.const 0) (local.get $l5))
+              (if $I9
+                (then
+                  (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
+                  (br $B0)))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -249,56 +253,63 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a call and its return > code
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
         (block $B4
           (block $B5
-            (br_table $B5 $B4 $B3 (local.get $next)))
-          (if $I6
-            (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-            (then
-              (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-              (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-              (i32.store offset=16352 (i32.const 0) (i32.const 2))
-              (br $B0)))
-          (local.set $l5 (i32.const 0x80001008))
-          (local.set $l6 (i32.const 1))
-          (i32.store offset=124 (i32.const 0) (local.get $l5))
-          (i32.store offset=16 (i32.const 0) (local.get $l6))
+            (loop $L6
+              (block $B7
+                (block $B8
+                  (block $B9
+                    (br_table $B9 $B8 $B7 (local.get $next)))
+                  (if $I10
+                    (i32.lt_s (local.get $budget) (i32.const 2))
+                    (then
+                      (local.set $l4 (i32.const 0x80001000))
+                      (br $B2)))
+                  (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                  (local.set $l5 (i32.const 0x80001008))
+                  (local.set $l6 (i32.const 1))
+                  (i32.store offset=124 (i32.const 0) (local.get $l5))
+                  (i32.store offset=16 (i32.const 0) (local.get $l6))
+                  (br $B7))
+                (if $I11
+                  (i32.lt_s (local.get $budget) (i32.const 2))
+                  (then
+                    (local.set $l4 (i32.const 0x80001008))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                (local.set $l7
+                  (i32.add (local.tee $l7 (i32.load offset=8 (i32.const 0))) (local.get $l7)))
+                (i32.store offset=8 (i32.const 0) (local.get $l7))
+                (i32.store offset=136 (i32.const 0) (i32.const 0x80001018))
+                (br $B0))
+              (if $I12
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001010))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l8 (local.tee $l5 (i32.load offset=124 (i32.const 0))))
+              (local.set $l7
+                (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (local.get $l6)))
+              (local.set $l4 (local.get $l8))
+              (i32.store offset=8 (i32.const 0) (local.get $l7))
+              (if $I13
+                (i32.eq (local.get $l4) (i32.const 0x80001008))
+                (then
+                  (local.set $next (i32.const 1))
+                  (br $L6)))
+              (i32.store offset=136 (i32.const 0) (local.get $l4))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
           (br $B3))
-        (if $I7
-          (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-          (then
-            (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-            (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-            (i32.store offset=16352 (i32.const 0) (i32.const 2))
-            (br $B0)))
-        (local.set $l7 (i32.add (local.tee $l7 (i32.load offset=8 (i32.const 0))) (local.get $l7)))
-        (i32.store offset=8 (i32.const 0) (local.get $l7))
-        (i32.store offset=136 (i32.const 0) (i32.const 0x80001018))
-        (br $B0))
-      (if $I8
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001010))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l8 (local.tee $l5 (i32.load offset=124 (i32.const 0))))
-      (local.set $l7 (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (local.get $l6)))
-      (local.set $l4 (local.get $l8))
-      (i32.store offset=8 (i32.const 0) (local.get $l7))
-      (if $I9
-        (i32.eq (local.get $l4) (i32.const 0x80001008))
-        (then
-          (local.set $next (i32.const 1))
-          (br $L2)))
-      (i32.store offset=136 (i32.const 0) (local.get $l4))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -317,82 +328,89 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a floating-point addition > 
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 1))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 1)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x401000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (if $I5
-        (i32.load offset=164 (i32.const 0))
-        (then
-          (local.set $l4 (i32.const 0x401000))
-          (local.set $l3 (i32.const 1))
-          (br $B1)))
-      (local.set $l5 (i32.load offset=152 (i32.const 0)))
-      (local.set $l6 (f32.load offset=528 (i32.const 0)))
-      (local.set $l7 (f32.load offset=544 (i32.const 0)))
-      (block $B6
-        (block $B7
-          (br_if $B7 (i32.and (local.get $l5) (i32.const 131)))
-          (local.set $l8 (f32.add (local.get $l6) (local.get $l7)))
-          (local.set $l10 (i32.reinterpret_f32 (local.get $l8)))
-          (local.set $l11
-            (if $I8 (result i32)
-              (i32.lt_u
-                (i32.sub (i32.shl (local.get $l10) (i32.const 1)) (i32.const 0x2000000))
-                (i32.const 0xfd000000))
-              (then
-                (i32.ne
-                  (i32.shl
-                    (i32.reinterpret_f32
-                      (f32.add
-                        (f32.sub
-                          (local.get $l6)
-                          (f32.sub
-                            (local.get $l8)
-                            (local.tee $l9 (f32.sub (local.get $l8) (local.get $l6)))))
-                        (f32.sub (local.get $l7) (local.get $l9))))
-                    (i32.const 1))
-                  (i32.const 0)))
-              (else
-                (br_if $B7 (i32.ne (i32.shl (local.get $l10) (i32.const 1)) (i32.const 0)))
-                (i32.const 0))))
-          (local.set $l12
-            (i32.or
-              (i32.and (local.get $l5) (i32.const 0xfffc0fff))
-              (i32.and (i32.sub (i32.const 0) (local.get $l11)) (i32.const 4100))))
-          (f32.store offset=560 (i32.const 0) (local.tee $l13 (local.get $l8)))
-          (i32.store offset=152 (i32.const 0) (local.tee $l5 (local.get $l12)))
-          (br $B6))
-        (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 1)))
-        (call $env.helper
-          (i32.const 13)
-          (i32.const 0)
-          (i32.const 6)
-          (i32.const 2)
-          (i32.const 4)
-          (i32.const 0))
-        (if $I9
-          (i32.load offset=16368 (i32.const 0))
-          (then
-            (local.set $l4 (i32.const 0x401000))
-            (local.set $l3 (i32.const 1))
-            (br $B1)))
-        (drop)
-        (local.set $l13 (f32.load offset=560 (i32.const 0)))
-        (local.set $l5 (i32.load offset=152 (i32.const 0))))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x401004))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 1))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
+              (if $I9
+                (i32.load offset=164 (i32.const 0))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (local.set $l3 (i32.const 1))
+                  (br $B4)))
+              (local.set $l5 (i32.load offset=152 (i32.const 0)))
+              (local.set $l6 (f32.load offset=528 (i32.const 0)))
+              (local.set $l7 (f32.load offset=544 (i32.const 0)))
+              (block $B10
+                (block $B11
+                  (br_if $B11 (i32.and (local.get $l5) (i32.const 131)))
+                  (local.set $l8 (f32.add (local.get $l6) (local.get $l7)))
+                  (local.set $l10 (i32.reinterpret_f32 (local.get $l8)))
+                  (local.set $l11
+                    (if $I12 (result i32)
+                      (i32.lt_u
+                        (i32.sub (i32.shl (local.get $l10) (i32.const 1)) (i32.const 0x2000000))
+                        (i32.const 0xfd000000))
+                      (then
+                        (i32.ne
+                          (i32.shl
+                            (i32.reinterpret_f32
+                              (f32.add
+                                (f32.sub
+                                  (local.get $l6)
+                                  (f32.sub
+                                    (local.get $l8)
+                                    (local.tee $l9 (f32.sub (local.get $l8) (local.get $l6)))))
+                                (f32.sub (local.get $l7) (local.get $l9))))
+                            (i32.const 1))
+                          (i32.const 0)))
+                      (else
+                        (br_if $B11 (i32.ne (i32.shl (local.get $l10) (i32.const 1)) (i32.const 0)))
+                        (i32.const 0))))
+                  (local.set $l12
+                    (i32.or
+                      (i32.and (local.get $l5) (i32.const 0xfffc0fff))
+                      (i32.and (i32.sub (i32.const 0) (local.get $l11)) (i32.const 4100))))
+                  (f32.store offset=560 (i32.const 0) (local.tee $l13 (local.get $l8)))
+                  (i32.store offset=152 (i32.const 0) (local.tee $l5 (local.get $l12)))
+                  (br $B10))
+                (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 1)))
+                (call $env.helper
+                  (i32.const 13)
+                  (i32.const 0)
+                  (i32.const 6)
+                  (i32.const 2)
+                  (i32.const 4)
+                  (i32.const 0))
+                (if $I13
+                  (i32.load offset=16368 (i32.const 0))
+                  (then
+                    (local.set $l4 (i32.const 0x401000))
+                    (local.set $l3 (i32.const 1))
+                    (br $B4)))
+                (drop)
+                (local.set $l13 (f32.load offset=560 (i32.const 0)))
+                (local.set $l5 (i32.load offset=152 (i32.const 0))))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x401004))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -411,78 +429,68 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l7
-        (if $I5 (result i32)
-          (i32.eqz
-            (i32.and
-              (local.tee $l5
-                (i32.add (local.tee $l6 (i32.load offset=16 (i32.const 0))) (i32.const 0x80000006)))
-              (i32.const 0xff000001)))
-          (then
-            (i32.load16_u offset=327680 (local.get $l5)))
-          (else
-            (if $I6
-              (i32.eqz
-                (call $env.load
-                  (i32.add (local.get $l5) (i32.const 0x80000000))
-                  (i32.const 16)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 2))))
-              (then
-                (local.set $l4 (i32.const 0x80001000))
-                (local.set $l3 (i32.const 2))
-                (br $B1)))
-            (i32.load offset=16360 (i32.const 0)))))
-      (local.set $l8 (local.get $l7))
-      (local.set $l9 (local.get $l8))
-      (block $B7
-        (block $B8
-          (br_if $B8
-            (i32.eqz
-              (i32.eqz
-                (i32.and
-                  (local.tee $l10
-                    (i32.add
-                      (local.tee $l11 (i32.load offset=20 (i32.const 0)))
-                      (i32.const 0x80000000)))
-                  (i32.const 0xff000003)))))
-          (br_if $B8
-            (i32.ne
-              (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
-              (i32.const 5)))
-          (i32.store offset=327680 (local.get $l10) (local.get $l9))
-          (br $B7))
-        (if $I9
-          (i32.eqz
-            (call $env.store
-              (i32.add (local.get $l10) (i32.const 0x80000000))
-              (local.get $l9)
-              (i32.const 32)
-              (local.get $context)
-              (i32.add (local.get $budget) (i32.const 1))))
-          (then
-            (i32.store offset=32 (i32.const 0) (local.get $l8))
-            (local.set $l4 (i32.const 0x80001004))
-            (local.set $l3 (i32.const 1))
-            (br $B1))))
-      (i32.store offset=32 (i32.const 0) (local.get $l8))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (if $I9
+                (i32.eqz
+                  (i32.eqz
+                    (i32.and
+                      (local.tee $l5
+                        (i32.add
+                          (local.tee $l6 (i32.load offset=16 (i32.const 0)))
+                          (i32.const 0x80000006)))
+                      (i32.const 0xff000001))))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B5)))
+              (local.set $l7 (i32.load16_u offset=327680 (local.get $l5)))
+              (local.set $l8 (local.get $l7))
+              (local.set $l9 (local.get $l8))
+              (block $B10
+                (block $B11
+                  (br_if $B11
+                    (i32.eqz
+                      (i32.eqz
+                        (i32.and
+                          (local.tee $l10
+                            (i32.xor
+                              (local.tee $l11 (i32.load offset=20 (i32.const 0)))
+                              (i32.const 0x80000000)))
+                          (i32.const 0xff000003)))))
+                  (br_if $B11
+                    (i32.ne
+                      (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
+                      (i32.const 5)))
+                  (i32.store offset=327680 (local.get $l10) (local.get $l9))
+                  (br $B10))
+                (i32.store offset=32 (i32.const 0) (local.get $l8))
+                (local.set $l4 (i32.const 0x80001004))
+                (local.set $l3 (i32.const 1))
+                (br $B5))
+              (i32.store offset=32 (i32.const 0) (local.get $l8))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -501,82 +509,172 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of user c
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x401000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l8
-        (if $I5 (result i32)
-          (i32.ne
-            (i32.load offset=32768
-              (local.tee $l6
-                (i32.and
-                  (i32.shr_u
-                    (local.tee $l5
-                      (i32.add (local.tee $l7 (i32.load offset=16 (i32.const 0))) (i32.const 6)))
-                    (i32.const 10))
-                  (i32.const 4092))))
-            (i32.or (i32.and (local.get $l5) (i32.const -4096)) (local.get $context)))
-          (then
-            (if $I6
-              (i32.eqz
-                (call $env.load
-                  (local.get $l5)
-                  (i32.const 264)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 2))))
-              (then
-                (local.set $l4 (i32.const 0x401000))
-                (local.set $l3 (i32.const 2))
-                (br $B1)))
-            (i32.load offset=16360 (i32.const 0)))
-          (else
-            (i32.load8_s (i32.add (i32.load offset=40960 (local.get $l6)) (local.get $l5))))))
-      (local.set $l9 (local.get $l8))
-      (local.set $l10 (local.get $l9))
-      (block $B7
-        (block $B8
-          (br_if $B8
-            (i32.ne
-              (i32.load offset=36864
-                (local.tee $l12
-                  (i32.and
-                    (i32.shr_u
-                      (local.tee $l11 (local.tee $l13 (i32.load offset=20 (i32.const 0))))
-                      (i32.const 10))
-                    (i32.const 4092))))
-              (i32.or (i32.and (local.get $l11) (i32.const -4093)) (local.get $context))))
-          (i32.store
-            (i32.add (i32.load offset=40960 (local.get $l12)) (local.get $l11))
-            (local.get $l10))
-          (br $B7))
-        (if $I9
-          (i32.eqz
-            (call $env.store
-              (local.get $l11)
-              (local.get $l10)
-              (i32.const 32)
-              (local.get $context)
-              (i32.add (local.get $budget) (i32.const 1))))
-          (then
-            (i32.store offset=32 (i32.const 0) (local.get $l9))
-            (local.set $l4 (i32.const 0x401004))
-            (local.set $l3 (i32.const 1))
-            (br $B1))))
-      (i32.store offset=32 (i32.const 0) (local.get $l9))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x401008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (if $I9
+                (i32.ne
+                  (i32.load offset=32768
+                    (local.tee $l6
+                      (i32.and
+                        (i32.shr_u
+                          (local.tee $l5
+                            (i32.add
+                              (local.tee $l7 (i32.load offset=16 (i32.const 0)))
+                              (i32.const 6)))
+                          (i32.const 10))
+                        (i32.const 4092))))
+                  (i32.or (i32.and (local.get $l5) (i32.const -4096)) (local.get $context)))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B5)))
+              (local.set $l8
+                (i32.load8_s (i32.add (i32.load offset=40960 (local.get $l6)) (local.get $l5))))
+              (local.set $l9 (local.get $l8))
+              (local.set $l10 (local.get $l9))
+              (block $B10
+                (block $B11
+                  (br_if $B11
+                    (i32.ne
+                      (i32.load offset=36864
+                        (local.tee $l12
+                          (i32.and
+                            (i32.shr_u
+                              (local.tee $l11 (local.tee $l13 (i32.load offset=20 (i32.const 0))))
+                              (i32.const 10))
+                            (i32.const 4092))))
+                      (i32.or (i32.and (local.get $l11) (i32.const -4093)) (local.get $context))))
+                  (i32.store
+                    (i32.add (i32.load offset=40960 (local.get $l12)) (local.get $l11))
+                    (local.get $l10))
+                  (br $B10))
+                (i32.store offset=32 (i32.const 0) (local.get $l9))
+                (local.set $l4 (i32.const 0x401004))
+                (local.set $l3 (i32.const 1))
+                (br $B5))
+              (i32.store offset=32 (i32.const 0) (local.get $l9))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x401008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
+(local.get $budget)
+
+`
+
+exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that often miss the fast way > code, IR and WebAssembly 1`] = `
+0x80001000: lhu t0, 6(a0)
+  %0 = i32.get +16
+  %1 = i32.load16u [%0 + 6] checked
+  i32.put +32, %1
+0x80001004: sw t0, 0(a1)
+  %3 = i32.get +20
+  %4 = i32.get +32
+  store32 [%3 + 0], %4 checked
+0x80001008: break 0x0, which the interpreter does
+  fault 9
+
+(block $B0
+  (block $B1
+    (block $B2
+      (block $B3
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l7
+                (if $I9 (result i32)
+                  (i32.eqz
+                    (i32.eqz
+                      (i32.and
+                        (local.tee $l5
+                          (i32.add
+                            (local.tee $l6 (i32.load offset=16 (i32.const 0)))
+                            (i32.const 0x80000006)))
+                        (i32.const 0xff000001))))
+                  (then
+                    (if $I10
+                      (i32.eqz
+                        (call $env.load
+                          (i32.add (local.get $l5) (i32.const 0x80000000))
+                          (i32.const 16)
+                          (local.get $context)
+                          (i32.add (local.get $budget) (i32.const 2))))
+                      (then
+                        (local.set $l4 (i32.const 0x80001000))
+                        (local.set $l3 (i32.const 2))
+                        (br $B4)))
+                    (i32.load offset=16360 (i32.const 0)))
+                  (else
+                    (i32.load16_u offset=327680 (local.get $l5)))))
+              (local.set $l8 (local.get $l7))
+              (local.set $l9 (local.get $l8))
+              (block $B11
+                (block $B12
+                  (br_if $B12
+                    (i32.eqz
+                      (i32.eqz
+                        (i32.and
+                          (local.tee $l10
+                            (i32.xor
+                              (local.tee $l11 (i32.load offset=20 (i32.const 0)))
+                              (i32.const 0x80000000)))
+                          (i32.const 0xff000003)))))
+                  (br_if $B12
+                    (i32.ne
+                      (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
+                      (i32.const 5)))
+                  (i32.store offset=327680 (local.get $l10) (local.get $l9))
+                  (br $B11))
+                (if $I13
+                  (i32.eqz
+                    (call $env.store
+                      (i32.add (local.get $l10) (i32.const 0x80000000))
+                      (local.get $l9)
+                      (i32.const 32)
+                      (local.get $context)
+                      (i32.add (local.get $budget) (i32.const 1))))
+                  (then
+                    (i32.store offset=32 (i32.const 0) (local.get $l8))
+                    (local.set $l4 (i32.const 0x80001004))
+                    (local.set $l3 (i32.const 1))
+                    (br $B4))))
+              (i32.store offset=32 (i32.const 0) (local.get $l8))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -594,64 +692,56 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load in a delay slot > cod
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x401000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l7
-        (i32.eq
-          (local.tee $l5 (i32.load offset=32 (i32.const 0)))
-          (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
-      (local.set $l11
-        (if $I5 (result i32)
-          (i32.ne
-            (i32.load offset=32768
-              (local.tee $l9
-                (i32.and
-                  (i32.shr_u
-                    (local.tee $l8 (local.tee $l10 (i32.load offset=16 (i32.const 0))))
-                    (i32.const 10))
-                  (i32.const 4092))))
-            (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context)))
-          (then
-            (if $I6
-              (i32.eqz
-                (call $env.load
-                  (local.get $l8)
-                  (i32.const 32)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 1))))
-              (then
-                (local.set $budget (i32.add (local.get $budget) (i32.const 1)))
-                (i32.store offset=140
-                  (i32.const 0)
-                  (select (i32.const 0x40100c) (i32.const 0x401008) (local.get $l7)))
-                (i32.store offset=144 (i32.const 0) (i32.const 1))
-                (i32.store offset=136 (i32.const 0) (i32.const 0x401004))
-                (i32.store offset=16352 (i32.const 0) (i32.const 3))
-                (br $B0)))
-            (i32.load offset=16360 (i32.const 0)))
-          (else
-            (i32.load (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8))))))
-      (local.set $l5 (local.get $l11))
-      (local.get $l7)
-      (i32.store offset=32 (i32.const 0) (local.get $l5))
-      (if $I7
-        (then
-          (i32.store offset=136 (i32.const 0) (i32.const 0x40100c))
-          (br $B0)))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x401008))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l7
+                (i32.eq
+                  (local.tee $l5 (i32.load offset=32 (i32.const 0)))
+                  (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
+              (if $I9
+                (i32.ne
+                  (i32.load offset=32768
+                    (local.tee $l9
+                      (i32.and
+                        (i32.shr_u
+                          (local.tee $l8 (local.tee $l10 (i32.load offset=16 (i32.const 0))))
+                          (i32.const 10))
+                        (i32.const 4092))))
+                  (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context)))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B5)))
+              (local.set $l11
+                (i32.load (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8))))
+              (local.set $l5 (local.get $l11))
+              (local.get $l7)
+              (i32.store offset=32 (i32.const 0) (local.get $l5))
+              (if $I10
+                (then
+                  (i32.store offset=136 (i32.const 0) (i32.const 0x40100c))
+                  (br $B0)))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x401008))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -679,40 +769,48 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a loop of two blocks > code,
 (local.set $l5 (i32.load offset=32 (i32.const 0)))
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
         (block $B4
-          (br_table $B4 $B3 (local.get $next)))
-        (if $I5
-          (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-          (then
-            (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-            (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-            (i32.store offset=16352 (i32.const 0) (i32.const 2))
-            (br $B0)))
-        (local.set $l7 (i32.eq (local.get $l5) (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
-        (local.set $l5 (i32.add (local.get $l5) (i32.const 1)))
-        (if $I6
-          (local.get $l7)
-          (then
-            (i32.store offset=136 (i32.const 0) (i32.const 0x80001010))
-            (br $B0)))
-        (br $B3))
-      (if $I7
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l8 (i32.add (local.tee $l8 (i32.load offset=8 (i32.const 0))) (local.get $l5)))
-      (i32.store offset=8 (i32.const 0) (local.get $l8))
-      (local.set $next (i32.const 0))
-      (br $L2))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+          (block $B5
+            (loop $L6
+              (block $B7
+                (block $B8
+                  (br_table $B8 $B7 (local.get $next)))
+                (if $I9
+                  (i32.lt_s (local.get $budget) (i32.const 2))
+                  (then
+                    (local.set $l4 (i32.const 0x80001000))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                (local.set $l7
+                  (i32.eq (local.get $l5) (local.tee $l6 (i32.load offset=36 (i32.const 0)))))
+                (local.set $l5 (i32.add (local.get $l5) (i32.const 1)))
+                (if $I10
+                  (local.get $l7)
+                  (then
+                    (i32.store offset=136 (i32.const 0) (i32.const 0x80001010))
+                    (br $B0)))
+                (br $B7))
+              (if $I11
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001008))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l8
+                (i32.add (local.tee $l8 (i32.load offset=8 (i32.const 0))) (local.get $l5)))
+              (i32.store offset=8 (i32.const 0) (local.get $l8))
+              (local.set $next (i32.const 0))
+              (br $L6))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (i32.store offset=32 (i32.const 0) (local.get $l5))
 (local.get $budget)
 
@@ -739,58 +837,66 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a write of Status > code, IR
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 3))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 3)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l5 (i32.or (local.tee $l5 (i32.load offset=32 (i32.const 0))) (i32.const 1)))
-      (if $I5
-        (i32.load offset=160 (i32.const 0))
-        (then
-          (i32.store offset=32 (i32.const 0) (local.get $l5))
-          (local.set $l4 (i32.const 0x80001004))
-          (local.set $l3 (i32.const 2))
-          (br $B1)))
-      (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 2)))
-      (call $env.helper
-        (i32.const 3)
-        (i32.const 96)
-        (local.get $l5)
-        (i32.const 0)
-        (i32.const 0)
-        (i32.const 0))
-      (if $I6
-        (i32.load offset=16368 (i32.const 0))
-        (then
-          (i32.store offset=32 (i32.const 0) (local.get $l5))
-          (local.set $l4 (i32.const 0x80001004))
-          (local.set $l3 (i32.const 2))
-          (br $B1)))
-      (local.set $l6)
-      (if $I7
-        (local.get $l6)
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 1)))
-          (i32.store offset=32 (i32.const 0) (local.get $l5))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-          (i32.store offset=16352 (i32.const 0) (i32.const 3))
-          (br $B0)))
-      (local.set $l7 (i32.const 1))
-      (i32.store offset=32 (i32.const 0) (local.get $l5))
-      (i32.store offset=8 (i32.const 0) (local.get $l7))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 3))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 3)))
+              (local.set $l5
+                (i32.or (local.tee $l5 (i32.load offset=32 (i32.const 0))) (i32.const 1)))
+              (if $I9
+                (i32.load offset=160 (i32.const 0))
+                (then
+                  (i32.store offset=32 (i32.const 0) (local.get $l5))
+                  (local.set $l4 (i32.const 0x80001004))
+                  (local.set $l3 (i32.const 2))
+                  (br $B4)))
+              (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 2)))
+              (call $env.helper
+                (i32.const 3)
+                (i32.const 96)
+                (local.get $l5)
+                (i32.const 0)
+                (i32.const 0)
+                (i32.const 0))
+              (if $I10
+                (i32.load offset=16368 (i32.const 0))
+                (then
+                  (i32.store offset=32 (i32.const 0) (local.get $l5))
+                  (local.set $l4 (i32.const 0x80001004))
+                  (local.set $l3 (i32.const 2))
+                  (br $B4)))
+              (local.set $l6)
+              (if $I11
+                (local.get $l6)
+                (then
+                  (local.set $budget (i32.add (local.get $budget) (i32.const 1)))
+                  (i32.store offset=32 (i32.const 0) (local.get $l5))
+                  (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+                  (i32.store offset=16352 (i32.const 0) (i32.const 3))
+                  (br $B0)))
+              (local.set $l7 (i32.const 1))
+              (i32.store offset=32 (i32.const 0) (local.get $l5))
+              (i32.store offset=8 (i32.const 0) (local.get $l7))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -817,40 +923,47 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an overflow that faults > co
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l5 (i32.const 0x10000))
-      (local.set $l7 (local.tee $l6 (i32.load offset=16 (i32.const 0))))
-      (local.set $l9 (local.tee $l8 (i32.load offset=20 (i32.const 0))))
-      (local.set $l10 (i32.add (local.get $l7) (local.get $l9)))
-      (if $I5
-        (i32.lt_s
-          (i32.and
-            (i32.xor (i32.xor (local.get $l7) (local.get $l9)) (i32.const -1))
-            (i32.xor (local.get $l7) (local.get $l10)))
-          (i32.const 0))
-        (then
-          (i32.store offset=8 (i32.const 0) (local.get $l5))
-          (local.set $l4 (i32.const 0x80001004))
-          (local.set $l3 (i32.const 1))
-          (br $B1)))
-      (local.set $l5 (local.get $l10))
-      (i32.store offset=8 (i32.const 0) (local.get $l5))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l5 (i32.const 0x10000))
+              (local.set $l7 (local.tee $l6 (i32.load offset=16 (i32.const 0))))
+              (local.set $l9 (local.tee $l8 (i32.load offset=20 (i32.const 0))))
+              (local.set $l10 (i32.add (local.get $l7) (local.get $l9)))
+              (if $I9
+                (i32.lt_s
+                  (i32.and
+                    (i32.xor (i32.xor (local.get $l7) (local.get $l9)) (i32.const -1))
+                    (i32.xor (local.get $l7) (local.get $l10)))
+                  (i32.const 0))
+                (then
+                  (i32.store offset=8 (i32.const 0) (local.get $l5))
+                  (local.set $l4 (i32.const 0x80001004))
+                  (local.set $l3 (i32.const 1))
+                  (br $B4)))
+              (local.set $l5 (local.get $l10))
+              (i32.store offset=8 (i32.const 0) (local.get $l5))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -891,90 +1004,79 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l6 (local.tee $l5 (i32.load offset=16 (i32.const 0))))
-      (local.set $l9
-        (if $I5 (result i32)
-          (i32.eqz
-            (i32.and
-              (local.tee $l7
-                (i32.and
-                  (local.tee $l8 (i32.add (local.get $l6) (i32.const 0x80000003)))
-                  (i32.const -4)))
-              (i32.const 0xff000000)))
-          (then
-            (i32.load offset=327680 (local.get $l7)))
-          (else
-            (if $I6
-              (i32.eqz
-                (call $env.load
-                  (i32.add (local.get $l8) (i32.const 0x80000000))
-                  (i32.const 544)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 2))))
-              (then
-                (local.set $l4 (i32.const 0x80001000))
-                (local.set $l3 (i32.const 2))
-                (br $B1)))
-            (i32.load offset=16360 (i32.const 0)))))
-      (local.set $l10
-        (i32.shl (i32.and (i32.add (local.get $l6) (i32.const 3)) (i32.const 3)) (i32.const 3)))
-      (local.set $l11
-        (i32.or
-          (i32.shl (local.get $l9) (i32.sub (i32.const 24) (local.get $l10)))
-          (i32.and
-            (local.tee $l11 (i32.load offset=32 (i32.const 0)))
-            (i32.shr_u (i32.const 0xffffff) (local.get $l10)))))
-      (local.set $l12 (local.get $l5))
-      (local.set $l15
-        (if $I7 (result i32)
-          (i32.eqz
-            (i32.and
-              (local.tee $l13
-                (i32.and
-                  (local.tee $l14 (i32.add (local.get $l12) (i32.const 0x80000000)))
-                  (i32.const -4)))
-              (i32.const 0xff000000)))
-          (then
-            (i32.load offset=327680 (local.get $l13)))
-          (else
-            (if $I8
-              (i32.eqz
-                (call $env.load
-                  (i32.add (local.get $l14) (i32.const 0x80000000))
-                  (i32.const 544)
-                  (local.get $context)
-                  (i32.add (local.get $budget) (i32.const 1))))
-              (then
-                (i32.store offset=32 (i32.const 0) (local.get $l11))
-                (local.set $l4 (i32.const 0x80001004))
-                (local.set $l3 (i32.const 1))
-                (br $B1)))
-            (i32.load offset=16360 (i32.const 0)))))
-      (local.set $l16 (i32.shl (i32.and (local.get $l12) (i32.const 3)) (i32.const 3)))
-      (local.set $l11
-        (i32.or
-          (i32.shr_u (local.get $l15) (local.get $l16))
-          (i32.and
-            (local.get $l11)
-            (i32.shl (i32.const -256) (i32.sub (i32.const 24) (local.get $l16))))))
-      (i32.store offset=32 (i32.const 0) (local.get $l11))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l6 (local.tee $l5 (i32.load offset=16 (i32.const 0))))
+              (if $I9
+                (i32.eqz
+                  (i32.eqz
+                    (i32.and
+                      (local.tee $l7
+                        (i32.and
+                          (local.tee $l8 (i32.add (local.get $l6) (i32.const 0x80000003)))
+                          (i32.const -4)))
+                      (i32.const 0xff000000))))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B5)))
+              (local.set $l9 (i32.load offset=327680 (local.get $l7)))
+              (local.set $l10
+                (i32.shl
+                  (i32.and (i32.add (local.get $l6) (i32.const 3)) (i32.const 3))
+                  (i32.const 3)))
+              (local.set $l11
+                (i32.or
+                  (i32.shl (local.get $l9) (i32.sub (i32.const 24) (local.get $l10)))
+                  (i32.and
+                    (local.tee $l11 (i32.load offset=32 (i32.const 0)))
+                    (i32.shr_u (i32.const 0xffffff) (local.get $l10)))))
+              (local.set $l12 (local.get $l5))
+              (if $I10
+                (i32.eqz
+                  (i32.eqz
+                    (i32.and
+                      (local.tee $l13
+                        (i32.and
+                          (local.tee $l14 (i32.xor (local.get $l12) (i32.const 0x80000000)))
+                          (i32.const -4)))
+                      (i32.const 0xff000000))))
+                (then
+                  (i32.store offset=32 (i32.const 0) (local.get $l11))
+                  (local.set $l4 (i32.const 0x80001004))
+                  (local.set $l3 (i32.const 1))
+                  (br $B5)))
+              (local.set $l15 (i32.load offset=327680 (local.get $l13)))
+              (local.set $l16 (i32.shl (i32.and (local.get $l12) (i32.const 3)) (i32.const 3)))
+              (local.set $l11
+                (i32.or
+                  (i32.shr_u (local.get $l15) (local.get $l16))
+                  (i32.and
+                    (local.get $l11)
+                    (i32.shl (i32.const -256) (i32.sub (i32.const 24) (local.get $l16))))))
+              (i32.store offset=32 (i32.const 0) (local.get $l11))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -1003,30 +1105,39 @@ exports[`cpu-node/translator/golden.test.ts > TAP > arithmetic with constants > 
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 4))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 4)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l5 (i32.const 0x12340000))
-      (local.set $l5 (i32.or (local.get $l5) (i32.const 0x5678)))
-      (local.set $l6 (i32.add (local.tee $l6 (i32.load offset=116 (i32.const 0))) (i32.const -32)))
-      (local.set $l8 (i32.sub (local.get $l5) (local.tee $l7 (i32.load offset=16 (i32.const 0)))))
-      (i32.store offset=32 (i32.const 0) (local.get $l5))
-      (i32.store offset=116 (i32.const 0) (local.get $l6))
-      (i32.store offset=8 (i32.const 0) (local.get $l8))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001010))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 4))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 4)))
+              (local.set $l5 (i32.const 0x12340000))
+              (local.set $l5 (i32.or (local.get $l5) (i32.const 0x5678)))
+              (local.set $l6
+                (i32.add (local.tee $l6 (i32.load offset=116 (i32.const 0))) (i32.const -32)))
+              (local.set $l8
+                (i32.sub (local.get $l5) (local.tee $l7 (i32.load offset=16 (i32.const 0)))))
+              (i32.store offset=32 (i32.const 0) (local.get $l5))
+              (i32.store offset=116 (i32.const 0) (local.get $l6))
+              (i32.store offset=8 (i32.const 0) (local.get $l8))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001010))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -1048,32 +1159,40 @@ exports[`cpu-node/translator/golden.test.ts > TAP > code of a relative page > co
 (local.set $l5 (i32.and (i32.load offset=136 (i32.const 0)) (i32.const -4096)))
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (local.get $l5))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (local.set $l7 (i32.le_s (i32.const 0) (local.tee $l6 (i32.load offset=16 (i32.const 0)))))
-      (local.set $l8 (i32.add (i32.const 8) (local.get $l5)))
-      (local.set $l6 (i32.add (local.get $l6) (i32.const -1)))
-      (local.get $l7)
-      (i32.store offset=124 (i32.const 0) (local.get $l8))
-      (i32.store offset=16 (i32.const 0) (local.get $l6))
-      (if $I5
-        (then
-          (i32.store offset=136 (i32.const 0) (i32.add (i32.const 8) (local.get $l5)))
-          (br $B0)))
-      (i32.store offset=136 (i32.const 0) (i32.add (i32.const 8) (local.get $l5)))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (local.get $l5))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (local.set $l7
+                (i32.le_s (i32.const 0) (local.tee $l6 (i32.load offset=16 (i32.const 0)))))
+              (local.set $l8 (i32.add (i32.const 8) (local.get $l5)))
+              (local.set $l6 (i32.add (local.get $l6) (i32.const -1)))
+              (local.get $l7)
+              (i32.store offset=124 (i32.const 0) (local.get $l8))
+              (i32.store offset=16 (i32.const 0) (local.get $l6))
+              (if $I9
+                (then
+                  (i32.store offset=136 (i32.const 0) (i32.add (i32.const 8) (local.get $l5)))
+                  (br $B0)))
+              (i32.store offset=136 (i32.const 0) (i32.add (i32.const 8) (local.get $l5)))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -1108,48 +1227,55 @@ exports[`cpu-node/translator/golden.test.ts > TAP > interrupts off and on > code
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (if $I4
-        (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 2))) (i32.const 0))
-        (then
-          (local.set $budget (i32.add (local.get $budget) (i32.const 2)))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-          (i32.store offset=16352 (i32.const 0) (i32.const 2))
-          (br $B0)))
-      (if $I5
-        (i32.load offset=160 (i32.const 0))
-        (then
-          (local.set $l4 (i32.const 0x80001000))
-          (local.set $l3 (i32.const 2))
-          (br $B1)))
-      (local.set $l5 (i32.load offset=1408 (i32.const 0)))
-      (i32.store offset=1408 (i32.const 0) (i32.and (local.get $l5) (i32.const -2)))
-      (local.set $l6 (local.get $l5))
-      (local.set $l7 (i32.or (i32.load offset=1408 (i32.const 0)) (i32.const 1)))
-      (i32.store offset=1408 (i32.const 0) (local.get $l7))
-      (if $I6
-        (i32.and
-          (i32.ne
-            (i32.and
-              (i32.and (i32.load offset=1440 (i32.const 0)) (local.get $l7))
-              (i32.const 0xff00))
-            (i32.const 0))
-          (i32.eq (i32.and (local.get $l7) (i32.const 6)) (i32.const 0)))
-        (then
-          (i32.store offset=32 (i32.const 0) (local.get $l6))
-          (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-          (i32.store offset=16352 (i32.const 0) (i32.const 3))
-          (br $B0)))
-      (i32.store offset=32 (i32.const 0) (local.get $l6))
-      (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
-      (i32.store offset=16352 (i32.const 0) (i32.const 1))
-      (br $B0))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 2))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+              (if $I9
+                (i32.load offset=160 (i32.const 0))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (local.set $l3 (i32.const 2))
+                  (br $B4)))
+              (local.set $l5 (i32.load offset=1408 (i32.const 0)))
+              (i32.store offset=1408 (i32.const 0) (i32.and (local.get $l5) (i32.const -2)))
+              (local.set $l6 (local.get $l5))
+              (local.set $l7 (i32.or (i32.load offset=1408 (i32.const 0)) (i32.const 1)))
+              (i32.store offset=1408 (i32.const 0) (local.get $l7))
+              (if $I10
+                (i32.and
+                  (i32.ne
+                    (i32.and
+                      (i32.and (i32.load offset=1440 (i32.const 0)) (local.get $l7))
+                      (i32.const 0xff00))
+                    (i32.const 0))
+                  (i32.eq (i32.and (local.get $l7) (i32.const 6)) (i32.const 0)))
+                (then
+                  (i32.store offset=32 (i32.const 0) (local.get $l6))
+                  (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+                  (i32.store offset=16352 (i32.const 0) (i32.const 3))
+                  (br $B0)))
+              (i32.store offset=32 (i32.const 0) (local.get $l6))
+              (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
+              (i32.store offset=16352 (i32.const 0) (i32.const 1))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
@@ -1178,67 +1304,104 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
 
 (block $B0
   (block $B1
-    (loop $L2
+    (block $B2
       (block $B3
-        (br_table $B3 (local.get $next)))
-      (drop (local.tee $l5 (i32.load offset=16 (i32.const 0))))
-      (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
-      (loop $L4
-        (if $I5
-          (i32.lt_s (local.tee $budget (i32.sub (local.get $budget) (i32.const 5))) (i32.const 0))
-          (then
-            (local.set $budget (i32.add (local.get $budget) (i32.const 5)))
-            (i32.store offset=32 (i32.const 0) (local.get $l6))
-            (i32.store offset=136 (i32.const 0) (i32.const 0x80001000))
-            (i32.store offset=16352 (i32.const 0) (i32.const 2))
-            (br $B0)))
-        (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 5)))
-        (call $env.helper
-          (i32.const 0)
-          (local.get $l5)
-          (i32.const 0)
-          (i32.const 0)
-          (i32.const 0)
-          (i32.const 0))
-        (if $I6
-          (i32.load offset=16368 (i32.const 0))
-          (then
-            (i32.store offset=32 (i32.const 0) (local.get $l6))
-            (local.set $l4 (i32.const 0x80001000))
-            (local.set $l3 (i32.const 5))
-            (br $B1)))
-        (local.set $l7)
-        (local.set $l6 (local.get $l7))
-        (local.set $l6 (i32.add (local.get $l6) (i32.const 1)))
-        (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 3)))
-        (call $env.helper
-          (i32.const 1)
-          (local.get $l5)
-          (local.get $l6)
-          (i32.const 0)
-          (i32.const 0)
-          (i32.const 0))
-        (if $I7
-          (i32.load offset=16368 (i32.const 0))
-          (then
-            (i32.store offset=32 (i32.const 0) (local.get $l6))
-            (local.set $l4 (i32.const 0x80001008))
-            (local.set $l3 (i32.const 3))
-            (br $B1)))
-        (local.set $l8)
-        (local.set $l6 (local.get $l8))
-        (if $I8
-          (i32.eq (local.get $l6) (i32.const 0))
-          (then
-            (br $L4)))
-        (i32.store offset=32 (i32.const 0) (local.get $l6))
-        (i32.store offset=136 (i32.const 0) (i32.const 0x80001014))
-        (br $B0))
-      (unreachable))
-    (unreachable))
-  (i32.store offset=136 (i32.const 0) (local.get $l4))
-  (i32.store offset=16352 (i32.const 0) (i32.const 1))
-  (local.set $budget (i32.add (local.get $budget) (local.get $l3))))
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (drop (local.tee $l5 (i32.load offset=16 (i32.const 0))))
+              (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
+              (loop $L8
+                (if $I9
+                  (i32.lt_s (local.get $budget) (i32.const 5))
+                  (then
+                    (i32.store offset=32 (i32.const 0) (local.get $l6))
+                    (local.set $l4 (i32.const 0x80001000))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+                (local.set $l8 (local.get $l5))
+                (block $B10
+                  (block $B11
+                    (local.set $l9 (i32.xor (local.get $l8) (i32.const 0x80000000)))
+                    (br_if $B11 (i32.and (local.get $l9) (i32.const 0xff000003)))
+                    (local.set $l7 (i32.load offset=327680 (local.get $l9)))
+                    (local.set $l10 (i32.shr_u (local.get $l9) (i32.const 4)))
+                    (local.set $l11 (i32.const 1))
+                    (i32.store offset=148 (i32.const 0) (local.tee $l12 (local.get $l11)))
+                    (i32.store offset=1568 (i32.const 0) (local.tee $l13 (local.get $l10)))
+                    (br $B10))
+                  (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 5)))
+                  (call $env.helper
+                    (i32.const 0)
+                    (local.get $l8)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0))
+                  (if $I12
+                    (i32.load offset=16368 (i32.const 0))
+                    (then
+                      (i32.store offset=32 (i32.const 0) (local.get $l6))
+                      (local.set $l4 (i32.const 0x80001000))
+                      (local.set $l3 (i32.const 5))
+                      (br $B4)))
+                  (local.set $l7)
+                  (local.set $l12 (i32.load offset=148 (i32.const 0)))
+                  (local.set $l13 (i32.load offset=1568 (i32.const 0))))
+                (local.set $l6 (local.get $l7))
+                (local.set $l6 (i32.add (local.get $l6) (i32.const 1)))
+                (local.set $l10 (local.get $l5))
+                (local.set $l11 (local.get $l6))
+                (block $B13
+                  (block $B14
+                    (br_if $B14 (i32.eqz (local.get $l12)))
+                    (local.set $l14 (i32.xor (local.get $l10) (i32.const 0x80000000)))
+                    (br_if $B14 (i32.and (local.get $l14) (i32.const 0xff000003)))
+                    (br_if $B14
+                      (i32.ne
+                        (i32.load8_u offset=268435456 (i32.shr_u (local.get $l14) (i32.const 12)))
+                        (i32.const 5)))
+                    (i32.store offset=327680 (local.get $l14) (local.get $l11))
+                    (local.set $l9 (i32.const 1))
+                    (local.set $l15 (i32.const 0))
+                    (i32.store offset=148 (i32.const 0) (local.tee $l12 (local.get $l15)))
+                    (br $B13))
+                  (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 3)))
+                  (call $env.helper
+                    (i32.const 1)
+                    (local.get $l10)
+                    (local.get $l11)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0))
+                  (if $I15
+                    (i32.load offset=16368 (i32.const 0))
+                    (then
+                      (i32.store offset=32 (i32.const 0) (local.get $l6))
+                      (local.set $l4 (i32.const 0x80001008))
+                      (local.set $l3 (i32.const 3))
+                      (br $B4)))
+                  (local.set $l9)
+                  (local.set $l12 (i32.load offset=148 (i32.const 0))))
+                (local.set $l6 (local.get $l9))
+                (if $I16
+                  (i32.eq (local.get $l6) (i32.const 0))
+                  (then
+                    (br $L8)))
+                (i32.store offset=32 (i32.const 0) (local.get $l6))
+                (i32.store offset=136 (i32.const 0) (i32.const 0x80001014))
+                (br $B0))
+              (unreachable))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
 (local.get $budget)
 
 `
