@@ -3,7 +3,7 @@
  */
 import type { FixedAddresses } from './isa/isa.ts'
 import { CODE_TAG, JUMP_CACHE } from './jump-cache.ts'
-import { PAGE_SHIFT, SCRATCH } from './memory.ts'
+import { SCRATCH } from './memory.ts'
 import type { FunctionBody, Label, Local } from './wasm/function.ts'
 
 export interface FindOptions {
@@ -22,7 +22,7 @@ export function emitFindCode(
   const pc = f.local('i32')
   const slot = f.local('i32')
   const context = f.local('i32')
-  // slot = 16 * (group << groupShift | mixed low bits)
+  // slot = 16 * (place in its page ^ page)
   const [one, other] = JUMP_CACHE.shifts
   f.i32(0)
   f.memory('i32.load', pcOffset)
@@ -35,21 +35,10 @@ export function emitFindCode(
   f.op('i32.xor')
   f.i32(JUMP_CACHE.entryMask)
   f.op('i32.and')
-  f.get(pc)
-  f.i32(PAGE_SHIFT - JUMP_CACHE.groupShift)
-  f.op('i32.shr_u')
-  f.i32(JUMP_CACHE.groupMask << JUMP_CACHE.groupShift)
-  f.op('i32.and')
-  f.op('i32.or')
   f.i32(JUMP_CACHE.entryShift)
   f.op('i32.shl')
-  f.tee(slot)
-  f.memory('i32.load', JUMP_CACHE.base)
-  f.get(pc)
-  f.op('i32.ne')
-  f.brIf(missing)
-  f.get(slot)
-  f.memory('i32.load', JUMP_CACHE.base + 4)
+  f.set(slot)
+  // context = what of the code's context matters at pc
   f.i32(0)
   f.memory('i32.load', SCRATCH.codeContext)
   f.tee(context)
@@ -62,9 +51,30 @@ export function emitFindCode(
   f.i32(fixed.value)
   f.op('i32.eq')
   f.op('select')
-  f.op('i32.ne')
-  f.brIf(missing)
+  f.set(context)
+  const found = f.block()
+  const notFirst = f.block()
+  emitMatch(f, slot, pc, context, notFirst)
+  f.br(found)
+  f.end(notFirst)
+  f.get(slot)
+  f.i32(1 << JUMP_CACHE.entryShift)
+  f.op('i32.xor')
+  f.set(slot)
+  emitMatch(f, slot, pc, context, missing)
+  f.end(found)
   f.get(slot)
   f.memory('i32.load', JUMP_CACHE.base + 8)
   f.set(entry)
+}
+
+/** Goes to `otherwise` unless the entry at `slot` is of `pc` in `context`. */
+function emitMatch(f: FunctionBody, slot: Local, pc: Local, context: Local, otherwise: Label): void {
+  for (const [word, wanted] of [pc, context].entries()) {
+    f.get(slot)
+    f.memory('i32.load', JUMP_CACHE.base + 4 * word)
+    f.get(wanted)
+    f.op('i32.ne')
+    f.brIf(otherwise)
+  }
 }

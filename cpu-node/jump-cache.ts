@@ -1,18 +1,23 @@
 /**
  * The jump cache: from virtual code address to compiled block, for code that goes from block to block without a call.
  *
- * Direct-mapped; the entries of one virtual page stand together, so that a page is forgotten at once. An entry is four
- * words: pc, context, place in the code arena of the block's `entry`, unused. A context is `Isa.context` with `Isa.codeTag`;
- * for an address that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes apart.
+ * An entry is four words: pc, context, place in the code arena of the block's `entry`, unused. A context is `Isa.context` with
+ * `Isa.codeTag`; for an address that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes
+ * apart.
+ *
+ * An address belongs in one entry, or in its neighbour (`at ^ ENTRY_WORDS`): two that want the same place, in one loop
+ * perhaps, are both found. The entries of one virtual page are a part of the cache of their own, in which a page can be
+ * forgotten.
  */
 import { type FixedAddresses, isFixed } from './isa/isa.ts'
 import { JUMP_CACHE_BASE, PAGE_BYTES, PAGE_SHIFT } from './memory.ts'
 
-const PAGE_GROUPS = 256
-const GROUP_ENTRIES = 64
-const ENTRIES = PAGE_GROUPS * GROUP_ENTRIES
+const ENTRY_BITS = 14
+const ENTRIES = 2 ** ENTRY_BITS
 const ENTRY_WORDS = 4
 const PAGES = 2 ** (32 - PAGE_SHIFT)
+/** So many forgotten at once are all. */
+const MANY_PAGES = 4096
 /** A context that none is equal to. */
 const NOTHING = -1
 
@@ -20,12 +25,12 @@ const NOTHING = -1
 export const JUMP_CACHE = {
   base: JUMP_CACHE_BASE,
   entryShift: 4,
-  groupShift: 6,
-  groupMask: PAGE_GROUPS - 1,
-  entryMask: GROUP_ENTRIES - 1,
-  /** The low bits of an address within its page are mixed from these two shifts of it. */
-  shifts: [2, 8],
+  entryMask: ENTRIES - 1,
+  /** An address is mixed from these two shifts of it: where it is in its page, and the page. */
+  shifts: [2, PAGE_SHIFT],
 } as const
+/** Entries of a page. */
+const PAGE_ENTRIES = PAGE_BYTES >> JUMP_CACHE.shifts[0]
 
 /** Bits of a code context, beside those of `Isa.context`: `Isa.codeTag`. */
 export const CODE_TAG = 3
@@ -37,6 +42,8 @@ export function jumpContext(fixed: FixedAddresses, pc: number, context: number):
 
 export class JumpCache {
   readonly #words: Int32Array
+  /** By virtual page: whether there may be any of its code. */
+  readonly #hasCode = new Uint8Array(PAGES)
 
   constructor(buffer: ArrayBuffer) {
     this.#words = new Int32Array(buffer, JUMP_CACHE_BASE, ENTRIES * ENTRY_WORDS)
@@ -45,26 +52,37 @@ export class JumpCache {
 
   clear(): void {
     this.#words.fill(NOTHING)
+    this.#hasCode.fill(0)
   }
 
   /** Place of the block's entry, or 0. `context` as `jumpContext` gives it. */
   find(pc: number, context: number): number {
-    const at = this.#entryOf(pc)
+    const first = this.#entryOf(pc)
     const words = this.#words
-    return words[at] === pc && words[at + 1] === context ? words[at + 2]! : 0
+    for (const at of [first, first ^ ENTRY_WORDS]) {
+      if (words[at] === pc && words[at + 1] === context) return words[at + 2]!
+    }
+    return 0
   }
 
+  /** Of what is not to be found. */
   set(pc: number, context: number, entry: number): void {
-    const at = this.#entryOf(pc)
-    this.#words[at] = pc
-    this.#words[at + 1] = context
-    this.#words[at + 2] = entry
+    const words = this.#words
+    const first = this.#entryOf(pc)
+    const other = first ^ ENTRY_WORDS
+    const isFree = words[first + 1] === NOTHING
+    if (!isFree && words[other + 1] !== NOTHING) words.copyWithin(other, first, first + ENTRY_WORDS)
+    const at = isFree || words[other + 1] !== NOTHING ? first : other
+    words[at] = pc
+    words[at + 1] = context
+    words[at + 2] = entry
+    this.#hasCode[pc >>> PAGE_SHIFT] = 1
   }
 
   /** The block whose `entry` is at `entry`, entered at virtual `pc`, is no longer to be found here. */
   forgetBlock(pc: number, entry: number): void {
-    const at = this.#entryOf(pc)
-    if (this.#words[at + 2] === entry) this.#words[at + 1] = NOTHING
+    const first = this.#entryOf(pc)
+    for (const at of [first, first ^ ENTRY_WORDS]) if (this.#words[at + 2] === entry) this.#words[at + 1] = NOTHING
   }
 
   /** These relative blocks, by place of their `entry`, are no longer to be found here, at whatever address. */
@@ -76,24 +94,25 @@ export class JumpCache {
   /** Drops the code of `length` bytes from `address`, in every context. */
   forget(address: number, length: number): void {
     const pages = length / PAGE_BYTES
-    if (pages >= PAGE_GROUPS) {
+    if (pages >= MANY_PAGES) {
       this.clear()
       return
     }
     const first = address >>> PAGE_SHIFT
-    const groupWords = GROUP_ENTRIES * ENTRY_WORDS
+    for (let page = first; page < first + pages; page++) this.#forgetPage(page % PAGES)
+  }
+
+  #forgetPage(page: number): void {
+    if (this.#hasCode[page] === 0) return
+    this.#hasCode[page] = 0
     const words = this.#words
-    for (let page = first; page < first + pages; page++) {
-      const start = (page % PAGE_GROUPS) * groupWords
-      for (let at = start; at < start + groupWords; at += ENTRY_WORDS) {
-        if (words[at]! >>> PAGE_SHIFT === page % PAGES) words[at + 1] = NOTHING
-      }
+    const start = this.#entryOf(page << PAGE_SHIFT) & -(PAGE_ENTRIES * ENTRY_WORDS)
+    for (let at = start; at < start + PAGE_ENTRIES * ENTRY_WORDS; at += ENTRY_WORDS) {
+      if (words[at]! >>> PAGE_SHIFT === page) words[at + 1] = NOTHING
     }
   }
 
   #entryOf(pc: number): number {
-    const group = (pc >>> PAGE_SHIFT) & (PAGE_GROUPS - 1)
-    const entry = ((pc >>> JUMP_CACHE.shifts[0]) ^ (pc >>> JUMP_CACHE.shifts[1])) & (GROUP_ENTRIES - 1)
-    return ((group << JUMP_CACHE.groupShift) | entry) * ENTRY_WORDS
+    return (((pc >>> JUMP_CACHE.shifts[0]) ^ (pc >>> JUMP_CACHE.shifts[1])) & JUMP_CACHE.entryMask) * ENTRY_WORDS
   }
 }
