@@ -12,7 +12,7 @@
  * A change here changes the identity of every journal: it needs a new `ENTRY_VERSION`.
  */
 import assert from 'node:assert/strict'
-import { Packr, Unpackr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr/pack'
 import type { Kind, MapMode, NodeName, StopReason } from '../bus/mod.ts'
 import { NEVER } from '../bus/mod.ts'
 

@@ -5,7 +5,7 @@
  * field its mark. Rows are told apart by comparing all of that.
  */
 import assert from 'node:assert/strict'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { NEVER } from '../bus/mod.ts'
 import { ByteWriter } from './bytes.ts'
 import { type FieldValue, KINDS } from './codec.ts'

@@ -13,7 +13,7 @@
  * - What is left of an entry has a column for each field of each shape.
  */
 import assert from 'node:assert/strict'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { NEVER } from '../bus/mod.ts'
 import { ByteReader } from './bytes.ts'
 import {

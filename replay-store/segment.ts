@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { z } from 'zod'
 import { ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'

@@ -47,6 +47,8 @@ const IMPORTS: readonly { from: string; to: string; allowed: boolean }[] = [
   { from: 'orchestrator/x.ts', to: '../tools/mod.ts', allowed: false },
   { from: 'tools/cli/x.ts', to: '../../orchestrator/mod.ts', allowed: true },
   { from: 'tools/cli/x.ts', to: '../../orchestrator/session.ts', allowed: false },
+  { from: 'tools/cli/x.ts', to: '../../cpu-node/compiler-thread.ts', allowed: true },
+  { from: 'tools/cli/x.ts', to: '../../cpu-node/cpu.ts', allowed: false },
 ]
 
 t.test('imports go one way, and through mod.ts', async (t) => {

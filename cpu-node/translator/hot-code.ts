@@ -2,7 +2,7 @@
  * What a run has found worth translating, kept so that a later run of the same guest need not find it again: it
  * translates this code before it is hot, and uses it where the guest's memory has it, word for word.
  */
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { PAGE_BYTES } from '../memory.ts'
 import { MAX_REGION_BLOCKS } from './region.ts'
 import type { RegionCode } from './translate.ts'

@@ -2,12 +2,12 @@
  * Figures as people read them.
  */
 
-/** Made once: making one takes a third of a millisecond. */
-const GROUPED = new Intl.NumberFormat('en-US')
+/** Before each group of three digits but the first. Node takes 15 ms to load what it has of languages. */
+const GROUPS = /\B(?=(\d{3})+$)/g
 
-/** `1234567` as `1,234,567`. */
+/** A whole number: `1234567` as `1,234,567`. */
 export function grouped(value: number): string {
-  return GROUPED.format(value)
+  return String(value).replace(GROUPS, ',')
 }
 
 /** `27038261` as `25.8 MiB`. */

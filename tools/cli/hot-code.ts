@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { HotCode, HotCodeError } from '../../cpu-node/mod.ts'
 import { hotCodePath, type Recording } from '../../replay-store/mod.ts'
-import { cacheDirectory } from '../guests/cache.ts'
+import { cacheDirectory } from '../guests/cache-directory.ts'
 import { KERNEL_IMAGE } from './machine.ts'
 import { note } from './output.ts'
 

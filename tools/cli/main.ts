@@ -1,21 +1,10 @@
 /**
- * The `ananke` command: words to commands, errors to one line and an exit status.
+ * The `ananke` command. Commands that run a guest want the thread that translates: it comes up while all else is loaded.
  */
-import { CommanderError } from 'commander'
-import { reportFailure, STATUS_OK, STATUS_USAGE } from './failure.ts'
-import { watchStandardOutput } from './output.ts'
-import { makeProgram } from './program.ts'
+import { compilerThread } from '../../cpu-node/compiler-thread.ts'
 
-watchStandardOutput()
-// A limit on the size of files is met like a full disk, by the write that fails.
-process.on('SIGXFSZ', () => {})
-try {
-  await makeProgram().parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // commander has said it already; help that was asked for is no failure.
-    process.exitCode = error.exitCode === 0 ? STATUS_OK : STATUS_USAGE
-  } else {
-    process.exitCode = reportFailure(error)
-  }
-}
+const RUNS_A_GUEST: readonly (string | undefined)[] = ['boot', 'record', 'replay']
+
+if (RUNS_A_GUEST.includes(process.argv[2])) compilerThread()
+const { runCommandLine } = await import('./command-line.ts')
+await runCommandLine()

@@ -29,6 +29,15 @@ export async function printLine(text: string): Promise<void> {
   await print(`${text}\n`)
 }
 
+/** Waits until all that was written has left the process. */
+export async function drainOutput(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0 && !stream.destroyed) {
+      await new Promise<void>((resolve) => stream.write('', () => resolve()))
+    }
+  }
+}
+
 /** A note beside the results. */
 export function note(text: string): void {
   process.stderr.write(`ananke: ${text}\n`)

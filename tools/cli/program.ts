@@ -1,18 +1,15 @@
 /**
- * The command line's words: which commands there are, and what each takes.
+ * The command line's words: which commands there are, and what each takes. What a command needs is loaded when it is
+ * given.
  */
-
-import Table from 'cli-table3'
 import { Command } from 'commander'
 import { GUESTS } from '../guests/guests.ts'
-import { examine } from './doctor.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
-import { infoLines, readInfo } from './info.ts'
-import { type LogWords, logCommand } from './log.ts'
+import type { LogWords } from './log.ts'
 import { machineNames } from './machine.ts'
 import { printLine } from './output.ts'
-import { diffCommand, type ReplayWords, replayCommand } from './replay.ts'
-import { type RunWords, runCommand } from './run.ts'
+import type { ReplayWords } from './replay.ts'
+import type { RunWords } from './run.ts'
 import { version } from './version.ts'
 
 const GUEST_HELP = `${GUESTS.map(({ name, title }) => `${name} (${title})`).join(', ')}`
@@ -47,11 +44,16 @@ function withBootOptions(command: Command): Command {
 
 function addRunCommands(program: Command): void {
   withBootOptions(program.command('boot').description('boot a guest with its console here; Ctrl-A x leaves')).action(
-    async (guest: string | undefined, words: RunWords) => leave(await runCommand(guest, words)),
+    runAction,
   )
   withBootOptions(program.command('record').description('boot a guest and keep the recording'))
     .requiredOption('-o, --output <recording>', 'where to keep it: a new directory, by custom NAME.ank')
-    .action(async (guest: string | undefined, words: RunWords) => leave(await runCommand(guest, words)))
+    .action(runAction)
+}
+
+async function runAction(guest: string | undefined, words: RunWords): Promise<void> {
+  const { runCommand } = await import('./run.ts')
+  leave(await runCommand(guest, words))
 }
 
 function addReplayCommands(program: Command): void {
@@ -64,14 +66,20 @@ function addReplayCommands(program: Command): void {
     .option('--until <icount>', 'stop before this instruction')
     .option('--console', 'print what the console printed')
     .option('--json', 'print the result for programs')
-    .action(async (directory: string, words: ReplayWords) => leave(await replayCommand(directory, words)))
+    .action(async (directory: string, words: ReplayWords) => {
+      const { replayCommand } = await import('./replay.ts')
+      leave(await replayCommand(directory, words))
+    })
   program
     .command('diff')
     .description('find the first message in which two recordings differ')
     .argument('<a>')
     .argument('<b>')
     .option('--json', 'print the result for programs')
-    .action(async (a: string, b: string, words: { json?: boolean }) => leave(await diffCommand(a, b, words)))
+    .action(async (a: string, b: string, words: { json?: boolean }) => {
+      const { diffCommand } = await import('./replay.ts')
+      leave(await diffCommand(a, b, words))
+    })
 }
 
 function addReadingCommands(program: Command): void {
@@ -81,6 +89,7 @@ function addReadingCommands(program: Command): void {
     .argument('<recording>')
     .option('--json', 'print it for programs')
     .action(async (directory: string, words: { json?: boolean }) => {
+      const { infoLines, readInfo } = await import('./info.ts')
       const info = readInfo(directory)
       await printLine(words.json ? JSON.stringify(info) : infoLines(info).join('\n'))
       leave(STATUS_OK)
@@ -93,7 +102,10 @@ function addReadingCommands(program: Command): void {
     .option('--from <icount>', 'from this instruction on')
     .option('--to <icount>', 'up to this instruction')
     .option('--json', 'one object a line')
-    .action(async (directory: string, words: LogWords) => leave(await logCommand(directory, words)))
+    .action(async (directory: string, words: LogWords) => {
+      const { logCommand } = await import('./log.ts')
+      leave(await logCommand(directory, words))
+    })
   program
     .command('doctor')
     .description('say what this host has and lacks')
@@ -103,10 +115,12 @@ function addReadingCommands(program: Command): void {
 
 /** Gives the exit status: 1 if something is lacking without which no run can succeed. */
 async function doctorCommand(words: { json?: boolean }): Promise<number> {
+  const { examine } = await import('./doctor.ts')
   const findings = await examine()
   if (words.json) {
     await printLine(JSON.stringify(findings))
   } else {
+    const { default: Table } = await import('cli-table3')
     const table = new Table({ chars: PLAIN, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 } })
     for (const { check, verdict, found, advice } of findings) {
       table.push([check, verdict, advice === undefined ? found : `${found}; ${advice}`])

@@ -7,12 +7,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { sha256 } from '../../replay-store/mod.ts'
 import { GuestError } from '../errors.ts'
 import { downloadPackage, type ReportStage, unpackPackage } from './apt.ts'
+import { cacheDirectory } from './cache-directory.ts'
 import type { Guest } from './guests.ts'
 
 const FORMAT_VERSION = 1
@@ -37,12 +37,6 @@ export interface GuestImages {
   initrd: Uint8Array
   /** The package they come from, with its version. */
   packageFile: string
-}
-
-/** Where all that can be had again is kept. */
-export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const base = environment['XDG_CACHE_HOME']
-  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'ananke')
 }
 
 /** Where guests are kept. */

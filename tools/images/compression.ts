@@ -3,8 +3,6 @@
  * as Linux's `lib/decompress.c` does.
  */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import bzip2 from 'seek-bzip'
-import xz from 'xz-decompress'
 import { ImageError } from '../errors.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'lzma' | 'lz4' | 'lzop'
@@ -59,10 +57,14 @@ async function contentsOf(bytes: Uint8Array, compression: Compression): Promise<
       return gunzipSync(bytes, { maxOutputLength: MAX_CONTENTS_BYTES })
     case 'zstd':
       return zstdDecompressSync(bytes, { maxOutputLength: MAX_CONTENTS_BYTES })
-    case 'xz':
+    case 'xz': {
+      const { default: xz } = await import('xz-decompress')
       return await readAll(new xz.XzReadableStream(new Blob([new Uint8Array(bytes)]).stream()))
-    default:
+    }
+    default: {
+      const { default: bzip2 } = await import('seek-bzip')
       return bzip2.decode(Buffer.from(bytes))
+    }
   }
 }
 
