@@ -10,10 +10,10 @@ import { Recording, rewriteRecording } from '../replay-store/mod.ts'
 import { ananke, guestDirectory, guestNamed, lastObject } from '../tools/mod.ts'
 import { DIFFERENCES } from './boot-differences.ts'
 import { consoleLines, lineDifferences } from './console.ts'
+import { PROMPT } from './debian.ts'
 import { hasQemu, QEMU, qemuBootLog } from './qemu.ts'
 
 const GUEST = guestNamed('debian-mipsel')
-const PROMPT = '~ #'
 const SCRIPT = join(import.meta.dirname, 'boot.script')
 const MAX_JOURNAL_BYTES = 2_000_000
 const MAX_MOVED_LINES = 8

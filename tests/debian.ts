@@ -6,6 +6,8 @@ import type { CpuOptions } from '../cpu-node/mod.ts'
 import { boards } from '../device-nodes/mod.ts'
 import { guestNamed, isCached, loadGuest, readKernel } from '../tools/mod.ts'
 
+/** What the console shows when it has booted. */
+export const PROMPT = '~ #'
 const SLICE_INSTRUCTIONS = 3_000_000
 
 const guest = guestNamed('debian-mipsel')
