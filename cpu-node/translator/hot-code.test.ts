@@ -53,6 +53,21 @@ t.test('a run that uses what is known keeps it for the next', async (t) => {
   t.same(new HotCode(unused.encodeAll()).known, unused.known, 'nor is what was of no use this time lost')
 })
 
+t.test('a region that was found twice is kept once', async (t) => {
+  const hotCode = new HotCode()
+  const [code] = new HotCode(kept()).known
+  hotCode.add(code!)
+  const again = { ...code!, byCall: Int32Array.of(code!.pcs[0]!) }
+  hotCode.add(again)
+  t.same(new HotCode(hotCode.encode()).known, [again], 'as it was translated last')
+  hotCode.remove(code!)
+  t.notOk(hotCode.isEmpty)
+  const words = code!.words.slice()
+  words[0]! ^= 1
+  hotCode.add({ ...code!, words })
+  t.equal(new HotCode(hotCode.encode()).known.length, 2)
+})
+
 t.test('code that differs in one word is not taken for what is known', async (t) => {
   const interpreted = run(4, { hotEntries: 0 })
   const other = run(4, { hotEntries: NEVER_HOT, hotCode: new HotCode(kept()) })

@@ -20,7 +20,8 @@ export class HotCodeError extends Error {
 export class HotCode {
   /** What earlier runs found, in the order in which it became hot. */
   readonly known: readonly RegionCode[]
-  readonly #found = new Set<RegionCode>()
+  /** By `keyOf`: what made room for other regions, or was translated otherwise since, is found again. */
+  readonly #found = new Map<string, RegionCode>()
   #words = 0
 
   /** What is known is of the very run that is to come: all of it will be hot. */
@@ -39,32 +40,45 @@ export class HotCode {
 
   /** This run has translated `code`. */
   add(code: RegionCode): void {
-    if (this.#words >= MAX_WORDS || this.#found.has(code)) return
-    this.#words += code.words.length
-    this.#found.add(code)
+    const key = keyOf(code)
+    if (!this.#found.has(key)) {
+      if (this.#words >= MAX_WORDS) return
+      this.#words += code.words.length
+    }
+    this.#found.set(key, code)
   }
 
   /** It has been translated otherwise since. */
   remove(code: RegionCode): void {
-    if (this.#found.delete(code)) this.#words -= code.words.length
+    const key = keyOf(code)
+    if (this.#found.get(key) !== code) return
+    this.#found.delete(key)
+    this.#words -= code.words.length
   }
 
   /** What this run found: for one like it. */
   encode(): Uint8Array {
-    return encode([...this.#found])
+    return encode([...this.#found.values()])
   }
 
   /** And after it what is known and was of no use this time, as far as there is room: for runs that go on otherwise. */
   encodeAll(): Uint8Array {
     const regions: RegionCode[] = []
     let words = 0
-    for (const code of [...this.#found, ...this.known.filter((known) => !this.#found.has(known))]) {
+    for (const code of [...this.#found.values(), ...this.known.filter((known) => !this.#found.has(keyOf(known)))]) {
       words += code.words.length
       if (words > MAX_WORDS) break
       regions.push(code)
     }
     return encode(regions)
   }
+}
+
+/** The same for the same guest code. Where it is for other code too, one of them is not kept. */
+function keyOf({ kind, pcs, words }: RegionCode): string {
+  let hash = kind.flags
+  for (const values of [pcs, words]) for (const value of values) hash = Math.imul(hash ^ value, 0x9e37_79b1)
+  return `${pcs.length} ${words.length} ${pcs[0]} ${hash}`
 }
 
 function encode(regions: readonly RegionCode[]): Uint8Array {

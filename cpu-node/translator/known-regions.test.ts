@@ -1,0 +1,50 @@
+/** What is known of earlier runs: found by its code, and translated as far as there is room. */
+import t from 'tap'
+import { PAGE_BYTES } from '../memory.ts'
+import { KnownRegions } from './known-regions.ts'
+import type { RegionCode } from './translate.ts'
+
+const kind: RegionCode['kind'] = { isa: 'mips', bigEndian: false, flags: 0, relative: true, fixed: false }
+
+/** A region of one block of one instruction. */
+function regionOf(pc: number): RegionCode {
+  return {
+    kind,
+    pcs: Int32Array.of(pc),
+    lengths: Int32Array.of(4),
+    words: Int32Array.of(1000 + pc),
+    byCall: new Int32Array(),
+  }
+}
+
+const codes = [regionOf(0), regionOf(4), regionOf(8)]
+const page = new Int32Array(PAGE_BYTES / 4)
+page.set([1000, 1004, 1008])
+
+t.test('a region is found by any page that has its code', async (t) => {
+  const known = new KnownRegions(codes, 2)
+  t.equal(known.find(kind, 4, 4, page), known.regions[1])
+  t.equal(known.find({ ...kind, flags: 1 }, 4, 4, page), undefined)
+  t.equal(known.find(kind, 4, 8, page), undefined)
+  t.equal(known.find(kind, 4, 4, page.with(1, 0)), undefined)
+})
+
+t.test('of translations as many are kept as were asked for, those used last', async (t) => {
+  const known = new KnownRegions(codes, 2)
+  for (const region of known.regions) region.isSubmitted = true
+  const [first, second, third] = known.regions
+  const translation = { id: 0, module: undefined, pcs: [] }
+  known.translated(first!, translation)
+  known.translated(second!, translation)
+  known.used(first!)
+  known.translated(third!, translation)
+  const kept = () => known.regions.map(({ translation }) => translation !== undefined)
+  t.same(kept(), [true, false, true])
+  t.same(
+    known.regions.map(({ isSubmitted }) => isSubmitted),
+    [true, false, true],
+    'the other can be had again',
+  )
+  known.translated(second!, translation)
+  t.same(kept(), [false, true, true])
+})
