@@ -817,15 +817,15 @@ export class InterpretedCpu implements Cpu, Execution {
     for (let page = first; page <= last; page++) {
       const start = Math.max(offset - page * PAGE_BYTES, 0)
       const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
-      const { blocks: stale, regions } = this.#code.written(page, start, end - start)
-      this.#translator.drop(regions)
-      if (this.#running && stale.some(({ ip }) => ip === this.#block)) this.#breakRequested = true
-      this.#forgetBlocks(stale)
-      // What no block is made from any more is data: stores to it need not come here.
-      this.#memory.clearCode(page)
-      for (const { pc, length: bytes } of this.#code.blocksOf(page)) {
-        this.#memory.markCode(page * PAGE_BYTES + (pc & OFFSET_MASK), bytes)
+      const { stale, regions, kept } = this.#code.written(page, start, end - start)
+      if (stale.length > 0) {
+        this.#translator.drop(regions)
+        if (this.#running && stale.some(({ ip }) => ip === this.#block)) this.#breakRequested = true
+        this.#forgetBlocks(stale)
       }
+      // What no block is made from any more is data: stores to it need not come here.
+      this.#memory.clearCode(page * PAGE_BYTES + start, end - start)
+      for (const { pc, length: bytes } of kept) this.#memory.markCode(page * PAGE_BYTES + (pc & OFFSET_MASK), bytes)
     }
   }
 
@@ -852,7 +852,7 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Drops all code. Only between runs of the hot loop. */
   #flush(): void {
     this.#flushRequested = false
-    for (const page of this.#code.codePages) this.#memory.clearCode(page)
+    for (const page of this.#code.codePages) this.#memory.clearCode(page * PAGE_BYTES, PAGE_BYTES)
     this.#code.clear()
     this.#translator.clear()
     this.#linkSlot = 0

@@ -227,10 +227,15 @@ export class GuestMemory {
     }
   }
 
-  /** No code made from `page` is left. */
-  clearCode(page: number): void {
-    this.#flags[page] = this.#flags[page]! & ~CODE
-    this.#codeChunks.fill(0, 2 * page, 2 * page + 2)
+  /** No code is left that was made from any of the chunks that the bytes at `offset`, all of one page, are in. */
+  clearCode(offset: number, length: number): void {
+    const page = offset >>> PAGE_SHIFT
+    const chunks = this.#codeChunks
+    const last = ((offset + length - 1) >>> CHUNK_SHIFT) & 63
+    for (let chunk = (offset >>> CHUNK_SHIFT) & 63; chunk <= last; chunk++) {
+      chunks[2 * page + (chunk >>> 5)]! &= ~(1 << (chunk & 31))
+    }
+    if ((chunks[2 * page]! | chunks[2 * page + 1]!) === 0) this.#flags[page] = this.#flags[page]! & ~CODE
   }
 
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */

@@ -104,8 +104,10 @@ t.test('what was overwritten leaves its room, and a page without code its table'
   const [one, other] = [add(0)!, add(4)!]
   enter(one, 500)
   enter(other, 500)
-  const { blocks } = cache.written(0, 0, 4)
-  t.same(blocks, [one])
+  const { stale, kept } = cache.written(0, 0, 4)
+  t.same(stale, [one])
+  t.same(kept, [other])
+  t.same(cache.written(0, 64, 4), { stale: [], regions: [], kept: [] })
   cache.reclaim()
   t.same([...page.blocks], [other])
   t.equal(other.ip, 1 + ENTRY_WORDS)

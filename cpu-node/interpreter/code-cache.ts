@@ -11,7 +11,7 @@
  * use even then, the caller drops everything.
  */
 import assert from 'node:assert/strict'
-import { PAGE_BYTES } from '../memory.ts'
+import { CHUNK_SHIFT, PAGE_BYTES } from '../memory.ts'
 import type { CompiledBlock } from './compile.ts'
 import { microOps, opcodeOf } from './micro-ops.ts'
 
@@ -19,6 +19,7 @@ import { microOps, opcodeOf } from './micro-ops.ts'
 export const ARENA_WORDS = 3.5 * 2 ** 20
 /** 16 MiB of tables, for MIPS. */
 const MAX_CODE_PAGES = 2 ** 12
+const CHUNK_BYTES = 1 << CHUNK_SHIFT
 /** A block that was entered less often since the last `reclaim` makes room. */
 const KEPT_ENTRIES = 64
 const ENTRY = opcodeOf('entry')
@@ -80,6 +81,15 @@ export interface CodeBlock {
   readonly lastInDelaySlot: boolean
   /** Where it may go on that is known before it runs. */
   readonly successors: readonly number[]
+}
+
+/** What became of code when bytes of its page were written. */
+export interface Written {
+  /** Blocks that were made from those bytes, and regions that have any of them. */
+  stale: CodeBlock[]
+  regions: Region[]
+  /** Other blocks that are made from the chunks that the bytes are in. */
+  kept: CodeBlock[]
 }
 
 /** A block as it was lifted. */
@@ -235,21 +245,32 @@ export class CodeCache {
     if (block === this.#last) this.#end = block.ip - ENTRY_WORDS
   }
 
-  /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`: the blocks it was. */
-  written(page: number, offset: number, length: number): { blocks: CodeBlock[]; regions: Region[] } {
+  /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`. */
+  written(page: number, offset: number, length: number): Written {
     const stale: CodeBlock[] = []
-    const dropped: Region[] = []
+    const kept: CodeBlock[] = []
+    const regions: Region[] = []
+    const end = offset + length
+    const firstChunk = offset & -CHUNK_BYTES
+    const chunksEnd = (end + CHUNK_BYTES - 1) & -CHUNK_BYTES
     for (const codePage of this.#pages.get(page) ?? []) {
+      let isHit = false
       for (const block of codePage.blocks) {
-        const start = block.pc & (PAGE_BYTES - 1)
-        if (start >= offset + length || offset >= start + block.length) continue
+        const blockStart = block.pc & (PAGE_BYTES - 1)
+        const blockEnd = blockStart + block.length
+        if (blockStart >= chunksEnd || firstChunk >= blockEnd) continue
+        if (blockStart >= end || offset >= blockEnd) {
+          kept.push(block)
+          continue
+        }
+        isHit = true
         this.#forget(block)
         this.words[block.ip - ENTRY_WORDS] = STALE
         stale.push(block)
       }
-      dropped.push(...this.dropRegions(codePage, offset, length))
+      if (isHit) regions.push(...this.dropRegions(codePage, offset, length))
     }
-    return { blocks: stale, regions: dropped }
+    return { stale, regions, kept }
   }
 
   /** Drops what was translated from bytes `[offset, offset + length)` of a page: the regions that it was. */
@@ -405,10 +426,5 @@ export class CodeCache {
 
   isTranslated(block: CodeBlock): boolean {
     return this.words[block.ip - ENTRY_WORDS] === TRANSLATED
-  }
-
-  /** The blocks made from backing page `page` that are in use. */
-  blocksOf(page: number): CodeBlock[] {
-    return (this.#pages.get(page) ?? []).flatMap(({ blocks }) => [...blocks])
   }
 }
