@@ -5,17 +5,14 @@
  * Code that may use a window of RAM compares the address with its bounds. A store must besides find the page's flags
  * free to write: dirty already, and without code. Other code looks the page up in the soft TLB.
  */
-import type { Op } from '../ir/ir.ts'
 import type { InlineRam } from '../isa/inline-call.ts'
-import { FREE_TO_WRITE, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
+import { FREE_TO_WRITE, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
 import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import type { FunctionBody, Label, Local, ValueType } from '../wasm/function.ts'
+import type { AccessGroup, Load, Store } from './access-groups.ts'
 import { DOWN, FOR_WRITE, Import, type Layout, SIGNED, type Window } from './layout.ts'
 
 const TOP_BIT = 0x8000_0000 | 0
-
-export type Load = Extract<Op, { op: 'load' }>
-export type Store = Extract<Op, { op: 'store' }>
 
 /** What looking a page up takes. */
 export interface LookUp {
@@ -94,7 +91,7 @@ export function emitStore(site: Site, op: Store): void {
     const { offset, wanted } = pushWindowOffset(site, op, window)
     f.op('i32.eqz')
     f.brIf(slow, false)
-    pushTakesMoreThanStore(f, layout, window.page, offset)
+    pushTakesMoreThanStore(f, layout, window.page, () => f.get(offset))
     f.brIf(slow, false)
     f.get(offset)
     f.get(value)
@@ -144,7 +141,7 @@ export function inlineRam(f: FunctionBody, layout: Layout, { bytes, host, page }
     },
     putWord(distance, value) {
       check(distance)
-      pushTakesMoreThanStore(f, layout, page, distance)
+      pushTakesMoreThanStore(f, layout, page, () => f.get(distance))
       f.brIf(slow, false)
       f.get(distance)
       f.get(value)
@@ -153,14 +150,91 @@ export function inlineRam(f: FunctionBody, layout: Layout, { bytes, host, page }
   }
 }
 
-/** Pushes whether the page at `offset` of the window, whose first is `page`, is not free to write. */
-function pushTakesMoreThanStore(f: FunctionBody, layout: Layout, page: number, offset: Local): void {
-  f.get(offset)
+/** Pushes whether the page at an offset of the window, whose first is `page`, is not free to write. */
+function pushTakesMoreThanStore(f: FunctionBody, layout: Layout, page: number, pushOffset: () => void): void {
+  pushOffset()
   f.i32(PAGE_SHIFT)
   f.op('i32.shr_u')
   f.memory('i32.load8_u', layout.flagBase + page)
   f.i32(FREE_TO_WRITE)
   f.op('i32.ne')
+}
+
+/** Looks up what `group` shares, for its first access `op`, which leaves for the interpreter where that misses the fast way. */
+export function emitGroupLookUp(site: Site, op: Load | Store, group: AccessGroup): void {
+  const { f } = site
+  const place = site.local('i32')
+  const found = f.block()
+  const missed = f.block()
+  if (site.window !== undefined) emitGroupInWindow(site, site.window, group, place, missed)
+  else emitGroupInPage(site, op, group, place, missed)
+  f.br(found)
+  f.end(missed)
+  site.leaveMissed()
+  f.end(found)
+  group.place = place
+}
+
+/** place = offset of the group in the window */
+function emitGroupInWindow(site: Site, window: Window, group: AccessGroup, place: Local, missed: Label): void {
+  const { f, layout } = site
+  const { low, high, alignment, stored } = group
+  // bytes - span < place
+  f.i32(window.bytes - (high - low))
+  site.pushAddress()
+  f.i32((low - window.address) | 0)
+  f.op('i32.add')
+  f.tee(place)
+  f.op('i32.lt_u')
+  f.brIf(missed, false)
+  if (alignment > 1) {
+    site.pushAddress()
+    f.i32(alignment - 1)
+    f.op('i32.and')
+    f.brIf(missed, false)
+  }
+  if (stored === undefined) return
+  const ends = [stored.low - low, stored.high - 1 - low]
+  for (const end of stored.high - stored.low > 4 ? ends : ends.slice(0, 1)) {
+    pushTakesMoreThanStore(f, layout, window.page, () => {
+      f.get(place)
+      if (end === 0) return
+      f.i32(end)
+      f.op('i32.add')
+    })
+    f.brIf(missed, false)
+  }
+}
+
+/** place = byte of the group in CPU memory */
+function emitGroupInPage(site: Site, op: Load | Store, group: AccessGroup, place: Local, missed: Label): void {
+  const { f } = site
+  const { low, high, alignment, stored } = group
+  // The base is aligned if the lowest address is.
+  const lowest = { ...op, displacement: low, width: 8 * alignment } as Load | Store
+  const { address, entry } = pushLookUp(site, lowest, stored !== undefined)
+  f.brIf(missed, false)
+  f.i32(PAGE_BYTES - (high - low))
+  f.get(address)
+  f.i32(PAGE_BYTES - 1)
+  f.op('i32.and')
+  f.op('i32.lt_u')
+  f.brIf(missed, false)
+  pushHost(f, address, entry)
+  f.set(place)
+}
+
+/** Leaves the value on the stack. */
+export function emitGroupedLoad({ f, window }: Site, op: Load, { place, low }: AccessGroup): void {
+  f.get(place!)
+  emitPlainLoad(f, op, (window?.host ?? 0) + op.displacement - low)
+}
+
+export function emitGroupedStore(site: Site, op: Store, { place, low }: AccessGroup): void {
+  const { f, window } = site
+  f.get(place!)
+  site.pushValue()
+  emitPlainStore(f, op, (window?.host ?? 0) + op.displacement - low)
 }
 
 /** offset = address - the window's; pushes whether it is aligned and within. */

@@ -23,7 +23,16 @@ import type { Code } from '../isa/code.ts'
 import type { InlineCall } from '../isa/inline-call.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
-import { emitLoad, emitStore, inlineRam, type Site } from './access.ts'
+import {
+  emitGroupedLoad,
+  emitGroupedStore,
+  emitGroupLookUp,
+  emitLoad,
+  emitStore,
+  inlineRam,
+  type Site,
+} from './access.ts'
+import { type AccessGroup, groupAccesses, type Load, type Store } from './access-groups.ts'
 import { Cells } from './cells.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
@@ -79,6 +88,7 @@ class RegionEmitter {
   #values: (Local | undefined)[] = []
   #inline!: Uint8Array
   #uses!: Int32Array
+  #groups: ReadonlyMap<number, AccessGroup> = new Map()
   /** Registers whose value is in their local, and those of them that memory does not have yet. */
   readonly #cached = new Set<number>()
   readonly #dirty = new Set<number>()
@@ -179,6 +189,7 @@ class RegionEmitter {
     this.#uses = uses
     const whole = count === block.instructions.length
     const end = whole ? block.ops.length : block.instructions[count]!.start
+    this.#groups = groupAccesses(block, end, (index) => this.#isByCall(index))
     this.#again = undefined
     if (whole && loopsToItself(block)) {
       this.#loadRegisters()
@@ -283,7 +294,7 @@ class RegionEmitter {
         this.#emitPut(op)
         return
       case 'store':
-        emitStore(this.#site(op.address, op.value, index), op)
+        this.#emitStore(op, index)
         return
       case 'faultIf': {
         this.#push(op.condition)
@@ -309,7 +320,7 @@ class RegionEmitter {
         return
       }
       case 'load':
-        emitLoad(this.#site(op.address, op.address, index), op)
+        this.#emitLoad(op, index)
         break
       case 'call': {
         const inline = this.#inlineCallOf(op)
@@ -413,6 +424,27 @@ class RegionEmitter {
     if (!this.#pinned.has(offset)) this.#dirty.add(offset)
   }
 
+  #emitLoad(op: Load, index: number): void {
+    const site = this.#site(op.address, op.address, index)
+    const group = this.#groupAt(site, op, index)
+    if (group === undefined) emitLoad(site, op)
+    else emitGroupedLoad(site, op, group)
+  }
+
+  #emitStore(op: Store, index: number): void {
+    const site = this.#site(op.address, op.value, index)
+    const group = this.#groupAt(site, op, index)
+    if (group === undefined) emitStore(site, op)
+    else emitGroupedStore(site, op, group)
+  }
+
+  /** The group of the access at `index`, looked up by now. */
+  #groupAt(site: Site, op: Load | Store, index: number): AccessGroup | undefined {
+    const group = this.#groups.get(index)
+    if (group?.first === index) emitGroupLookUp(site, op, group)
+    return group
+  }
+
   // --- Calls --------------------------------------------------------------------------------------------------------
 
   #site(address: Value, value: Value, index: number): Site {
@@ -425,7 +457,7 @@ class RegionEmitter {
       pushAddress: () => this.#push(address),
       pushValue: () => this.#push(value),
       pushLeft: () => this.#pushLeft(index),
-      byCall: this.#byCall.has(this.#placeBefore(index).pc),
+      byCall: this.#isByCall(index),
       leaveMissed: () => this.#leaveBefore(index, this.#missed),
       leaveBefore: () => this.#leaveBefore(index),
     }
@@ -569,6 +601,10 @@ class RegionEmitter {
     f.i32(this.#count - number)
     f.set(this.#unspent)
     f.br(to)
+  }
+
+  #isByCall(index: number): boolean {
+    return this.#byCall.size > 0 && this.#byCall.has(this.#placeBefore(index).pc)
   }
 
   #placeBefore(index: number): { pc: number; number: number } {
