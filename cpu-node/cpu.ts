@@ -13,11 +13,11 @@ import {
   ENTRY_WORDS,
   RELATIVE,
 } from './interpreter/code-cache.ts'
-import { compile } from './interpreter/compile.ts'
 import { type HotLoop, makeHotLoop } from './interpreter/hot-loop.ts'
 import { Left } from './interpreter/loop-writer.ts'
+import { MicroOpBuilder } from './interpreter/micro-op-builder.ts'
 import { opcodeOf } from './interpreter/micro-ops.ts'
-import { fetchWindow } from './isa/code.ts'
+import { PageWindow } from './isa/code.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { JumpCache, jumpContext } from './jump-cache.ts'
 import {
@@ -38,7 +38,6 @@ import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.
 import { HotCode } from './translator/hot-code.ts'
 import { DOWN, FOR_WRITE } from './translator/layout.ts'
 import { MAX_REGIONS } from './translator/live-regions.ts'
-import { successors } from './translator/region.ts'
 import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
 
@@ -87,6 +86,7 @@ export class InterpretedCpu implements Cpu, Execution {
   readonly #cells: PortCellCache
   readonly #codeShift: number
   readonly #code: CodeCache
+  readonly #builder: MicroOpBuilder
   readonly #jumpCache: JumpCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
@@ -125,6 +125,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#isa = makeIsa(this, clock)
     this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
     this.#codeShift = this.#isa.codeShift
+    this.#builder = new MicroOpBuilder(this.#isa.stateBytes)
     this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries)
     this.#translator = new Translator(
       {
@@ -482,21 +483,14 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Makes the block at `pc`, as it counts. Undefined where there is no room for it. */
   #liftBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
     const { midInstruction } = this.#isa
-    const lifted = this.#isa.lift(this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
-    const compiled = compile(lifted, this.#isa.stateBytes)
-    const { instructions } = lifted
-    const description = {
-      pc: lifted.pc,
-      length: lifted.length,
-      pcs: instructions.map((instruction) => instruction.pc),
-      lastInDelaySlot: instructions[instructions.length - 1]!.delaySlot,
-      successors: successors(lifted),
-    }
+    const made = this.#builder
+    made.begin(codePage.address === RELATIVE)
+    this.#isa.lift(made, this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
     const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
-    const block = this.#code.add(codePage, compiled, description, keep)
+    const block = this.#code.add(codePage, made, keep)
     if (block === undefined) return undefined
     if (!this.#memory.hasCode(codePage.page)) this.#softTlb.markCode(codePage.page)
-    this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), lifted.length)
+    this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), made.length)
     return block
   }
 
@@ -513,7 +507,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #window({ page, address, flags }: CodePage): FetchWindow {
     const first = (BACKING_BASE + page * PAGE_BYTES) / 4
     const kind = { bigEndian: this.#isa.bigEndian, flags, relative: address === RELATIVE }
-    return fetchWindow(this.#memory.words, first, address, kind)
+    return new PageWindow(this.#memory.words, first, address, kind)
   }
 
   /** The page of code at `pc`; undefined, with the trap set, where it can't be fetched from. */

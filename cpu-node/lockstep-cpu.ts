@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type PortCell, type RunResult, type Vt } from '../bus/mod.ts'
 import { InterpretedCpu, type IsaFactory, type TierOptions } from './cpu.ts'
+import { BlockBuilder } from './ir/builder.ts'
 import type { Isa } from './isa/isa.ts'
 import { PAGE_BYTES } from './memory.ts'
 import { swapBytes } from './swap-bytes.ts'
@@ -241,6 +242,7 @@ export class LockstepCpu implements Cpu {
         return words.at(-1)! >>> 0
       }
       this.#isa.lift(
+        new BlockBuilder(false),
         { word, end, flags: this.#isa.codeFlags(pc), relativeTo: undefined },
         pc | 0,
         MAX_BLOCK_INSTRUCTIONS,

@@ -1,16 +1,23 @@
 /** Room in the code arena. */
 import t from 'tap'
-import { BLOCK_WORDS, type CodeBlock, CodeCache, ENTRY_WORDS, REGION_NUMBER } from './code-cache.ts'
+import { BLOCK_WORDS, type CodeBlock, CodeCache, ENTRY_WORDS, type NewBlock, REGION_NUMBER } from './code-cache.ts'
 import { opcodeOf } from './micro-ops.ts'
 
 const CODE_SHIFT = 2
+
+/** A block of one instruction. */
+function oneInstruction(pc: number, code: Int32Array): NewBlock {
+  return {
+    ...{ pc, length: 4, instructions: 1, lastInDelaySlot: false, code, codeWords: code.length },
+    ...{ pcs: Int32Array.of(pc), starts: Int32Array.of(BLOCK_WORDS) },
+  }
+}
 
 function cacheWithPage() {
   const cache = new CodeCache(CODE_SHIFT, new Int32Array(1000), 0)
   const page = cache.codePage(0, 0, 0)
   const add = (pc: number, word: number) => {
-    const lifted = { pc, length: 4, pcs: [pc], lastInDelaySlot: false, successors: [] }
-    return cache.add(page, { code: new Int32Array(10).fill(word), starts: [3] }, lifted, undefined)!
+    return cache.add(page, oneInstruction(pc, new Int32Array(10).fill(word)), undefined)!
   }
   return { cache, add }
 }
@@ -47,8 +54,7 @@ function cacheOfJumps() {
   const cache = new CodeCache(CODE_SHIFT, new Int32Array(ARENA_WORDS), HOT_ENTRIES)
   const page = cache.codePage(0, 0, 0)
   const add = (pc: number, keep: 'entry' | 'delaySlot' = 'entry') => {
-    const lifted = { pc, length: 4, pcs: [pc], lastInDelaySlot: false, successors: [] }
-    return cache.add(page, { code: jumpTo(pc, pc + 4), starts: [BLOCK_WORDS] }, lifted, keep)
+    return cache.add(page, oneInstruction(pc, jumpTo(pc, pc + 4)), keep)
   }
   const enter = (block: CodeBlock, times: number) => {
     cache.words[block.ip - ENTRY_WORDS + 1]! -= times

@@ -12,7 +12,6 @@
  */
 import assert from 'node:assert/strict'
 import { CHUNK_SHIFT, PAGE_BYTES } from '../memory.ts'
-import type { CompiledBlock } from './compile.ts'
 import { microOps, opcodeOf } from './micro-ops.ts'
 
 /** 14 MiB: some 75,000 blocks. A Debian boot makes 70,000. */
@@ -25,6 +24,8 @@ const KEPT_ENTRIES = 64
 const ENTRY = opcodeOf('entry')
 export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
+const JUMP = opcodeOf('jump')
+const INDIRECT = opcodeOf('indirect')
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
@@ -79,8 +80,6 @@ export interface CodeBlock {
   /** How many. */
   readonly instructions: number
   readonly lastInDelaySlot: boolean
-  /** Where it may go on that is known before it runs. */
-  readonly successors: readonly number[]
 }
 
 /** What became of code when bytes of its page were written. */
@@ -92,19 +91,41 @@ export interface Written {
   kept: CodeBlock[]
 }
 
-/** A block as it was lifted. */
-export interface LiftedBlock extends Pick<CodeBlock, 'pc' | 'length' | 'lastInDelaySlot' | 'successors'> {
-  /** Of each instruction: virtual address, as `CodeBlock.pc`. */
-  readonly pcs: readonly number[]
+/** A block to be added: its micro-ops are the first `codeWords` of `code`. */
+export interface NewBlock extends Pick<CodeBlock, 'pc' | 'length' | 'instructions' | 'lastInDelaySlot' | 'codeWords'> {
+  readonly code: Int32Array
+  /** Of each instruction: virtual address, as `CodeBlock.pc`, and where in `code` it starts. */
+  readonly pcs: Int32Array
+  readonly starts: Int32Array
 }
 
-/** By opcode: words of the micro-op, and which of them are links. */
-const layouts = new Map(
-  microOps.map(({ name, operands }) => {
-    const links = operands.flatMap((operand, index) => (/link$/i.test(operand) ? [index + 1] : []))
-    return [opcodeOf(name), { words: operands.length + 1, links }]
-  }),
-)
+interface MicroOpLayout {
+  words: number
+  /** Which words are links. */
+  links: readonly number[]
+  /** Which are where the block may go on, if that is by a link. */
+  targets: readonly number[]
+}
+
+/** By opcode. */
+const layouts = new Map(microOps.map(({ name, operands }) => [opcodeOf(name), makeLayout(operands)]))
+
+function makeLayout(operands: readonly string[]): MicroOpLayout {
+  const links = operands.flatMap((operand, index) => (/link$/i.test(operand) ? [index + 1] : []))
+  // Its target stands after each link.
+  return { words: operands.length + 1, links, targets: links.map((link) => link + 1) }
+}
+
+function layoutOf(opcode: number): MicroOpLayout {
+  const layout = layouts.get(opcode)
+  assert(layout !== undefined, 'a block is made of micro-ops')
+  return layout
+}
+
+/** Copies the first `count` words of `from`. Most are few: for those a loop is faster than what makes a view of them. */
+function copy(from: Int32Array, count: number, to: Int32Array, at: number): void {
+  for (let index = 0; index < count; index++) to[at + index] = from[index]!
+}
 
 export class CodeCache {
   readonly words: Int32Array
@@ -179,19 +200,12 @@ export class CodeCache {
   }
 
   /**
-   * Puts a compiled block into the arena. `keep`: to be found again from its page, where it can be entered or where it is
-   * a delay slot by itself. Undefined where there is no room.
+   * Puts a block into the arena. `keep`: to be found again from its page, where it can be entered or where it is a delay slot
+   * by itself. Undefined where there is no room.
    */
-  add(
-    codePage: CodePage,
-    compiled: CompiledBlock,
-    lifted: LiftedBlock,
-    keep: CodeBlock['keep'],
-  ): CodeBlock | undefined {
+  add(codePage: CodePage, made: NewBlock, keep: CodeBlock['keep']): CodeBlock | undefined {
     const { words } = this
-    const { pc, length, pcs, lastInDelaySlot, successors } = lifted
-    const instructions = pcs.length
-    const codeWords = compiled.code.length
+    const { pc, length, instructions, lastInDelaySlot, codeWords } = made
     const entry = this.#end
     const ip = entry + ENTRY_WORDS
     const end = ip + codeWords + 2 * instructions
@@ -199,11 +213,11 @@ export class CodeCache {
     words[entry] = ENTRY
     words[entry + 1] = this.#hotEntries
     words[entry + ENTRY_PC] = pc
-    words.set(compiled.code, ip)
-    words.set(pcs, ip + codeWords)
-    words.set(compiled.starts, ip + codeWords + instructions)
+    copy(made.code, codeWords, words, ip)
+    copy(made.pcs, instructions, words, ip + codeWords)
+    copy(made.starts, instructions, words, ip + codeWords + instructions)
     this.#end = end
-    const block: CodeBlock = { codePage, keep, ip, codeWords, pc, length, instructions, lastInDelaySlot, successors }
+    const block: CodeBlock = { codePage, keep, ip, codeWords, pc, length, instructions, lastInDelaySlot }
     this.#blocks.set(ip, block)
     this.#last = block
     const offset = pc & (PAGE_BYTES - 1)
@@ -228,6 +242,19 @@ export class CodeCache {
   /** Place of the first micro-op of an instruction of `block`. */
   startOf({ ip, codeWords, instructions }: CodeBlock, instruction: number): number {
     return ip + this.words[ip + codeWords + instructions + instruction]!
+  }
+
+  /** Where `block` may go on that is known before it runs. */
+  successors({ ip, codeWords, pc, length }: CodeBlock): number[] {
+    const { words } = this
+    const targets: number[] = []
+    for (let at = ip; at < ip + codeWords; at += layoutOf(words[at]!).words) {
+      const opcode = words[at]!
+      for (const target of layoutOf(opcode).targets) targets.push(words[at + target]!)
+      // After a call or an indirect jump the code behind it is likely to run again: returns come back there.
+      if (opcode === JUMP || opcode === INDIRECT) targets.push((pc + length) | 0)
+    }
+    return targets
   }
 
   /** The instruction of `block` that the micro-op at `ip` belongs to: its number. */
@@ -340,8 +367,7 @@ export class CodeCache {
     this.#blocks.set(block.ip, block)
     const codeEnd = block.ip + codeWords
     for (let at = block.ip; at < codeEnd; ) {
-      const layout = layouts.get(words[at]!)
-      assert(layout !== undefined, 'a block is made of micro-ops')
+      const layout = layoutOf(words[at]!)
       for (const link of layout.links) words[at + link] = 0
       at += layout.words
     }

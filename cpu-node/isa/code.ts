@@ -35,19 +35,30 @@ export function codeOf(kind: CodeKind): Code {
 }
 
 /** The page of code whose words begin at `words[first]`. `address`: its virtual address, if it is not relative. */
-export function fetchWindow(
-  words: Int32Array,
-  first: number,
-  address: number,
-  { bigEndian, relative, flags }: Pick<CodeKind, 'bigEndian' | 'relative' | 'flags'>,
-): FetchWindow {
-  return {
-    end: (relative ? 0 : address >>> 0) + PAGE_BYTES,
-    flags,
-    relativeTo: relative ? flags : undefined,
-    word(pc) {
-      const word = words[first + ((pc & (PAGE_BYTES - 1)) >>> 2)]!
-      return (bigEndian ? swapBytes(word) : word) >>> 0
-    },
+export class PageWindow implements FetchWindow {
+  readonly end: number
+  readonly flags: number
+  readonly relativeTo: number | undefined
+  readonly #words: Int32Array
+  readonly #first: number
+  readonly #bigEndian: boolean
+
+  constructor(
+    words: Int32Array,
+    first: number,
+    address: number,
+    { bigEndian, relative, flags }: Pick<CodeKind, 'bigEndian' | 'relative' | 'flags'>,
+  ) {
+    this.end = (relative ? 0 : address >>> 0) + PAGE_BYTES
+    this.flags = flags
+    this.relativeTo = relative ? flags : undefined
+    this.#words = words
+    this.#first = first
+    this.#bigEndian = bigEndian
+  }
+
+  word(pc: number): number {
+    const word = this.#words[this.#first + ((pc & (PAGE_BYTES - 1)) >>> 2)]!
+    return (this.#bigEndian ? swapBytes(word) : word) >>> 0
   }
 }

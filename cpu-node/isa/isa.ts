@@ -2,7 +2,7 @@
  * What an instruction set is to the parts of the CPU node that know none.
  */
 import type { Vt } from '../../bus/mod.ts'
-import type { Block } from '../ir/ir.ts'
+import type { Builder } from '../ir/builder.ts'
 import type { CodeKind } from './code.ts'
 
 /** What an address is translated for. */
@@ -103,10 +103,10 @@ export interface Isa {
   /** Part of virtual memory that code at a `fixed` address may use, and that is physical memory from `physical` on. */
   readonly direct: { readonly address: number; readonly physical: number; readonly bytes: number }
   /**
-   * The block at `pc`, of at most `maxInstructions`, all from one page. Unless that number is `exact`, a delay slot may
-   * come on top.
+   * Writes the block at `pc` to `builder`: of at most `maxInstructions`, all from one page. Unless that number is `exact`, a
+   * delay slot may come on top.
    */
-  lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block
+  lift(builder: Builder, window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): void
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */
   readonly midInstruction: boolean
   readonly helpers: readonly Helper[]

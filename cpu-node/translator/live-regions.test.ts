@@ -26,8 +26,8 @@ function setUp() {
   const page = code.codePage(0, 0, 0)
   const regions = new LiveRegions(code, MOST)
   const makeBlock = (pc: number): CodeBlock => {
-    const lifted = { pc, length: 4, pcs: [pc], lastInDelaySlot: false, successors: [] }
-    return code.add(page, { code: new Int32Array(10), starts: [3] }, lifted, 'entry')!
+    const made = { pc, length: 4, instructions: 1, lastInDelaySlot: false, code: new Int32Array(10), codeWords: 10 }
+    return code.add(page, { ...made, pcs: Int32Array.of(pc), starts: Int32Array.of(3) }, 'entry')!
   }
   const blocks = Array.from({ length: 40 }, (_, index) => makeBlock(4 * index))
   const translated = () => blocks.flatMap((block, index) => (code.isTranslated(block) ? [index] : []))

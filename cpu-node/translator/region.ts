@@ -1,7 +1,7 @@
 /**
  * A region: blocks that lead to each other, to become one WebAssembly function.
  */
-import type { CodeBlock } from '../interpreter/code-cache.ts'
+import type { CodeBlock, CodeCache } from '../interpreter/code-cache.ts'
 import type { Block } from '../ir/ir.ts'
 
 /** Blocks of a region at most: what optimising a function costs grows faster than its size. */
@@ -50,13 +50,13 @@ export function successors({ ops, exit, pc, length }: Block): number[] {
 }
 
 /** The region around `hot`: blocks found from it, first come first served. `at` gives those that are wanted. */
-export function collectRegion(hot: CodeBlock, at: (pc: number) => CodeBlock | undefined): CodeBlock[] {
+export function collectRegion(code: CodeCache, hot: CodeBlock, at: (pc: number) => CodeBlock | undefined): CodeBlock[] {
   const region = new Map<number, CodeBlock>([[hot.pc, hot]])
   let instructions = 0
   // What is added while it is walked is walked too.
   for (const block of region.values()) {
     instructions += block.instructions
-    for (const pc of block.successors) {
+    for (const pc of code.successors(block)) {
       if (region.has(pc) || region.size >= MAX_REGION_BLOCKS || instructions >= MAX_REGION_INSTRUCTIONS) continue
       const next = at(pc)
       if (next !== undefined) region.set(pc, next)

@@ -1,7 +1,7 @@
 /**
  * From a region's guest code to a WebAssembly module: a function of its request alone, so that any thread can do it.
  */
-import { type CodeKind, codeOf, fetchWindow } from '../isa/code.ts'
+import { type CodeKind, codeOf, PageWindow } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { emitRegion } from './emit.ts'
@@ -57,7 +57,7 @@ export function encodeRegion({ code, layout, window, memoryPages }: TranslationR
   for (const [index, pc] of pcs.entries()) {
     // The window is the block's page, of which no more is there than the block.
     const pageStart = first - ((pc & (PAGE_BYTES - 1)) >>> 2)
-    const block = lift(fetchWindow(words, pageStart, pc & -PAGE_BYTES, kind), pc, MAX_BLOCK_INSTRUCTIONS)
+    const block = lift(new PageWindow(words, pageStart, pc & -PAGE_BYTES, kind), pc, MAX_BLOCK_INSTRUCTIONS)
     first += lengths[index]! / 4
     const count = translatable(block)
     if (count > 0) blocks.push({ block, count })

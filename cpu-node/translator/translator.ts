@@ -150,7 +150,7 @@ export class Translator {
   translate(hot: CodeBlock): void {
     if (this.#live.wake(hot) || this.#useKnown(hot)) return
     const { code } = this.#parts
-    const blocks = collectRegion(hot, (pc) => {
+    const blocks = collectRegion(code, hot, (pc) => {
       const codePage = this.#pageOf(hot, pc)
       const block = codePage && code.blockAt(codePage, pc)
       return block !== undefined && code.isWarm(block) ? block : undefined

@@ -1,3 +1,4 @@
+import { BlockBuilder } from '../../ir/builder.ts'
 import type { Code, CodeKind } from '../code.ts'
 import { inlineFloat } from './float-inline.ts'
 import { Helper } from './helpers.ts'
@@ -10,7 +11,11 @@ export function mipsCode({ bigEndian, flags, fixed }: CodeKind): Code {
   const fr = (flags & Status.FR) !== 0
   const options = { bigEndian, fr, fixed, inDelaySlot: false, exact: false }
   return {
-    lift: (window, pc, maxInstructions) => lift(window, pc, maxInstructions, options),
+    lift(window, pc, maxInstructions) {
+      const builder = new BlockBuilder(window.relativeTo !== undefined)
+      lift(builder, window, pc, maxInstructions, options)
+      return builder.block
+    },
     inlineCall(helper, args) {
       if (helper === Helper.float) return inlineFloat(args, fr)
       if (bigEndian) return undefined

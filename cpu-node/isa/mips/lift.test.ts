@@ -3,8 +3,10 @@
  * `TAP_SNAPSHOT=1 npx tap run cpu-node/isa/mips/lift.test.ts` writes them anew.
  */
 import t from 'tap'
-import { compile } from '../../interpreter/compile.ts'
+import { MicroOpBuilder } from '../../interpreter/micro-op-builder.ts'
 import { microOps } from '../../interpreter/micro-ops.ts'
+import { BlockBuilder, type Builder } from '../../ir/builder.ts'
+import type { Block } from '../../ir/ir.ts'
 import { printBlock } from '../../ir/print.ts'
 import { Assembler } from '../../oracle/assembler.ts'
 import { disassemble } from './disassembler.ts'
@@ -14,11 +16,26 @@ import { STATE_BYTES } from './state.ts'
 const PC = 0x8000_1000
 const options: LiftOptions = { bigEndian: false, fr: false, fixed: true, inDelaySlot: false, exact: true }
 
-function liftWords(words: readonly number[], changes: Partial<LiftOptions> = {}, most = 64, end = PC + 0x1000) {
-  return lift({ word: (pc) => words[((pc - PC) >>> 0) / 4]! >>> 0, end, flags: 0, relativeTo: undefined }, PC, most, {
-    ...options,
-    ...changes,
-  })
+type Code = [words: readonly number[], changes?: Partial<LiftOptions> | undefined, most?: number, end?: number]
+
+function liftTo(builder: Builder, ...[words, changes = {}, most = 64, end = PC + 0x1000]: Code): void {
+  const window = { word: (pc: number) => words[((pc - PC) >>> 0) / 4]! >>> 0, end, flags: 0, relativeTo: undefined }
+  lift(builder, window, PC, most, { ...options, ...changes })
+}
+
+function liftWords(...code: Code): Block {
+  const builder = new BlockBuilder(false)
+  liftTo(builder, ...code)
+  return builder.block
+}
+
+const microOpBuilder = new MicroOpBuilder(STATE_BYTES)
+
+/** As text. */
+function microOpsOf(...code: Code): string {
+  microOpBuilder.begin(false)
+  liftTo(microOpBuilder, ...code)
+  return printMicroOps(microOpBuilder.code.subarray(0, microOpBuilder.codeWords))
 }
 
 /** Operands that are guest addresses. */
@@ -39,10 +56,11 @@ function printMicroOps(code: Int32Array): string {
   return `${lines.join('\n')}\n`
 }
 
-function golden(words: readonly number[], changes?: Partial<LiftOptions>, most?: number, end?: number): string {
-  const block = liftWords(words, changes, most, end)
+function golden(...code: Code): string {
+  const [words] = code
+  const block = liftWords(...code)
   const ir = printBlock(block, (index) => disassemble(words[index]!, block.instructions[index]!.pc))
-  return `${ir}micro-ops:\n${printMicroOps(compile(block, STATE_BYTES).code)}`
+  return `${ir}micro-ops:\n${microOpsOf(...code)}`
 }
 
 const code = (write: (at: Assembler) => Assembler): number[] => write(new Assembler(PC)).finish()
@@ -92,8 +110,8 @@ t.test('a block compiles alike whatever was compiled before it', async (t) => {
     for (let count = 0; count < 64; count++) at.emit('swl', { s: 4, t: 8, i: 3 })
     return at
   })
-  const blocks = [[0], long, ...Object.values(pieces)].map((words) => liftWords(words, {}, words.length))
-  const compileAll = () => blocks.map((block) => printMicroOps(compile(block, STATE_BYTES).code))
+  const blocks = [[0], long, ...Object.values(pieces)]
+  const compileAll = () => blocks.map((words) => microOpsOf(words, {}, words.length))
   const compiled = compileAll()
   blocks.reverse()
   t.same(compileAll().reverse(), compiled)

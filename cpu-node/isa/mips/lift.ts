@@ -1,12 +1,12 @@
 /**
- * Lifts MIPS code to blocks of IR.
+ * Lifts MIPS code, block by block.
  *
  * A branch and its delay slot are one: what the branch decides is computed first, then the delay slot, then the block
  * ends as the branch said. Where a block must end between the two (a limit, the end of the page), the branch leaves its
  * target in guest state and the delay slot becomes a block of its own.
  */
-import { BlockBuilder } from '../../ir/builder.ts'
-import type { Block, Exit, Value } from '../../ir/ir.ts'
+import type { Builder } from '../../ir/builder.ts'
+import type { Exit, Value } from '../../ir/ir.ts'
 import { Decoder } from '../decoder.ts'
 import type { FetchWindow } from '../isa.ts'
 import { encodings, type Mnemonic } from './encodings.ts'
@@ -37,9 +37,8 @@ export interface LiftOptions {
   inDelaySlot: boolean
 }
 
-/** The block at `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
-export function lift(window: FetchWindow, pc: number, maxInstructions: number, options: LiftOptions): Block {
-  const b = new BlockBuilder(window.relativeTo !== undefined)
+/** Writes the block at `pc`: at most `maxInstructions` (1 or more) of them, all of one page. */
+export function lift(b: Builder, window: FetchWindow, pc: number, maxInstructions: number, options: LiftOptions): void {
   const at = new Lifting(b, options.bigEndian, options.fr, options.fixed, window.relativeTo)
   if (options.inDelaySlot) {
     const outcome = liftOne(at, window, pc, true)
@@ -47,7 +46,8 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
     const target = b.get(BRANCH_TARGET)
     // Where a run was cut is no part of the state: a target that has been used leaves no trace.
     b.put(BRANCH_TARGET, b.const(0))
-    return b.finish(pc, 4, afterDelaySlot(b, outcome, { kind: 'indirect', target }))
+    b.finish(pc, 4, afterDelaySlot(b, outcome, { kind: 'indirect', target }))
+    return
   }
   let end = pc
   let exit: Exit | undefined
@@ -67,7 +67,7 @@ export function lift(window: FetchWindow, pc: number, maxInstructions: number, o
       exit = { kind: 'jump', target: end }
     }
   }
-  return b.finish(pc, (end - pc) >>> 0, exit)
+  b.finish(pc, (end - pc) >>> 0, exit)
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: as lifters return
@@ -107,7 +107,7 @@ function reservedCode(at: Lifting): number {
 
 /** The end of a block whose branch ends so, when the delay slot itself gave `outcome`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: as lifters return
-function afterDelaySlot(b: BlockBuilder, outcome: Outcome | void, exit: Exit): Exit {
+function afterDelaySlot(b: Builder, outcome: Outcome | void, exit: Exit): Exit {
   if (outcome === undefined) return exit
   if (outcome.exit.kind === 'look') {
     b.put(PC, targetOf(b, exit))
@@ -116,13 +116,13 @@ function afterDelaySlot(b: BlockBuilder, outcome: Outcome | void, exit: Exit): E
   return outcome.exit
 }
 
-function leaveBeforeDelaySlot(b: BlockBuilder, exit: Exit, delaySlot: number): Exit {
+function leaveBeforeDelaySlot(b: Builder, exit: Exit, delaySlot: number): Exit {
   b.put(BRANCH_TARGET, targetOf(b, exit))
   b.put(IN_DELAY_SLOT, b.const(1))
   return { kind: 'look', target: delaySlot }
 }
 
-function targetOf(b: BlockBuilder, exit: Exit): Value {
+function targetOf(b: Builder, exit: Exit): Value {
   switch (exit.kind) {
     case 'jump':
       return b.address(exit.target)

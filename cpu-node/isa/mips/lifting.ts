@@ -1,4 +1,4 @@
-import type { BlockBuilder } from '../../ir/builder.ts'
+import type { Builder } from '../../ir/builder.ts'
 import type { Exit, Value } from '../../ir/ir.ts'
 import { bitsOf, type Field } from '../encoding.ts'
 import { COP0_UNUSABLE, COP1_UNUSABLE, coprocessorUnusable, gpr } from './state.ts'
@@ -15,7 +15,7 @@ export type Lifter = (at: Lifting) => Outcome | void
 
 /** The instruction being lifted, and what its lifter writes to. */
 export class Lifting {
-  readonly b: BlockBuilder
+  readonly b: Builder
   readonly bigEndian: boolean
   /** Status.FR: 32 registers of 64 bits. Code is lifted anew when it changes. */
   readonly fr: boolean
@@ -30,7 +30,7 @@ export class Lifting {
   #cop0Checked = false
   #cop1Checked = false
 
-  constructor(b: BlockBuilder, bigEndian: boolean, fr: boolean, fixed: boolean, relativeTo: number | undefined) {
+  constructor(b: Builder, bigEndian: boolean, fr: boolean, fixed: boolean, relativeTo: number | undefined) {
     this.b = b
     this.bigEndian = bigEndian
     this.fr = fr

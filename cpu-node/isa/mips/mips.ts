@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import { type Clock, NEVER, type Vt } from '../../../bus/mod.ts'
-import type { Block } from '../../ir/ir.ts'
+import type { Builder } from '../../ir/builder.ts'
 import { swapBytes } from '../../swap-bytes.ts'
 import {
   type AccessKind,
@@ -210,8 +210,8 @@ export class Mips implements Isa {
     return !isFixed(this.fixed, address) && (address & LAST_PAGE_OF_SEGMENT) !== LAST_PAGE_OF_SEGMENT
   }
 
-  lift(window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): Block {
-    return lift(window, pc, maxInstructions, {
+  lift(builder: Builder, window: FetchWindow, pc: number, maxInstructions: number, exact: boolean): void {
+    lift(builder, window, pc, maxInstructions, {
       bigEndian: this.bigEndian,
       fr: (window.flags & Status.FR) !== 0,
       fixed: window.relativeTo === undefined && isFixed(this.fixed, pc),
