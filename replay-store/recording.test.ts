@@ -65,6 +65,9 @@ t.test('what was written is read, closed or not', async (t) => {
     t.equal(recording.identity(), hasher.digest())
     t.strictSame(recording.manifest, writer.manifest)
     t.strictSame(new Uint8Array(recording.image('initrd')), IMAGES[1]!.bytes)
+    const loaded = await recording.loadImage('initrd')
+    t.strictSame(new Uint8Array(loaded.bytes), IMAGES[1]!.bytes)
+    await loaded.checked
     t.throws(() => recording.image('disk'), { constructor: StoreError, message: /no image disk.*kernel, initrd/ })
     t.strictSame(recording.verify(), [])
     if (closed) {
@@ -227,6 +230,24 @@ t.test('a cut or incomplete recording', async (t) => {
     },
     /its identity is not the one in the manifest/,
   )
+})
+
+t.test('an image that is damaged, read aside', async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  write(directory, [], true)
+  const { sha256: hash } = Recording.open(directory).manifest.images[1]!
+  const path = join(directory, 'images', hash)
+  const bytes = fs.readFileSync(path)
+  const load = async () => await (await Recording.open(directory).loadImage('initrd')).checked
+  await load()
+  bytes[0]! ^= 1
+  fs.writeFileSync(path, bytes)
+  await t.rejects(load(), { constructor: DamagedError, message: /the image initrd: its SHA-256 does not match/ })
+  fs.appendFileSync(path, 'x')
+  const wrongSize = new RegExp(`it should have ${bytes.length} bytes and has ${bytes.length + 1}`)
+  await t.rejects(load(), { constructor: DamagedError, message: wrongSize })
+  fs.rmSync(path)
+  await t.rejects(load(), { constructor: DamagedError, message: /the image initrd: the file is missing/ })
 })
 
 /** The same journal but for the payload of its `segment` entries. */

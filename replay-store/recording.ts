@@ -3,6 +3,7 @@
  * when it was opened. Whatever is read is checked before it is used.
  */
 import assert from 'node:assert/strict'
+import { webcrypto } from 'node:crypto'
 import * as fs from 'node:fs'
 import type { Message, NodeName } from '../bus/mod.ts'
 import { NodeTable } from './codec.ts'
@@ -12,7 +13,7 @@ import { errorCode } from './files.ts'
 import { FlatEntry, toMessage } from './flat-entry.ts'
 import { JournalHasher, sha256 } from './identity.ts'
 import { imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
-import { type Manifest, parseManifest } from './manifest.ts'
+import { type ImageRecord, type Manifest, parseManifest } from './manifest.ts'
 import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, type StoredSegmentHeader } from './segment.ts'
 import { decodeTail } from './tail.ts'
 
@@ -32,8 +33,11 @@ export interface PlacedMessage {
   message: Message
 }
 
-/** Decoded segments kept at a time; the one used longest ago goes first. */
-const KEPT_SEGMENTS = 4
+/**
+ * Decoded segments kept at a time, of some 150 KB each; the one used longest ago goes first. A boot has 23, and a replay
+ * goes through them twice: to compare, and for the identity.
+ */
+const KEPT_SEGMENTS = 32
 /** Tries to list the journal while a recorder seals segments under our eyes. */
 const LISTING_TRIES = 16
 
@@ -47,9 +51,34 @@ function readPart(path: string, part: string): Buffer {
   try {
     return fs.readFileSync(path)
   } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') throw new DamagedError(path, part, 'the file is missing', cause)
-    throw readError(path, cause)
+    throw partError(path, part, cause)
   }
+}
+
+/** The same, on another thread, in one piece. */
+async function readPartAside(path: string, part: string): Promise<Buffer<ArrayBuffer>> {
+  try {
+    const file = await fs.promises.open(path)
+    try {
+      const bytes = Buffer.allocUnsafeSlow((await file.stat()).size)
+      let length = 0
+      while (length < bytes.length) {
+        const { bytesRead } = await file.read(bytes, length, bytes.length - length)
+        if (bytesRead === 0) break
+        length += bytesRead
+      }
+      return bytes.subarray(0, length)
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    throw partError(path, part, cause)
+  }
+}
+
+function partError(path: string, part: string, cause: unknown): StoreError {
+  if (errorCode(cause) === 'ENOENT') return new DamagedError(path, part, 'the file is missing', cause)
+  return readError(path, cause)
 }
 
 function readManifest(directory: string): Manifest {
@@ -65,6 +94,13 @@ function readManifest(directory: string): Manifest {
     throw new NotARecordingError(`${directory} ${what}. Give a directory that ananke record made.`, directory, cause)
   }
   return parseManifest(bytes, path, directory)
+}
+
+/** A guest image whose hash is being looked at. */
+export interface LoadedImage {
+  bytes: Uint8Array
+  /** Fails with a `DamagedError` if the bytes are not those that were recorded. */
+  checked: Promise<void>
 }
 
 interface OpenSegment {
@@ -387,19 +423,36 @@ export class Recording {
 
   /** The guest image called `name`, checked against its hash. */
   image(name: string): Uint8Array {
+    const { record, path, part } = this.#imageOf(name)
+    const bytes = readPart(path, part)
+    checkImageSize(bytes, record, path, part)
+    if (sha256(bytes) !== record.sha256) throw imageDamage(path, part)
+    return bytes
+  }
+
+  /**
+   * The guest image called `name`, read on another thread, where its hash is then made: what comes of the bytes must be
+   * held back until they are `checked`.
+   */
+  async loadImage(name: string): Promise<LoadedImage> {
+    const { record, path, part } = this.#imageOf(name)
+    const bytes = await readPartAside(path, part)
+    checkImageSize(bytes, record, path, part)
+    const checked = webcrypto.subtle.digest('SHA-256', bytes).then((hash) => {
+      if (Buffer.from(hash).toString('hex') !== record.sha256) throw imageDamage(path, part)
+    })
+    // Whoever waits for it is told; until then nobody need.
+    checked.catch(() => {})
+    return { bytes, checked }
+  }
+
+  #imageOf(name: string): { record: ImageRecord; path: string; part: string } {
     const record = this.manifest.images.find((image) => image.name === name)
     if (record === undefined) {
       const names = this.manifest.images.map((image) => image.name).join(', ') || 'none'
       throw new StoreError(`${this.directory} has no image ${name}. It has: ${names}.`, this.directory)
     }
-    const path = imagePath(this.directory, record.sha256)
-    const part = `the image ${name}`
-    const bytes = readPart(path, part)
-    if (bytes.length !== record.bytes) {
-      throw new DamagedError(path, part, `it should have ${record.bytes} bytes and has ${bytes.length}`)
-    }
-    if (sha256(bytes) !== record.sha256) throw new DamagedError(path, part, 'its SHA-256 does not match')
-    return bytes
+    return { record, path: imagePath(this.directory, record.sha256), part: `the image ${name}` }
   }
 
   /**
@@ -428,4 +481,13 @@ export class Recording {
       throw new DamagedError(journalPath(this.directory), 'the journal', 'its identity is not the one in the manifest')
     }
   }
+}
+
+function checkImageSize(bytes: Uint8Array, record: ImageRecord, path: string, part: string): void {
+  if (bytes.length === record.bytes) return
+  throw new DamagedError(path, part, `it should have ${record.bytes} bytes and has ${bytes.length}`)
+}
+
+function imageDamage(path: string, part: string): DamagedError {
+  return new DamagedError(path, part, 'its SHA-256 does not match')
 }

@@ -1,7 +1,7 @@
 /**
  * The command line on a small bare-metal machine: what each command prints, and its exit status.
  */
-import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { rewriteRecording } from '../../replay-store/mod.ts'
@@ -122,6 +122,27 @@ t.test('a changed journal is caught, and found again by diff', async (t) => {
     divergence: { entry },
   })
   t.equal((await ananke(['diff', original, original])).status, 0)
+})
+
+t.test('a recording with a damaged kernel is told of nothing else', async (t) => {
+  const directory = helloDirectory(t)
+  const recording = join(directory, 'a.ank')
+  await ananke(['record', ...words(directory), '-o', recording])
+  const [image] = readdirSync(join(recording, 'images'))
+  const path = join(recording, 'images', image!)
+  const bytes = readFileSync(path)
+  // The first makes it no kernel, the last another one, of which a replay would find a divergence.
+  for (const [at, mode] of [0, bytes.length - 1].flatMap((at) => ['cpu', 'full'].map((mode) => [at, mode] as const))) {
+    const damaged = Uint8Array.from(bytes)
+    damaged[at]! ^= 0xff
+    writeFileSync(path, damaged)
+    const replayed = await ananke(['replay', recording, '--mode', mode, '--console'])
+    t.equal(replayed.status, 1)
+    t.equal(replayed.stdout, '')
+    t.match(said(replayed), [/the image kernel: its SHA-256 does not match/])
+  }
+  t.equal((await ananke(['replay', recording])).status, 1)
+  t.equal((await ananke(['log', recording])).status, 1)
 })
 
 t.test('an interrupted recording is whole', async (t) => {

@@ -28,7 +28,9 @@ export async function logCommand(directory: string, words: LogWords): Promise<nu
   if (words.node !== undefined && !nodes.includes(words.node)) {
     throw new UsageError(`${directory} has no node '${words.node}'; it has ${nodes.join(', ')}`)
   }
-  const decoder = new EntryDecoder((await recordedMachine(recording)).board)
+  const { machine, checked } = await recordedMachine(recording)
+  await checked
+  const decoder = new EntryDecoder(machine.board)
   const format = words.json
     ? (...entry: Parameters<typeof entryObject>) => JSON.stringify(entryObject(...entry))
     : entryLine

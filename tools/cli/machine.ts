@@ -41,19 +41,35 @@ export function buildMachine(
   }
 }
 
+export interface RecordedMachine {
+  machine: MachineSpec
+  /** Fails with a `StoreError` if an image is not the one that was recorded. Nobody may be told of a run before that. */
+  checked: Promise<void>
+}
+
 /**
- * The machine that was recorded, with its images checked against their hashes.
+ * The machine that was recorded. Its images are checked against their hashes meanwhile.
  * @throws StoreError if they are damaged.
  */
-export async function recordedMachine(recording: Recording, hotCode?: HotCode): Promise<MachineSpec> {
+export async function recordedMachine(recording: Recording, hotCode?: Promise<HotCode>): Promise<RecordedMachine> {
   const { board, images, memoryBytes } = recording.manifest
-  const has = (name: string) => images.some((image) => image.name === name)
-  const name = `${recording.directory}, image ${KERNEL_IMAGE}`
-  const guest = {
-    ...(has(KERNEL_IMAGE) && {
-      kernel: await readKernel(name, recording.image(KERNEL_IMAGE), { lowMemoryBytes: memoryBytes }),
-    }),
-    ...(has(INITRD_IMAGE) && { initrd: recording.image(INITRD_IMAGE) }),
+  const load = (name: string) => (images.some((image) => image.name === name) ? recording.loadImage(name) : undefined)
+  const [kernel, initrd, known] = await Promise.all([load(KERNEL_IMAGE), load(INITRD_IMAGE), hotCode])
+  const checked = Promise.all([kernel?.checked, initrd?.checked]).then(() => {})
+  checked.catch(() => {})
+  try {
+    const guest = {
+      ...(kernel && {
+        kernel: await readKernel(`${recording.directory}, image ${KERNEL_IMAGE}`, kernel.bytes, {
+          lowMemoryBytes: memoryBytes,
+        }),
+      }),
+      ...(initrd && { initrd: initrd.bytes }),
+    }
+    return { machine: buildMachine(board.name, board.options, guest, known), checked }
+  } catch (error) {
+    // What is damaged may be anything: that it is damaged comes first.
+    await checked
+    throw error
   }
-  return buildMachine(board.name, board.options, guest, hotCode)
 }

@@ -45,7 +45,8 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   const until = words.until === undefined ? undefined : parseIcount(words.until, '--until')
   const recording = Recording.open(directory)
   if (words.verify) verifyStore(recording)
-  const machine = await recordedMachine(recording, await recordedHotCode(recording))
+  const { machine, checked } = await recordedMachine(recording, recordedHotCode(recording))
+  if (words.console) await checked
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
@@ -68,9 +69,10 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
         () => `${(instructions / (performance.now() - started) / 1e3).toFixed(1)} MIPS`,
       )
     },
-  }).finally(() => {
+  }).finally(async () => {
     progress.clear()
     interruption.dispose()
+    await checked
   })
   return await reportReplay(recording, new EntryDecoder(machine.board), words, result)
 }
@@ -143,7 +145,9 @@ async function printDivergence(
 export async function diffCommand(first: string, second: string, words: { json?: boolean }): Promise<number> {
   const [a, b] = [Recording.open(first), Recording.open(second)]
   const divergence = diff(a, b)
-  const decoder = new EntryDecoder((await recordedMachine(a)).board)
+  const { machine, checked } = await recordedMachine(a)
+  await checked
+  const decoder = new EntryDecoder(machine.board)
   if (words.json) {
     const same = divergence === undefined
     await printLine(
