@@ -230,8 +230,7 @@ export class InterpretedCpu implements Cpu, Execution {
 
   hashRegisters(): number {
     const { stateBytes, tlbBytes } = this.#isa
-    const state = this.#memory.hashSpan(0, stateBytes, 0n)
-    return Number(BigInt.asUintN(32, this.#memory.hashSpan(TLB_BASE, tlbBytes, state)))
+    return this.#memory.hashes.twoSpans(0, stateBytes, TLB_BASE, tlbBytes)
   }
 
   hashMemory(): { low: number; high: number } {

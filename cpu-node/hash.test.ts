@@ -1,9 +1,9 @@
 import t from 'tap'
-import { makeHashSpan } from './hash.ts'
+import { makeSpanHashes } from './hash.ts'
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
 const bytes = new Uint8Array(memory.buffer)
-const xxh64 = makeHashSpan(memory, 1)
+const { span: xxh64, twoSpans } = makeSpanHashes(memory, 1)
 
 // Of the bytes 0, 1, 2, ... modulo 251: as xxhsum 0.8.1 has them where the seed is 0, else as the specification computes.
 const KNOWN = [
@@ -19,4 +19,17 @@ t.test('spans have the hashes that the reference program gives them', async (t) 
   for (let index = 0; index < bytes.length; index++) bytes[index] = index % 251
   for (const { start, length, seed, hash } of KNOWN)
     t.equal(xxh64(start, length, seed), hash, `${length} from ${start}`)
+})
+
+t.test('two spans: the low half of the second, with the first as its seed', async (t) => {
+  for (const [start, length, second, secondLength] of [
+    [0, 32, 32, 32],
+    [0, 2048, 16384, 256],
+    [96, 1024, 7, 4096],
+  ] as const) {
+    const whole = xxh64(second, secondLength, xxh64(start, length, 0n))
+    t.equal(twoSpans(start, length, second, secondLength), Number(whole & 0xffff_ffffn))
+  }
+  t.throws(() => twoSpans(0, 32, 0, 31), { name: 'AssertionError' })
+  t.throws(() => twoSpans(0, 0, 0, 32), { name: 'AssertionError' })
 })

@@ -8,29 +8,70 @@ import { FunctionBody, type Local } from './wasm/function.ts'
 import { encodeModule } from './wasm/module.ts'
 
 const STRIPE_BYTES = 32
+/** The number of `span` in the module: nothing is imported. */
+const SPAN_FUNCTION = 0
 const PRIME_1 = 0x9e37_79b1_85eb_ca87n
 const PRIME_2 = 0xc2b2_ae3d_27d4_eb4fn
 const PRIME_3 = 0x1656_67b1_9e37_79f9n
 const PRIME_4 = 0x85eb_ca77_c2b2_ae63n
 
-/** (first byte in the memory, bytes: a multiple of 32 and not 0, seed) -> XXH64, unsigned. */
-export type HashSpan = (start: number, bytes: number, seed: bigint) => bigint
+export interface SpanHashes {
+  /** (first byte in the memory, bytes: a multiple of 32 and not 0, seed) -> XXH64, unsigned. */
+  span(start: number, bytes: number, seed: bigint): bigint
+  /**
+   * The low 32 bits, unsigned, of the hash of a second span whose seed is that of a first one, with seed 0: what is asked
+   * for at each grid point makes no `bigint`.
+   */
+  twoSpans(start: number, bytes: number, secondStart: number, secondBytes: number): number
+}
 
-const SIGNATURE = { parameters: ['i32', 'i32', 'i64'], results: ['i64'] } as const
+const SPAN = { parameters: ['i32', 'i32', 'i64'], results: ['i64'] } as const
+const TWO_SPANS = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
 
-export function makeHashSpan(memory: WebAssembly.Memory, memoryPages: number): HashSpan {
-  const functions = [{ name: 'xxh64', signature: SIGNATURE, body: emitHash() }]
+export function makeSpanHashes(memory: WebAssembly.Memory, memoryPages: number): SpanHashes {
+  const functions = [
+    { name: 'span', signature: SPAN, body: emitSpan() },
+    { name: 'twoSpans', signature: TWO_SPANS, body: emitTwoSpans() },
+  ]
   const module = new WebAssembly.Module(encodeModule({ memoryPages, imports: [], functions }))
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-  const xxh64 = exports['xxh64'] as unknown as HashSpan
-  return (start, bytes, seed) => {
-    assert(bytes > 0 && bytes % STRIPE_BYTES === 0)
-    return BigInt.asUintN(64, xxh64(start, bytes, seed))
+  const { span, twoSpans } = exports as unknown as SpanHashes
+  return {
+    span(start, bytes, seed) {
+      checkLength(bytes)
+      return BigInt.asUintN(64, span(start, bytes, seed))
+    },
+    twoSpans(start, bytes, secondStart, secondBytes) {
+      checkLength(bytes)
+      checkLength(secondBytes)
+      return twoSpans(start, bytes, secondStart, secondBytes) >>> 0
+    },
   }
 }
 
-function emitHash(): FunctionBody {
-  const body = new FunctionBody(SIGNATURE.parameters)
+function checkLength(bytes: number): void {
+  assert(bytes > 0 && bytes % STRIPE_BYTES === 0)
+}
+
+/** span(span(start, bytes, 0) as the seed), and of that the low half. */
+function emitTwoSpans(): FunctionBody {
+  const body = new FunctionBody(TWO_SPANS.parameters)
+  const hash = body.local('i64')
+  body.get(body.parameter(0))
+  body.get(body.parameter(1))
+  body.i64(0n)
+  body.call(SPAN_FUNCTION)
+  body.set(hash)
+  body.get(body.parameter(2))
+  body.get(body.parameter(3))
+  body.get(hash)
+  body.call(SPAN_FUNCTION)
+  body.op('i32.wrap_i64')
+  return body
+}
+
+function emitSpan(): FunctionBody {
+  const body = new FunctionBody(SPAN.parameters)
   const start = body.parameter(0)
   const bytes = body.parameter(1)
   const seed = body.parameter(2)

@@ -14,7 +14,7 @@
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
 import assert from 'node:assert/strict'
-import { type HashSpan, makeHashSpan } from './hash.ts'
+import { makeSpanHashes, type SpanHashes } from './hash.ts'
 
 export const PAGE_BYTES = 4096
 export const PAGE_SHIFT = 12
@@ -95,7 +95,7 @@ export class GuestMemory {
   readonly arenaBase: number
   readonly arena: Int32Array
   /** Of any span of `memory`. */
-  readonly hashSpan: HashSpan
+  readonly hashes: SpanHashes
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
   readonly #pageHashes: BigUint64Array
@@ -114,7 +114,7 @@ export class GuestMemory {
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
-    this.hashSpan = makeHashSpan(this.memory, this.wasmPages)
+    this.hashes = makeSpanHashes(this.memory, this.wasmPages)
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
@@ -245,7 +245,7 @@ export class GuestMemory {
       this.#flags[page] = this.#flags[page]! & ~DIRTY
       const start = BACKING_BASE + page * PAGE_BYTES
       // A page of zeros is as if it had not been touched.
-      const hash = isZero(this.words, start / 4) ? 0n : this.hashSpan(start, PAGE_BYTES, BigInt(page))
+      const hash = isZero(this.words, start / 4) ? 0n : this.hashes.span(start, PAGE_BYTES, BigInt(page))
       this.#hash = BigInt.asUintN(64, this.#hash - this.#pageHashes[page]! + hash)
       this.#pageHashes[page] = hash
     }
