@@ -435,7 +435,7 @@ export class InterpretedCpu implements Cpu, Execution {
     if (this.#parted === undefined) return false
     const { block, index, base, context } = this.#parted
     return (
-      block.codePage.blocks.has(block) &&
+      this.#code.isUsed(block) &&
       ((base + this.#code.pcOf(block, index)) | 0) === this.#statePc &&
       context === this.#codeContext &&
       block.instructions - index <= this.#remaining &&
@@ -459,7 +459,7 @@ export class InterpretedCpu implements Cpu, Execution {
    */
   #makeBlock(most?: number): CodeBlock | undefined {
     const pc = this.#statePc
-    const codePage = this.#findPage(pc)
+    const codePage = this.#knownPage(pc, jumpContext(this.#isa.fixed, pc, this.#codeContext)) ?? this.#findPage(pc)
     if (codePage === undefined) {
       // The attempt to fetch counts as an instruction.
       this.#remaining--
@@ -497,7 +497,7 @@ export class InterpretedCpu implements Cpu, Execution {
     if (this.#isa.midInstruction) return codePage.delaySlots.get(pc & OFFSET_MASK)
     if (most !== undefined) {
       const part = this.#parts.get(partKey((pc - this.#base) | 0, most))
-      return part?.codePage === codePage && codePage.blocks.has(part) ? part : undefined
+      return part?.codePage === codePage && this.#code.isUsed(part) ? part : undefined
     }
     const entry = codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
     return entry === 0 ? undefined : this.#code.block(entry + ENTRY_WORDS)
@@ -556,18 +556,22 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** The code at `pc` by way of its page; 0: there is none. */
   #lookUp(pc: number, context: number): number {
-    if ((pc & ((1 << this.#codeShift) - 1)) !== 0) return 0
     const codePage = this.#pageAt(pc, context)
     return codePage === undefined ? 0 : codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
   }
 
   #pageAt(pc: number, context: number): CodePage | undefined {
-    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
-    let codePage = this.#pageCache[entry]
-    if (this.#pageCacheTags[entry] !== ((pc & ~OFFSET_MASK) | context)) codePage = this.#findPage(pc)
+    const codePage = this.#knownPage(pc, context) ?? this.#findPage(pc)
     // What can't be fetched is found to be so again, and the trap taken, where there is none of its code.
     this.trap.pending = false
     return codePage
+  }
+
+  /** The page of code at `pc` if it was found lately. `context` as `jumpContext` gives it. */
+  #knownPage(pc: number, context: number): CodePage | undefined {
+    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
+    const isKnown = this.#pageCacheTags[entry] === ((pc & ~OFFSET_MASK) | context)
+    return isKnown && (pc & ((1 << this.#codeShift) - 1)) === 0 ? this.#pageCache[entry] : undefined
   }
 
   /** The block entered at `entry` has been entered often. */

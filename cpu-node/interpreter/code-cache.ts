@@ -2,7 +2,7 @@
  * Where compiled blocks stand: an arena, and for each page of code seen through one virtual page a table from address to
  * block. A block in the arena, in words:
  *
- *     entry       5: `entry`, or what has taken its place
+ *     entry       6: `entry`, or what has taken its place
  *     ip          micro-ops, the first is `block`
  *                 of each instruction its virtual address, as `CodeBlock.pc`
  *                 of each instruction the place of its first micro-op, from `ip`
@@ -29,9 +29,11 @@ const INDIRECT = opcodeOf('indirect')
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
-export const ENTRY_WORDS = 5
+export const ENTRY_WORDS = 6
 /** Which of them is the block's virtual address. */
 export const ENTRY_PC = 4
+/** And its number among all blocks. */
+const ENTRY_BLOCK = 5
 /** Which words of `translated` are the region's number, and after it the block's. */
 export const REGION_NUMBER = 2
 /** Words of `block`, and which of them is its virtual address. */
@@ -52,7 +54,8 @@ export interface CodePage {
   readonly entries: Int32Array
   /** Delay slots that run by themselves, their branch being in the page before, by offset in the page. */
   readonly delaySlots: Map<number, CodeBlock>
-  readonly blocks: Set<CodeBlock>
+  /** In no order. */
+  readonly blocks: CodeBlock[]
   readonly regions: Set<Region>
   /** How often accesses of translated code missed the fast way, by their address, as blocks count. */
   readonly misses: Map<number, number>
@@ -68,7 +71,9 @@ export interface Region {
 /** What is kept of a block besides what stands in the arena. */
 export interface CodeBlock {
   readonly codePage: CodePage
-  /** How it is found from its page, as long as it is not overwritten. */
+  /** Which of its page's blocks it is; -1 once it is none of them: overwritten, or it has made room. */
+  place: number
+  /** How it is found from its page, until then. */
   readonly keep: 'entry' | 'delaySlot' | undefined
   /** Place of its `block`, after its `entry`; `reclaim` moves it. */
   ip: number
@@ -133,11 +138,10 @@ export class CodeCache {
   readonly #hotEntries: number
   /** By backing page: the pages made from it. */
   readonly #pages = new Map<number, CodePage[]>()
-  readonly #blocks = new Map<number, CodeBlock>()
+  /** In the order of their places in the arena; with those overwritten, until they make room. */
+  readonly #blocks: CodeBlock[] = []
   #codePages = 0
   #end = 1
-  /** The block that ends there. */
-  #last: CodeBlock | undefined
   #reclaims = 0
 
   /** `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
@@ -149,10 +153,9 @@ export class CodeCache {
 
   clear(): void {
     this.#pages.clear()
-    this.#blocks.clear()
+    this.#blocks.length = 0
     this.#codePages = 0
     this.#end = 1
-    this.#last = undefined
   }
 
   get codePages(): Iterable<number> {
@@ -189,7 +192,7 @@ export class CodeCache {
         flags,
         entries: new Int32Array(PAGE_BYTES >> this.#codeShift),
         delaySlots: new Map(),
-        blocks: new Set(),
+        blocks: [],
         regions: new Set(),
         misses: new Map(),
       }
@@ -217,20 +220,20 @@ export class CodeCache {
     copy(made.pcs, instructions, words, ip + codeWords)
     copy(made.starts, instructions, words, ip + codeWords + instructions)
     this.#end = end
-    const block: CodeBlock = { codePage, keep, ip, codeWords, pc, length, instructions, lastInDelaySlot }
-    this.#blocks.set(ip, block)
-    this.#last = block
+    const place = codePage.blocks.length
+    const block: CodeBlock = { codePage, place, keep, ip, codeWords, pc, length, instructions, lastInDelaySlot }
+    words[entry + ENTRY_BLOCK] = this.#blocks.push(block) - 1
     const offset = pc & (PAGE_BYTES - 1)
     if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = entry
     if (keep === 'delaySlot') codePage.delaySlots.set(offset, block)
-    codePage.blocks.add(block)
+    codePage.blocks.push(block)
     return block
   }
 
   /** The block whose first micro-op is at `ip`. */
   block(ip: number): CodeBlock {
-    const block = this.#blocks.get(ip)
-    if (block === undefined) throw new Error(`no block at ${ip}`)
+    const block = this.#blocks[this.words[ip - ENTRY_WORDS + ENTRY_BLOCK]!]
+    if (block?.ip !== ip) throw new Error(`no block at ${ip}`)
     return block
   }
 
@@ -266,10 +269,12 @@ export class CodeCache {
 
   /** Gives back a block that is not to be found, if it is still there. */
   drop(block: CodeBlock): void {
-    if (!block.codePage.blocks.delete(block)) return
-    this.#blocks.delete(block.ip)
+    if (!this.isUsed(block)) return
+    this.#leavePage(block)
     // Its room is free again, unless others were added after it.
-    if (block === this.#last) this.#end = block.ip - ENTRY_WORDS
+    if (block !== this.#blocks.at(-1)) return
+    this.#blocks.pop()
+    this.#end = block.ip - ENTRY_WORDS
   }
 
   /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`. */
@@ -282,7 +287,9 @@ export class CodeCache {
     const chunksEnd = (end + CHUNK_BYTES - 1) & -CHUNK_BYTES
     for (const codePage of this.#pages.get(page) ?? []) {
       let isHit = false
-      for (const block of codePage.blocks) {
+      // From the last on, since one that leaves has the last take its place.
+      for (let place = codePage.blocks.length - 1; place >= 0; place--) {
+        const block = codePage.blocks[place]!
         const blockStart = block.pc & (PAGE_BYTES - 1)
         const blockEnd = blockStart + block.length
         if (blockStart >= chunksEnd || firstChunk >= blockEnd) continue
@@ -315,11 +322,26 @@ export class CodeCache {
     return dropped
   }
 
+  /** Whether the block is one of its page's: neither overwritten nor gone to make room. */
+  isUsed(block: CodeBlock): boolean {
+    return block.place >= 0
+  }
+
+  #leavePage(block: CodeBlock): void {
+    const { blocks } = block.codePage
+    const last = blocks.pop()!
+    if (last !== block) {
+      blocks[block.place] = last
+      last.place = block.place
+    }
+    block.place = -1
+  }
+
   /** The block is no longer to be found from its page. */
   #forget(block: CodeBlock): void {
     const { codePage, keep } = block
     const offset = block.pc & (PAGE_BYTES - 1)
-    codePage.blocks.delete(block)
+    this.#leavePage(block)
     if (keep === 'entry') codePage.entries[offset >>> this.#codeShift] = 0
     if (keep === 'delaySlot') codePage.delaySlots.delete(offset)
   }
@@ -335,12 +357,10 @@ export class CodeCache {
       for (const { regions } of list) for (const { blocks } of regions) for (const block of blocks) inRegions.add(block)
     }
     // In the order of their places, since that is the order in which they were added.
-    const blocks = [...this.#blocks.values()]
-    this.#blocks.clear()
-    this.#last = undefined
+    const blocks = this.#blocks.splice(0)
     this.#end = 1
     for (const block of blocks) {
-      if (!block.codePage.blocks.has(block)) continue
+      if (!this.isUsed(block)) continue
       if (inRegions.has(block) || this.#isKept(block)) this.#moveToEnd(block)
       else this.#forget(block)
     }
@@ -364,7 +384,7 @@ export class CodeCache {
     words.copyWithin(entry, block.ip - ENTRY_WORDS, block.ip + codeWords + 2 * block.instructions)
     if (keep === 'entry') codePage.entries[(block.pc & (PAGE_BYTES - 1)) >>> this.#codeShift] = entry
     block.ip = entry + ENTRY_WORDS
-    this.#blocks.set(block.ip, block)
+    words[entry + ENTRY_BLOCK] = this.#blocks.push(block) - 1
     const codeEnd = block.ip + codeWords
     for (let at = block.ip; at < codeEnd; ) {
       const layout = layoutOf(words[at]!)
@@ -376,7 +396,7 @@ export class CodeCache {
 
   #dropEmptyPages(): void {
     for (const [page, list] of this.#pages) {
-      const used = list.filter(({ blocks }) => blocks.size > 0)
+      const used = list.filter(({ blocks }) => blocks.length > 0)
       this.#codePages -= list.length - used.length
       if (used.length > 0) this.#pages.set(page, used)
       else this.#pages.delete(page)
@@ -397,7 +417,7 @@ export class CodeCache {
   translationFailed(blocks: readonly CodeBlock[]): void {
     for (const block of blocks) {
       const entry = block.ip - ENTRY_WORDS
-      if (block.codePage.blocks.has(block) && this.words[entry] === ENTRY) this.words[entry + 1] = this.#hotEntries
+      if (this.isUsed(block) && this.words[entry] === ENTRY) this.words[entry + 1] = this.#hotEntries
     }
   }
 

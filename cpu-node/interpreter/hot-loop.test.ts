@@ -5,6 +5,7 @@ import t from 'tap'
 import { BACKING_BASE, GuestMemory, PAGE_BYTES, SCRATCH, SOFT_TLB_BASE, STATE_BYTES } from '../memory.ts'
 import { SoftTlb } from '../soft-tlb.ts'
 import { DOWN, FOR_WRITE, SIGNED } from '../translator/layout.ts'
+import { BLOCK_WORDS, ENTRY_WORDS } from './code-cache.ts'
 import { type LoopCalls, makeHotLoop } from './hot-loop.ts'
 import { Left } from './loop-writer.ts'
 import { microOps, opcodeOf } from './micro-ops.ts'
@@ -244,20 +245,20 @@ t.test('blocks: counted, cut, linked within a page, entered by what is found', a
     hot: (entry) => hot.push(entry),
   })
   m.put(START, [
-    ['entry', 2, 0, 0, 0x8000_1000],
+    ['entry', 2, 0, 0, 0x8000_1000, 0],
     ['block', 5, 0x8000_1000],
     ['jump', 0, 0x8000_1040],
   ])
   m.put(target, [
-    ['entry', 2, 0, 0, 0x8000_1040],
+    ['entry', 2, 0, 0, 0x8000_1040, 0],
     ['block', 7, 0x8000_1040],
     ['indirect', A],
   ])
   m.state[A / 4] = 0x8000_2000
   t.equal(m.run(12), Left.missing)
   t.equal(m.scratch('remaining'), 0)
-  t.same(links, [4 * (START + 5 + 3 + 1), 0], 'an indirect jump has no link')
-  t.equal(m.scratch('block'), 4 * (target + 5))
+  t.same(links, [4 * (START + ENTRY_WORDS + BLOCK_WORDS + 1), 0], 'an indirect jump has no link')
+  t.equal(m.scratch('block'), 4 * (target + ENTRY_WORDS))
 
   t.equal(m.run(11), Left.cut)
   t.equal(m.state[PC / 4], 0x8000_1040 | 0)
@@ -271,7 +272,7 @@ t.test('a relative block counts its addresses from where it was entered', async 
   m.state[A / 4] = 0x0040_3008
   m.put(START, [['indirect', A]])
   m.put(target, [
-    ['entry', 2, 0, 0, 8],
+    ['entry', 2, 0, 0, 8, 0],
     ['block', 1, 8],
     ['move.address', D, 0x24],
     ['look', 0xc],

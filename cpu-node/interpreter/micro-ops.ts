@@ -225,7 +225,7 @@ function runTranslated(at: LoopWriter): void {
 const flow: MicroOp[] = [
   /** Where a block is entered, before its `block`: counts until it is worth translating. */
   {
-    ...op('entry', 'left region number pc', (at) => {
+    ...op('entry', 'left region number pc block', (at) => {
       const { f } = at
       const left = at.temporary()
       f.get(at.ip)
@@ -257,9 +257,9 @@ const flow: MicroOp[] = [
     at.setScratch('block', () => f.get(at.ip))
   }),
   /** In place of `entry`: the block is number `number` of a translated region. */
-  jump('translated', 'left region number pc', runTranslated),
+  jump('translated', 'left region number pc block', runTranslated),
   /** In place of either: a block whose code was overwritten. Whoever is linked to it looks again. */
-  jump('stale', 'left region number pc', (at) => {
+  jump('stale', 'left region number pc block', (at) => {
     at.setPc('pc')
     at.next()
   }),

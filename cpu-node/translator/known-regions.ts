@@ -52,6 +52,11 @@ export class KnownRegions {
     }
   }
 
+  /** Whether there may be a known region with a block at `pc` that begins with `word`. */
+  hasAt(pc: number, word: number): boolean {
+    return this.#blocks.has(keyOf(pc, word))
+  }
+
   /** The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given. */
   find(kind: CodeKind, pc: number, length: number, page: Int32Array): KnownRegion | undefined {
     const from = (pc & (PAGE_BYTES - 1)) >>> 2

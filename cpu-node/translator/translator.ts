@@ -207,6 +207,9 @@ export class Translator {
   #useKnown(block: CodeBlock): boolean {
     const { memory, code } = this.#parts
     const { codePage, pc, length } = block
+    // Most blocks are none of them, and this is asked of each that is made.
+    if (!this.#known.hasAt(pc, memory.words[(BACKING_BASE + codePage.page * PAGE_BYTES + (pc & OFFSET_MASK)) / 4]!))
+      return false
     const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (region === undefined) return false
     if (region.translation === undefined) {
@@ -310,13 +313,13 @@ export class Translator {
         this.#known.translated(pending, translation)
         const { asker } = pending
         pending.asker = undefined
-        if (asker?.codePage.blocks.has(asker)) this.#useKnown(asker)
+        if (asker !== undefined && this.#parts.code.isUsed(asker)) this.#useKnown(asker)
         continue
       }
       const { blocks, code } = pending
       const byPc = new Map(blocks.map((block) => [block.pc, block]))
       // Code that was overwritten meanwhile has lost its block; what is left counts anew.
-      if (module !== undefined && blocks.every((block) => block.codePage.blocks.has(block))) {
+      if (module !== undefined && blocks.every((block) => this.#parts.code.isUsed(block))) {
         this.#install(
           module,
           pcs.map((pc) => byPc.get(pc)!),
