@@ -16,7 +16,7 @@ import {
 } from '../bus/mod.ts'
 import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store/mod.ts'
 import { deviceDigests, runDigest } from './digest.ts'
-import { type HostOptions, hostMs, SliceMeter, serveHost, sleepHost } from './host-loop.ts'
+import { type HostOptions, hostMs, LIVE_SLICE_MS, SliceMeter, serveHost, sleepHost } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -75,7 +75,7 @@ class LiveRun {
   readonly #bus: LocalBus
   readonly #hasher: JournalHasher | undefined
   readonly #until: Position[] = []
-  readonly #meter = new SliceMeter()
+  readonly #meter = new SliceMeter(LIVE_SLICE_MS)
   /** Outputs of the slice, until their entries are flushed. Bounded by a slice. */
   #outputs: Parameters<OutputListener>[] = []
   readonly #startMs = hostMs()

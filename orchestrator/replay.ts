@@ -18,7 +18,7 @@ import { DeviceReplay, needsMemory } from './device-replay.ts'
 import { deviceDigests, runDigest, stateDigest } from './digest.ts'
 import { contextBefore, type Divergence, DivergenceError, isCut } from './divergence.ts'
 import { FullReplay } from './full-replay.ts'
-import { type HostOptions, hostMs, SliceMeter, serveHost } from './host-loop.ts'
+import { type HostOptions, hostMs, REPLAY_SLICE_MS, SliceMeter, serveHost } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -78,7 +78,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   checkMachine(recording, machine)
   const startMs = hostMs()
   const runner = makeRunner(options)
-  const meter = new SliceMeter()
+  const meter = new SliceMeter(REPLAY_SLICE_MS)
   const summary = (digest?: string) => {
     const { icount: instructions, vt, pc } = runner.position()
     const ranCpu = pc !== undefined
