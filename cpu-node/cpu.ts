@@ -584,7 +584,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #missed(): void {
     const pc = this.#statePc
     const codePage = this.#pageAt(pc, jumpContext(this.#isa.fixed, pc, this.#codeContext))
-    if (codePage !== undefined) this.#translator.missed(codePage, pc)
+    if (codePage !== undefined) this.#translator.missed(codePage, pc, this.#limit - this.#remaining)
   }
 
   #fault(code: number): void {

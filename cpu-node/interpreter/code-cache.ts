@@ -12,6 +12,7 @@
  */
 import assert from 'node:assert/strict'
 import { CHUNK_SHIFT, PAGE_BYTES } from '../memory.ts'
+import { AccessMisses } from '../translator/access-misses.ts'
 import { microOps, opcodeOf } from './micro-ops.ts'
 
 /** 14 MiB: some 75,000 blocks. A Debian boot makes 70,000. */
@@ -57,8 +58,7 @@ export interface CodePage {
   /** In no order. */
   readonly blocks: CodeBlock[]
   readonly regions: Set<Region>
-  /** How often accesses of translated code missed the fast way, by their address, as blocks count. */
-  readonly misses: Map<number, number>
+  readonly misses: AccessMisses
 }
 
 /** A translated region, as far as the code cache is concerned. */
@@ -194,7 +194,7 @@ export class CodeCache {
         delaySlots: new Map(),
         blocks: [],
         regions: new Set(),
-        misses: new Map(),
+        misses: new AccessMisses(),
       }
       list.push(found)
       this.#codePages++

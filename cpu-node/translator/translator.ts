@@ -23,8 +23,6 @@ import { REGION_EXPORT, type RegionCode } from './translate.ts'
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Entries after which a block asks again for a translation that it waits for. */
 const WAITING_ENTRIES = 100
-/** Misses of an access after which it is done by a call: those cost some 5 ns, leaving translated code ten times that. */
-const MISSES_BEFORE_CALL = 64
 
 /** Runs translated code: (place of a `translated`, instructions that may be begun, soft TLB context) -> instructions left. */
 export type Dispatch = (entry: number, budget: number, context: number) => number
@@ -178,13 +176,10 @@ export class Translator {
     if (!this.#making) this.#useKnown(block)
   }
 
-  /** The access at `pc` missed the fast way. Not while translated code runs. */
-  missed(codePage: CodePage, pc: number): void {
+  /** The access at `pc` missed the fast way, at about `icount`. Not while translated code runs. */
+  missed(codePage: CodePage, pc: number, icount: number): void {
     const place = codePage.address === RELATIVE ? pc & OFFSET_MASK : pc
-    const misses = (codePage.misses.get(place) ?? 0) + 1
-    codePage.misses.set(place, misses)
-    // Again and again: what is being translated meanwhile does not know of it.
-    if (misses % MISSES_BEFORE_CALL !== 0) return
+    if (!codePage.misses.add(place, icount)) return
     const { code } = this.#parts
     const dropped = code.dropRegions(codePage, place & OFFSET_MASK, 4)
     this.drop(dropped)
@@ -196,11 +191,7 @@ export class Translator {
 
   /** Accesses of `block` that are to be done by a call. */
   #byCall({ codePage, pc, length }: CodeBlock): number[] {
-    const places: number[] = []
-    for (const [place, misses] of codePage.misses) {
-      if (misses >= MISSES_BEFORE_CALL && place >= pc && place < pc + length) places.push(place)
-    }
-    return places
+    return [...codePage.misses.byCall].filter((place) => place >= pc && place < pc + length)
   }
 
   /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
@@ -264,8 +255,7 @@ export class Translator {
     }
     for (const place of byCall) {
       for (const { codePage, pc, length } of blocks.values()) {
-        if (place < pc || place >= pc + length) continue
-        codePage.misses.set(place, Math.max(MISSES_BEFORE_CALL, codePage.misses.get(place) ?? 0))
+        if (place >= pc && place < pc + length) codePage.misses.byCall.add(place)
       }
     }
     return true
