@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import type { CodeBlock, CodeCache, Region } from '../interpreter/code-cache.ts'
+import { ReleasedModules } from './machine-code.ts'
 
 /** Debian's boot makes 590, and has them all; 100 G instructions of programs after it make some 2,500. */
 export const MAX_REGIONS = 1024
@@ -24,6 +25,7 @@ export class LiveRegions {
   readonly #awake = new Set<Region>()
   readonly #resting = new Set<Region>()
   readonly #freeNumbers: number[] = []
+  readonly #released = new ReleasedModules()
   #numbers = 0
   /** Regions that made room. */
   #dropped = 0
@@ -95,5 +97,6 @@ export class LiveRegions {
     this.#resting.delete(region)
     this.table.set(region.number, null)
     this.#freeNumbers.push(region.number)
+    this.#released.add()
   }
 }

@@ -1,0 +1,25 @@
+/**
+ * Lets go of the machine code of modules that are no longer used: it lives until the thread's collector has found that its
+ * small handle is garbage, for which alone that sees no reason to look.
+ */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** Modules let go of before that is worth looking for all garbage. */
+const MODULES = 256
+
+/** One for each thread that has such modules. */
+export class ReleasedModules {
+  #count = 0
+  #collectGarbage: (() => void) | undefined
+
+  /** One more is no longer used. */
+  add(): void {
+    if (++this.#count % MODULES !== 0) return
+    if (this.#collectGarbage === undefined) {
+      setFlagsFromString('--expose-gc')
+      this.#collectGarbage = runInNewContext('gc') as () => void
+    }
+    this.#collectGarbage()
+  }
+}
