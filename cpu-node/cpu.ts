@@ -542,10 +542,21 @@ export class InterpretedCpu implements Cpu, Execution {
     if (ip === 0) {
       ip = this.#lookUp(pc, context)
       if (ip !== 0) this.#jumpCache.set(pc, context, ip)
+      else ip = this.#makeEntry(pc, context)
     }
     if (ip !== 0 && isLinked) words[this.#linkSlot] = 4 * ip
     this.#rebase()
     return ip
+  }
+
+  /** The code at `pc`, made now; 0 where it can't be fetched, or there is no room: that is for `#makeBlock`. */
+  #makeEntry(pc: number, context: number): number {
+    const codePage = this.#knownPage(pc, context)
+    const place = codePage?.address === RELATIVE ? pc & OFFSET_MASK : pc
+    const block = codePage && this.#liftBlock(codePage, place, undefined)
+    if (block === undefined) return 0
+    this.#translator.blockMade(block)
+    return block.ip - ENTRY_WORDS
   }
 
   /** Makes `base` that of state's PC. */

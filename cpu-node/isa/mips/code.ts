@@ -18,7 +18,8 @@ export function mipsCode({ bigEndian, flags, fixed }: CodeKind): Code {
     },
     inlineCall(helper, args) {
       if (helper === Helper.float) return inlineFloat(args, fr)
-      if (bigEndian) return undefined
+      // An address or a value that is constant, of register 0, is not worth a case of its own.
+      if (bigEndian || args.some((arg) => arg !== undefined)) return undefined
       if (helper === Helper.loadLinked) return loadLinked
       return helper === Helper.storeConditional ? storeConditional : undefined
     },
