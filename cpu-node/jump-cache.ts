@@ -57,12 +57,11 @@ export class JumpCache {
 
   /** Place of the block's entry, or 0. `context` as `jumpContext` gives it. */
   find(pc: number, context: number): number {
-    const first = this.#entryOf(pc)
     const words = this.#words
-    for (const at of [first, first ^ ENTRY_WORDS]) {
-      if (words[at] === pc && words[at + 1] === context) return words[at + 2]!
-    }
-    return 0
+    const first = this.#entryOf(pc)
+    if (words[first] === pc && words[first + 1] === context) return words[first + 2]!
+    const other = first ^ ENTRY_WORDS
+    return words[other] === pc && words[other + 1] === context ? words[other + 2]! : 0
   }
 
   /** Of what is not to be found. */
@@ -81,8 +80,11 @@ export class JumpCache {
 
   /** The block whose `entry` is at `entry`, entered at virtual `pc`, is no longer to be found here. */
   forgetBlock(pc: number, entry: number): void {
+    const words = this.#words
     const first = this.#entryOf(pc)
-    for (const at of [first, first ^ ENTRY_WORDS]) if (this.#words[at + 2] === entry) this.#words[at + 1] = NOTHING
+    const other = first ^ ENTRY_WORDS
+    if (words[first + 2] === entry) words[first + 1] = NOTHING
+    if (words[other + 2] === entry) words[other + 1] = NOTHING
   }
 
   /** These relative blocks, by place of their `entry`, are no longer to be found here, at whatever address. */
