@@ -117,6 +117,19 @@ t.test('a block compiles alike whatever was compiled before it', async (t) => {
   t.same(compileAll().reverse(), compiled)
 })
 
+t.test('a block is as long as is asked for', async (t) => {
+  const count = 300
+  const words = code((at) => {
+    for (let index = 0; index < count; index++) at.emit('addiu', { s: 4, t: 4, i: index + 1 })
+    return at
+  })
+  const lines = microOpsOf(words, {}, count).trim().split('\n')
+  t.equal(lines.length, 1 + count + 1)
+  t.equal(lines[count]!.trim(), `add.imm d=16 a=16 b=${count}`)
+  t.same([...microOpBuilder.pcs.subarray(0, count)].at(-1), (PC + 4 * (count - 1)) | 0)
+  t.equal(microOpBuilder.starts[count - 1], 3 + 4 * (count - 1))
+})
+
 t.test('big-endian loads and stores', async (t) => {
   const words = code((at) => at.emit('lh', { s: 4, t: 8, i: 2 }).emit('sw', { s: 4, t: 8, i: 4 }).emit('syscall'))
   t.matchSnapshot(golden(words, { bigEndian: true }))
