@@ -16,7 +16,7 @@ import {
 import { type HotLoop, makeHotLoop } from './interpreter/hot-loop.ts'
 import { Left } from './interpreter/loop-writer.ts'
 import { MicroOpBuilder } from './interpreter/micro-op-builder.ts'
-import { opcodeOf } from './interpreter/micro-ops.ts'
+import { firstJoined, opcodeOf } from './interpreter/micro-ops.ts'
 import { PageWindow } from './isa/code.ts'
 import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts'
 import { JumpCache, jumpContext } from './jump-cache.ts'
@@ -109,6 +109,9 @@ export class InterpretedCpu implements Cpu, Execution {
   #brokenIp = 0
   #brokenIndex = 0
   #brokenOpcode = 0
+  /** The micro-op that was joined with the one that is broken, or 0. */
+  #partedIp = 0
+  #partedOpcode = 0
   #flushRequested = false
 
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
@@ -688,9 +691,13 @@ export class InterpretedCpu implements Cpu, Execution {
   #breakBefore(block: CodeBlock, index: number): void {
     if (this.#brokenIp !== 0) this.#mend()
     this.#brokenIndex = index
+    const { words } = this.#code
     this.#brokenIp = this.#code.startOf(block, index)
-    this.#brokenOpcode = this.#code.words[this.#brokenIp]!
-    this.#code.words[this.#brokenIp] = BREAK
+    this.#brokenOpcode = words[this.#brokenIp]!
+    this.#partedIp = this.#code.joinedWith(block, this.#brokenIp)
+    this.#partedOpcode = words[this.#partedIp]!
+    if (this.#partedIp !== 0) words[this.#partedIp] = firstJoined(this.#partedOpcode)
+    words[this.#brokenIp] = BREAK
   }
 
   #disarmBreak(): void {
@@ -703,6 +710,7 @@ export class InterpretedCpu implements Cpu, Execution {
 
   #mend(): void {
     this.#code.words[this.#brokenIp] = this.#brokenOpcode
+    if (this.#partedIp !== 0) this.#code.words[this.#partedIp] = this.#partedOpcode
     this.#brokenIp = 0
   }
 

@@ -13,7 +13,7 @@
 import assert from 'node:assert/strict'
 import { CHUNK_SHIFT, PAGE_BYTES } from '../memory.ts'
 import { AccessMisses } from '../translator/access-misses.ts'
-import { microOps, opcodeOf } from './micro-ops.ts'
+import { firstJoined, microOps, opcodeOf } from './micro-ops.ts'
 
 /** 14 MiB: some 75,000 blocks. A Debian boot makes 70,000. */
 export const ARENA_WORDS = 3.5 * 2 ** 20
@@ -265,6 +265,16 @@ export class CodeCache {
     let index = block.instructions - 1
     while (index > 0 && this.startOf(block, index) > ip) index--
     return index
+  }
+
+  /** Where a micro-op of `block` stands that does the one at `place` too; 0: there is none. */
+  joinedWith(block: CodeBlock, place: number): number {
+    let at = block.ip
+    for (;;) {
+      const next = at + layoutOf(this.words[at]!).words
+      if (next >= place) return next === place && firstJoined(this.words[at]!) !== 0 ? at : 0
+      at = next
+    }
   }
 
   /** Gives back a block that is not to be found, if it is still there. */

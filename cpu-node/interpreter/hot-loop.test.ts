@@ -115,56 +115,24 @@ t.test('operations on two words, in slots or with a constant', async (t) => {
   }
 })
 
-t.test('operations on one word, and on 64 bits', async (t) => {
-  const { state, state64, put, run } = machine()
-  const after = (line: Line): void => {
-    put(START, [line, ['lookAtState']])
-    run()
-  }
-  const word = (name: string, a: number): number => {
-    state[A / 4] = a
-    after([name, D, A])
-    return state[D / 4]!
-  }
-  t.equal(word('clz', 0x0001_0000), 15)
-  t.equal(word('ctz', 0), 32)
-  t.equal(word('ctz', 0x50), 4)
-  t.equal(word('popcnt', -2), 31)
-  t.equal(word('swap', 0x1122_3384), 0x8433_2211 | 0)
-  t.equal(word('extend8S', 0x1280), -0x80)
-  t.equal(word('extend16S', 0x1_7fff), 0x7fff)
-  word('extendS', -3)
-  t.equal(state64[D / 8], -3n)
-  word('extendU', -3)
-  t.equal(state64[D / 8], 0xffff_fffdn)
-  const wide: [string, bigint, bigint, bigint][] = [
-    ['add.64', 0xffff_ffffn, 1n, 0x1_0000_0000n],
-    ['sub.64', 0n, 1n, -1n],
-    ['mul.64', -(2n ** 33n), 3n, -3n * 2n ** 33n],
-    ['shl.64', 1n, 65n, 2n],
-    ['shrU.64', -1n, 60n, 15n],
-    ['shrS.64', -16n, 2n, -4n],
-  ]
-  for (const [name, a, b, expected] of wide) {
-    state64[A / 8] = a
-    state64[B / 8] = b
-    after([name, D, A, B])
-    t.equal(state64[D / 8], expected, name)
-  }
-  state64[A / 8] = 0x0102_0304_0506_0708n
-  after(['swap.64', A, A])
-  t.equal(state64[A / 8], 0x0807_0605_0403_0201n)
-  for (const [condition, chosen] of [
-    [7, 5n],
-    [0, 6n],
-  ] as const) {
-    state[C / 4] = condition
-    state64[A / 8] = 5n
-    state64[B / 8] = 6n
-    after(['select.64', D, C, A, B])
-    t.equal(state64[D / 8], chosen)
-  }
-})
+t.test(
+  'two at one go do what they do one after the other, up to a break that the first has put before the second',
+  async (t) => {
+    let hasBreak = false
+    const { memory, state, put, run } = machine({
+      load: () => {
+        state[SCRATCH.slowValue / 4] = 41
+        if (hasBreak) memory.arena[START + 4] = opcodeOf('break')
+        return 1
+      },
+      disarmBreak: () => {},
+    })
+    for (hasBreak of [false, true, false]) {
+      put(START, [['load32 add.imm', D, A, 0], ['add.imm', D, D, 1], ['lookAtState']])
+      t.equal(run(), Left.look)
+      t.equal(state[D / 4], hasBreak ? 41 : 42)
+    }
+  })
 
 t.test('a load or store goes to memory where the soft TLB has its page, else it is a call of its kind', async (t) => {
   const called: (number | string)[][] = []

@@ -85,6 +85,10 @@ export class LoopWriter {
   readonly #temporaries: Local[] = []
   #used = 0
   #operands: readonly string[] = []
+  /** Of the first of two joined micro-ops: whether it may call out. */
+  #calls: { noted: boolean } | undefined
+  /** It did. */
+  readonly #called = this.f.local('i32')
   /** Of the micro-op at hand. */
   bytes = 0
 
@@ -92,7 +96,29 @@ export class LoopWriter {
     this.places = places
   }
 
-  write({ operands, action, onwards }: MicroOp): void {
+  write(microOp: MicroOp): void {
+    if (microOp.joins === undefined) this.#write(microOp)
+    else this.#writeBoth(...microOp.joins)
+  }
+
+  #writeBoth(first: MicroOp, second: MicroOp): void {
+    this.#calls = { noted: false }
+    this.#write({ ...first, onwards: 'fallsThrough' })
+    const { noted } = this.#calls
+    this.#calls = undefined
+    if (noted) {
+      // What was called may have put a break in place of the second.
+      this.f.get(this.#called)
+      this.when(false, () => {
+        this.f.i32(0)
+        this.f.set(this.#called)
+        this.f.br(this.labels.again)
+      })
+    }
+    this.#write(second)
+  }
+
+  #write({ operands, action, onwards }: MicroOp): void {
     this.#operands = operands
     this.bytes = 4 * (operands.length + 1)
     this.#used = 0
@@ -259,6 +285,10 @@ export class LoopWriter {
     this.syncBack()
     this.f.op('i32.eqz')
     this.f.brIf(this.labels.trapped, false)
+    if (this.#calls === undefined) return
+    this.#calls.noted = true
+    this.f.i32(1)
+    this.f.set(this.#called)
   }
 
   /**

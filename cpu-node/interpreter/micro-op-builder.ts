@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { Builder, bytesOf, type Integer, type LoadOptions } from '../ir/builder.ts'
 import type { Alignment, Binary, Compare, Convert, Exit, Type, Unary, Value, Width } from '../ir/ir.ts'
 import { INTERPRETER_STATE_BYTES } from '../memory.ts'
-import { microOps, opcodeOf } from './micro-ops.ts'
+import { joinedOpcode, microOps, opcodeOf } from './micro-ops.ts'
 
 const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES - 8
 /** A slot that is always 0. */
@@ -159,6 +159,8 @@ export class MicroOpBuilder extends Builder {
   #nextScratch = 0
   /** The operation being compiled. */
   #at = 0
+  /** The micro-op that the next may be joined to: where it stands; -1: none. */
+  #joinable = -1
 
   /** Scratch slots begin at `firstScratchSlot`, a multiple of 8. */
   constructor(firstScratchSlot: number) {
@@ -352,6 +354,7 @@ export class MicroOpBuilder extends Builder {
     this.pc = pc
     this.length = length
     this.codeWords = 0
+    this.#joinable = -1
     this.#aliasCount = 0
     this.#nextScratch = this.#firstScratchSlot
     const most = (this.#end / OP_WORDS) * MAX_WORDS_OF_OP + MAX_WORDS_AROUND
@@ -383,8 +386,16 @@ export class MicroOpBuilder extends Builder {
     ops[ops[condition + B]! + LAST_USE] = this.#end
   }
 
+  #emit0(opcode: number): void {
+    const { code } = this
+    const joined = this.#joinable < 0 ? 0 : joinedOpcode(code[this.#joinable]!, opcode)
+    if (joined !== 0) code[this.#joinable] = joined
+    this.#joinable = joined === 0 ? this.codeWords : -1
+    code[this.codeWords++] = opcode
+  }
+
   #emit1(opcode: number, a: number): void {
-    this.code[this.codeWords++] = opcode
+    this.#emit0(opcode)
     this.code[this.codeWords++] = a
   }
 
@@ -568,7 +579,7 @@ export class MicroOpBuilder extends Builder {
         this.#emit1(LOOK, exit.target)
         return
       case 'lookAtState':
-        this.code[this.codeWords++] = LOOK_AT_STATE
+        this.#emit0(LOOK_AT_STATE)
         return
       case 'fault':
         this.#emit1(FAULT, exit.code)

@@ -27,6 +27,8 @@ export interface MicroOp {
   action: (at: LoopWriter) => void
   /** What runs after it: the micro-op after it; that too, which is the next of this table; or what it jumps to. */
   onwards: 'next' | 'fallsThrough' | 'jumps'
+  /** Instead of an action: this micro-op, and then at once the one that stands after it. */
+  joins?: readonly [MicroOp, MicroOp]
 }
 
 const op = (name: string, operands: string, action: MicroOp['action']): MicroOp => ({
@@ -310,10 +312,57 @@ const flow: MicroOp[] = [
   ),
 ]
 
+const singles: readonly MicroOp[] = [...arithmetic, ...memory, ...calls, ...flow]
+
+/** What follows on what most often: of the micro-ops that Debian's boot and some programs have interpreted. */
+const PAIRS: readonly (readonly [string, readonly string[]])[] = [
+  ['store32', ['store32', 'move', 'move.imm', 'add.imm', 'load32', 'jump', 'branch.eq', 'branch.ne']],
+  ['load32', ['load32', 'add.imm', 'move.imm', 'move', 'branch.eq', 'branch.ne', 'add', 'store32', 'jump', 'and.imm']],
+  ['move.imm', ['move.imm', 'add.imm', 'store32', 'move', 'load32', 'jump', 'branch.eq', 'branch.ne']],
+  ['add.imm', ['move.imm', 'store32', 'jump', 'indirect', 'add.imm', 'load32', 'move', 'and.imm', 'branch.ne']],
+  ['move', ['move.imm', 'add.imm', 'jump', 'load32', 'move', 'branch.eq', 'branch.ne', 'store32']],
+  ['add', ['load32', 'add', 'store32', 'xor']],
+  ['and.imm', ['shl.imm', 'move', 'branch.eq', 'branch.ne']],
+  ['shl.imm', ['add', 'sub']],
+  ['shrU.imm', ['and.imm']],
+]
+
+const singleOpcodes = new Map(singles.map(({ name }, index) => [name, index + 1]))
+const single = (name: string): MicroOp => singles[singleOpcodes.get(name)! - 1]!
+
+/**
+ * Two micro-ops at one go, which saves finding the second one's action. It stands in place of the first one's opcode; the
+ * second stands after it as ever, so that execution can begin there.
+ */
+const joined: readonly MicroOp[] = PAIRS.flatMap(([first, seconds]) =>
+  seconds.map((second) => ({
+    ...op(`${first} ${second}`, single(first).operands.join(' '), () => {}),
+    joins: [single(first), single(second)] as const,
+  })),
+)
+
 /** In the order of their opcodes, from 1: 0 is never an opcode. */
-export const microOps: readonly MicroOp[] = [...arithmetic, ...memory, ...calls, ...flow]
+export const microOps: readonly MicroOp[] = [...singles, ...joined]
 
 const opcodes = new Map(microOps.map(({ name }, index) => [name, index + 1]))
+
+const ROW = singles.length + 1
+const joinedOpcodes = new Uint8Array(ROW * ROW)
+for (const { name, joins } of joined) {
+  const [first, second] = joins!
+  joinedOpcodes[opcodeOf(first.name) * ROW + opcodeOf(second.name)] = opcodeOf(name)
+}
+
+/** The opcode of micro-ops `first` and `second` at one go, neither of them such a one; 0: there is none. */
+export function joinedOpcode(first: number, second: number): number {
+  return joinedOpcodes[first * ROW + second]!
+}
+
+/** The opcode of the first of two micro-ops that `opcode` joins; 0: it joins none. */
+export function firstJoined(opcode: number): number {
+  const joins = microOps[opcode - 1]?.joins
+  return joins === undefined ? 0 : opcodeOf(joins[0].name)
+}
 
 export function opcodeOf(name: string): number {
   const opcode = opcodes.get(name)

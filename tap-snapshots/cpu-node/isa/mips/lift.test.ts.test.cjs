@@ -50,7 +50,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
 micro-ops:
   block n=1 pc=0x80001000
   ne d=2048 a=32 b=36
-  move.imm d=2052 b=-2147479552
+  move.imm move.imm d=2052 b=-2147479552
   move.imm d=2056 b=-2147479544
   select d=140 c=2048 a=2052 b=2056
   move.imm d=144 b=1
@@ -73,7 +73,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
 micro-ops:
   block n=1 pc=0x80001000
   ne d=2048 a=32 b=36
-  move.imm d=2052 b=-2147479552
+  move.imm move.imm d=2052 b=-2147479552
   move.imm d=2056 b=-2147479544
   select d=140 c=2048 a=2052 b=2056
   move.imm d=144 b=1
@@ -94,9 +94,9 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a block cut between branch and d
   jump %6
 micro-ops:
   block n=1 pc=0x80001000
-  add.imm d=32 a=32 b=1
+  add.imm move.imm d=32 a=32 b=1
   move.imm d=144 b=0
-  move d=2048 a=140
+  move move.imm d=2048 a=140
   move.imm d=140 b=0
   indirect a=2048
 
@@ -119,7 +119,7 @@ micro-ops:
   eq.imm d=2048 a=32 b=0
   eq.imm d=2052 a=2048 b=0
   exitIf c=2052 unspent=1 link=0 target=0x80001008
-  load32 d=32 a=16 i=4
+  load32 jump d=32 a=16 i=4
   jump link=0 target=0x80001000
 
 `
@@ -137,7 +137,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a branch whose operand the delay
   branch %2 ? 0x80001000 : 0x80001008
 micro-ops:
   block n=2 pc=0x80001000
-  move d=2048 a=32
+  move add.imm d=2048 a=32
   add.imm d=32 a=32 b=1
   branch.ne a=2048 b=36 takenLink=0 taken=0x80001000 link=0 fallThrough=0x80001008
 
@@ -154,7 +154,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > a call through a register that t
   jump %0
 micro-ops:
   block n=2 pc=0x80001000
-  move.imm d=124 b=-2147479544
+  move.imm move d=124 b=-2147479544
   move d=2048 a=100
   move.imm d=100 b=0
   indirect a=2048
@@ -179,7 +179,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > arithmetic in place > must match
   fault 9
 micro-ops:
   block n=4 pc=0x80001000
-  add.imm d=116 a=116 b=-32
+  add.imm move.imm d=116 a=116 b=-32
   move.imm d=32 b=305397760
   or.imm d=32 a=32 b=22136
   fault code=9
@@ -250,14 +250,14 @@ micro-ops:
   faultIf c=164 code=267
   load64 d=2048 a=16 i=8
   wrap d=528 a=2048
-  move.imm d=2056 b=32
+  move.imm move.imm d=2056 b=32
   move.imm d=2060 b=0
   shrU.64 d=2064 a=2048 b=2056
   wrap d=536 a=2064
   call.imm d=0 h=13 a=23 b=6 c=2 e=4 f=0
   extendU d=2072 a=560
   extendU d=2080 a=568
-  move.imm d=2088 b=32
+  move.imm move.imm d=2088 b=32
   move.imm d=2092 b=0
   shl.64 d=2096 a=2080 b=2088
   or.64 d=2104 a=2072 b=2096
@@ -312,7 +312,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > overflow > must match snapshot 1
   jump %12
 micro-ops:
   block n=3 pc=0x80001000
-  add d=2048 a=16 b=20
+  add xor d=2048 a=16 b=20
   xor d=2052 a=16 b=20
   xor.imm d=2056 a=2052 b=-1
   xor d=2060 a=16 b=2048
@@ -402,7 +402,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > system control > must match snap
 micro-ops:
   block n=64 pc=0x80001000
   faultIf c=160 code=11
-  move d=32 a=1408
+  move move.imm d=32 a=1408
   move.imm d=2048 b=96
   call d=2052 h=3 a=2048 b=32 c=0 e=0 f=0
   lookIf c=2052 unspent=62 target=0x80001008
@@ -460,7 +460,7 @@ exports[`cpu-node/isa/mips/lift.test.ts > TAP > unaligned words > must match sna
 micro-ops:
   block n=4 pc=0x80001000
   load32.down d=2048 a=16 i=3
-  add.imm d=2052 a=16 b=3
+  add.imm and.imm d=2052 a=16 b=3
   and.imm d=2056 a=2052 b=3
   shl.imm d=2060 a=2056 b=3
   move.imm d=2064 b=24
@@ -471,7 +471,7 @@ micro-ops:
   shl d=2084 a=2048 b=2068
   or d=32 a=2084 b=2080
   load32.down d=2088 a=16 i=0
-  and.imm d=2092 a=16 b=3
+  and.imm shl.imm d=2092 a=16 b=3
   shl.imm d=2096 a=2092 b=3
   sub d=2100 a=2064 b=2096
   move.imm d=2104 b=-256
@@ -480,9 +480,9 @@ micro-ops:
   shrU d=2116 a=2088 b=2096
   or d=32 a=2116 b=2112
   load32.downForWrite d=2120 a=20 i=3
-  add.imm d=2124 a=20 b=3
+  add.imm and.imm d=2124 a=20 b=3
   and.imm d=2128 a=2124 b=3
-  shl.imm d=2132 a=2128 b=3
+  shl.imm sub d=2132 a=2128 b=3
   sub d=2136 a=2064 b=2132
   shrU d=2140 a=32 b=2136
   shl d=2144 a=2104 b=2132
