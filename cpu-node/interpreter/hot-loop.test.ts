@@ -132,7 +132,8 @@ t.test(
       t.equal(run(), Left.look)
       t.equal(state[D / 4], hasBreak ? 41 : 42)
     }
-  })
+  },
+)
 
 t.test('a load or store goes to memory where the soft TLB has its page, else it is a call of its kind', async (t) => {
   const called: (number | string)[][] = []
