@@ -1,5 +1,5 @@
 /**
- * The translated regions that there are, by number in the table that the dispatcher calls through. Each costs some 30 KB of
+ * The translated regions that there are, by number in the table that the dispatcher calls through. Each costs tens of KB of
  * the host's memory, so their number is bounded. What makes room is found as pages are by an operating system that wants
  * memory: of the regions in use the oldest are put to rest, their blocks being interpreted again; one that is entered
  * meanwhile is in use at once, as the newest, and the one that has rested longest is dropped.
