@@ -52,6 +52,8 @@ export interface RunResult {
 
 /** Idle surplus that pacing makes up for, in nanoseconds: oversleeping is paid back up to here. */
 const MAX_SURPLUS_NS = 50_000_000
+/** Outputs that are kept back while the recording's images are written; with more of them the run waits. */
+const MAX_EARLY_OUTPUTS = 65_536
 /** How long a paced idle guest sleeps before its sources are asked again, in milliseconds. */
 const POLL_MS = 5
 
@@ -65,6 +67,8 @@ export async function runLive(options: LiveOptions): Promise<RunResult> {
   try {
     return await new LiveRun(options).run()
   } catch (error) {
+    // An image that could not be written comes before all else: then there is no recording.
+    await recording?.ready
     if (recording !== undefined && !(error instanceof StoreError)) recording.abandon()
     throw error
   }
@@ -76,7 +80,7 @@ class LiveRun {
   readonly #hasher: JournalHasher | undefined
   readonly #until: Position[] = []
   readonly #meter = new SliceMeter(LIVE_SLICE_MS)
-  /** Outputs of the slice, until their entries are flushed. Bounded by a slice. */
+  /** Outputs of the slice, until their entries are flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
   #outputs: Parameters<OutputListener>[] = []
   readonly #startMs = hostMs()
   #failure: GuestSleepsForEver | undefined
@@ -100,12 +104,13 @@ class LiveRun {
     const pace = new Pace()
     while (bus.stopped === undefined) {
       const result = signal?.aborted ? this.#stop('quit') : this.#slice(pace)
-      this.#release()
+      await this.#release()
       onProgress?.({ instructions: bus.icount, vt: bus.vt, entries: bus.entryCount })
       if (result.state === 'until') this.#stop('limit')
       else if (result.state === 'sleep') await sleepHost(pace.sleepMs(bus.vt, result.until), signal)
       else await serveHost()
     }
+    await this.#options.recording?.ready
     return this.#close(bus.stopped)
   }
 
@@ -127,10 +132,15 @@ class LiveRun {
     return { state: 'stopped', reason }
   }
 
-  /** Outputs leave when their entries are durable. */
-  #release(): void {
+  /** Outputs leave when their entries are durable. The guest goes on without being heard until the recording is one. */
+  async #release(): Promise<void> {
     if (this.#outputs.length === 0) return
-    this.#options.recording?.flush()
+    const { recording } = this.#options
+    if (recording?.isReady === false) {
+      if (this.#bus.stopped === undefined && this.#outputs.length < MAX_EARLY_OUTPUTS) return
+      await recording.ready
+    }
+    recording?.flush()
     const outputs = this.#outputs
     this.#outputs = []
     for (const output of outputs) this.#options.onOutput?.(...output)

@@ -2,10 +2,18 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Message, NEVER, SCRIPT, type WorldSource } from '../bus/mod.ts'
 import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
-import { Recording, RecordingWriter, rewriteRecording } from '../replay-store/mod.ts'
+import {
+  hostFiles,
+  Recording,
+  RecordingWriter,
+  rewriteRecording,
+  type StoreFiles,
+  WriteError,
+} from '../replay-store/mod.ts'
 import { diff } from './diff.ts'
 import { type LiveOptions, type RunResult, runLive } from './live.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
@@ -70,7 +78,8 @@ function directory(name: string): string {
   return path.join(scratch, `${name}${directories++}.ank`)
 }
 
-function newRecording(at: string, board = testBoard()): RecordingWriter {
+/** With `aside`, which writes the image, the writer takes entries before it is ready. */
+function newRecording(at: string, board = testBoard(), aside?: StoreFiles['writeAside']): RecordingWriter {
   const input = {
     createdWith: 'test',
     board: { name: board.name, options: {} },
@@ -81,7 +90,9 @@ function newRecording(at: string, board = testBoard()): RecordingWriter {
     rtcSeconds: 0,
     nodes: nodeNames(board),
   }
-  return RecordingWriter.create(at, input, [{ name: 'kernel', bytes: Uint8Array.of(1, 2, 3) }])
+  const images = [{ name: 'kernel', bytes: Uint8Array.of(1, 2, 3) }]
+  if (aside === undefined) return RecordingWriter.create(at, input, images)
+  return RecordingWriter.begin(at, input, images, { files: { ...hostFiles, writeAside: aside } })
 }
 
 async function record(options: Partial<LiveOptions> = {}): Promise<{ at: string; result: RunResult }> {
@@ -412,4 +423,84 @@ t.test('a fault in a model leaves what a killed recorder would', async (t) => {
   const recording = Recording.open(at)
   t.ok(recording.truncated)
   t.ok(recording.entryCount > 9)
+})
+
+t.test('nothing is heard before the recording is one, and the guest runs meanwhile', async (t) => {
+  const at = directory('aside')
+  const heard: string[] = []
+  let entriesBefore = 0
+  const recording = newRecording(at, testBoard(), async (file, bytes) => {
+    await sleep(50)
+    entriesBefore = recording.entryCount
+    t.same(heard, [])
+    t.throws(() => Recording.open(at), /it has no manifest.json/)
+    return hostFiles.write(file, bytes)
+  })
+  const onOutput = (src: string, bytes: Uint8Array) => {
+    t.ok(recording.isReady)
+    t.ok(Recording.open(at).entryCount > 0, 'what is heard is on disk')
+    heard.push(`${src} ${Buffer.from(bytes)}`)
+  }
+  const { result } = await record({ recording, onOutput })
+  t.same(heard, ['power reset', 'terminal h', 'terminal i', 'power off'])
+  t.ok(entriesBefore > 0, 'the guest ran before')
+  t.same(Recording.open(at).verify(), [])
+  t.equal(Recording.open(at).manifest.end?.digest, result.summary.digest)
+  t.equal((await record()).result.summary.digest, result.summary.digest)
+})
+
+t.test('a run that ends before the images are there waits for them', async (t) => {
+  const at = directory('aside')
+  const recording = newRecording(at, testBoard(), async (file, bytes) => {
+    await sleep(30)
+    return hostFiles.write(file, bytes)
+  })
+  const { result } = await record({ recording, limits: { instructions: 3 } })
+  t.equal(result.reason, 'limit')
+  t.equal(Recording.open(at).manifest.end?.digest, result.summary.digest)
+})
+
+t.test('an image that cannot be written ends the run, and nothing was heard', async (t) => {
+  for (const limits of [{}, { instructions: 3 }]) {
+    const at = directory('full')
+    const recording = newRecording(at, testBoard(), async () => {
+      await sleep(10)
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    })
+    const onOutput = () => t.fail('something was heard')
+    await t.rejects(record({ recording, onOutput, limits }), {
+      name: 'WriteError',
+      message: /images.*the disk is full/,
+    })
+    t.throws(() => Recording.open(at), /it has no manifest.json/)
+  }
+})
+
+t.test('a run that fails before the images are there leaves what it would have left after', async (t) => {
+  const later: StoreFiles['writeAside'] = async (file, bytes) => {
+    await sleep(30)
+    return hostFiles.write(file, bytes)
+  }
+  const broken: Program = { 5: write(AT.copier, 0x100), 6: write(AT.copier + 4, 8192) }
+  const [first, aside] = [directory('first'), directory('aside')]
+  for (const recording of [newRecording(first), newRecording(aside, testBoard(), later)]) {
+    await t.rejects(runLive({ machine: spec(broken), sources: [], recording }), /beyond its buffer/)
+  }
+  t.ok(Recording.open(aside).truncated)
+  t.same([...Recording.open(aside).entries()], [...Recording.open(first).entries()])
+
+  const full = directory('full')
+  const writer = newRecording(full, testBoard(), later)
+  const diskIsFull = () => {
+    throw new WriteError('the disk is full', 'tail')
+  }
+  await t.rejects(record({ recording: writer, listeners: [diskIsFull] }), { name: 'WriteError' })
+  t.ok(writer.isReady, 'what was flushed before is a recording')
+
+  const both = newRecording(directory('full'), testBoard(), async () => {
+    await sleep(30)
+    throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+  })
+  const image = { name: 'WriteError', message: /images.*the disk is full/ }
+  await t.rejects(record({ recording: both, listeners: [diskIsFull] }), image, 'there is no recording')
 })

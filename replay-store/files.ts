@@ -3,9 +3,10 @@
  */
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { WriteError } from './errors.ts'
 
-/** The file functions that write. All are synchronous: what they did survives this process once they return. */
+/** The file functions that write: what they did survives this process once they return, or once their promise is kept. */
 export interface StoreFiles {
   makeDirectory(path: string): void
   /** Opens a new file for writing; fails if there is one. */
@@ -14,17 +15,22 @@ export interface StoreFiles {
   replace(path: string): number
   /** Bytes written: fewer than given where the disk is nearly full. */
   write(file: number, bytes: Uint8Array): number
+  /** The same on another thread. The bytes must stay as they are until then. */
+  writeAside(file: number, bytes: Uint8Array): Promise<number>
   sync(file: number): void
   close(file: number): void
   rename(from: string, to: string): void
   remove(path: string): void
 }
 
+const writeAside = promisify(fs.write<Uint8Array>)
+
 export const hostFiles: StoreFiles = {
   makeDirectory: (path) => fs.mkdirSync(path, { recursive: true }),
   create: (path) => fs.openSync(path, 'wx'),
   replace: (path) => fs.openSync(path, 'w'),
   write: (file, bytes) => fs.writeSync(file, bytes),
+  writeAside: async (file, bytes) => (await writeAside(file, bytes, 0, bytes.length, null)).bytesWritten,
   sync: (file) => fs.fsyncSync(file),
   close: (file) => fs.closeSync(file),
   rename: (from, to) => fs.renameSync(from, to),
@@ -53,13 +59,17 @@ export function writeError(path: string, cause: unknown): WriteError {
   return new WriteError(`${path}: cannot write: ${advice}; what was flushed before stays readable.`, path, cause)
 }
 
+function assertProgress(step: number): void {
+  if (step === 0) throw Object.assign(new Error('no bytes were written'), { code: 'ENOSPC' })
+}
+
 /** Writes all of `bytes`. Throws a `WriteError` that names `path`. */
 export function writeAll(files: StoreFiles, file: number, bytes: Uint8Array, path: string): void {
   try {
     let written = 0
     while (written < bytes.length) {
       const step = files.write(file, bytes.subarray(written))
-      if (step === 0) throw Object.assign(new Error('no bytes were written'), { code: 'ENOSPC' })
+      assertProgress(step)
       written += step
     }
   } catch (cause) {
@@ -79,21 +89,52 @@ export function syncDirectory(files: StoreFiles, directory: string): void {
 
 /**
  * Writes a file so that at every moment there is the old one, or none, or the whole new one at `path`. With `fsync` also
- * after a power failure.
+ * after a power failure. Throws a `WriteError`.
  */
 export function writeWhole(files: StoreFiles, path: string, bytes: Uint8Array, fsync: boolean): void {
-  const temporary = `${path}.tmp`
   try {
-    const file = files.replace(temporary)
+    const file = files.replace(temporaryPath(path))
     try {
       writeAll(files, file, bytes, path)
       if (fsync) files.sync(file)
     } finally {
       files.close(file)
     }
-    files.rename(temporary, path)
-    if (fsync) syncDirectory(files, dirname(path))
+    putInPlace(files, path, fsync)
   } catch (cause) {
     throw writeError(path, cause)
   }
+}
+
+/** The same with the bytes written on another thread; they must stay as they are until then. */
+export async function writeWholeAside(
+  files: StoreFiles,
+  path: string,
+  bytes: Uint8Array,
+  fsync: boolean,
+): Promise<void> {
+  try {
+    const file = files.replace(temporaryPath(path))
+    try {
+      let written = 0
+      while (written < bytes.length) {
+        const step = await files.writeAside(file, bytes.subarray(written))
+        assertProgress(step)
+        written += step
+      }
+      if (fsync) files.sync(file)
+    } finally {
+      files.close(file)
+    }
+    putInPlace(files, path, fsync)
+  } catch (cause) {
+    throw writeError(path, cause)
+  }
+}
+
+const temporaryPath = (path: string): string => `${path}.tmp`
+
+function putInPlace(files: StoreFiles, path: string, fsync: boolean): void {
+  files.rename(temporaryPath(path), path)
+  if (fsync) syncDirectory(files, dirname(path))
 }

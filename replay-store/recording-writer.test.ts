@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Message } from '../bus/mod.ts'
-import { NotARecordingError, WriteError } from './errors.ts'
+import { NotARecordingError, RecordingExistsError, WriteError } from './errors.ts'
 import { hostFiles, type StoreFiles } from './files.ts'
 import { JournalHasher } from './identity.ts'
 import { segmentPath, tailPath } from './layout.ts'
@@ -33,17 +33,26 @@ interface Promised {
   failure: unknown
 }
 
+/** How a recording is started, and after how many entries its images are waited for. */
+interface Start {
+  make: (typeof RecordingWriter)['create']
+  readyAfter: number
+}
+const CREATE: Start = { make: RecordingWriter.create, readyAfter: 0 }
+
 /** Records `messages`, flushing after every third, until done or until a file function throws. */
-function record(directory: string, options: WriterOptions): Promised {
+async function record(directory: string, options: WriterOptions, { make, readyAfter } = CREATE): Promise<Promised> {
   const promised: Promised = { durableEntries: 0, closed: false, failure: undefined }
   try {
-    const writer = RecordingWriter.create(directory, sampleManifest(), IMAGES, options)
-    messages.forEach((message, i) => {
+    const writer = make(directory, sampleManifest(), IMAGES, options)
+    for (const [i, message] of messages.entries()) {
+      if (i === readyAfter) await writer.ready
       writer.append(message)
-      if (i % 3 !== 2) return
+      if (i % 3 !== 2) continue
       writer.flush()
-      promised.durableEntries = i + 1
-    })
+      if (writer.isReady) promised.durableEntries = i + 1
+    }
+    await writer.ready
     writer.close(END)
     promised.closed = true
   } catch (error) {
@@ -65,15 +74,20 @@ function failingFiles(lastCall: number, code: string): { files: StoreFiles; call
       step()
       return work(...args)
     }
+  const write = (file: number, bytes: Uint8Array): number => {
+    // Half is written before the failure, and before that a short write now and then.
+    if (calls + 1 === lastCall) hostFiles.write(file, bytes.subarray(0, bytes.length >> 1))
+    step()
+    return hostFiles.write(file, calls % 2 === 0 ? bytes : bytes.subarray(0, Math.ceil(bytes.length / 2)))
+  }
   const files: StoreFiles = {
     makeDirectory: wrapped(hostFiles.makeDirectory),
     create: wrapped(hostFiles.create),
     replace: wrapped(hostFiles.replace),
-    write: (file, bytes) => {
-      // Half is written before the failure, and before that a short write now and then.
-      if (calls + 1 === lastCall) hostFiles.write(file, bytes.subarray(0, bytes.length >> 1))
-      step()
-      return hostFiles.write(file, calls % 2 === 0 ? bytes : bytes.subarray(0, Math.ceil(bytes.length / 2)))
+    write,
+    writeAside: async (file, bytes) => {
+      await sleep(1)
+      return write(file, bytes)
     },
     sync: wrapped(hostFiles.sync),
     close: hostFiles.close,
@@ -100,27 +114,36 @@ function checkPromise(t: Test, directory: string, promised: Promised): Recording
   return recording
 }
 
-for (const fsync of [false, true]) {
-  t.test(`a crash at any file operation keeps what was flushed, fsync ${fsync}`, async (t) => {
-    const root = t.testdir()
-    const counting = failingFiles(Number.POSITIVE_INFINITY, '')
-    t.ok(record(join(root, 'whole.ank'), { fsync, files: counting.files }).closed)
-    t.ok(counting.calls() > 60)
-    for (let lastCall = 1; lastCall <= counting.calls(); lastCall++) {
-      const directory = join(root, `${lastCall}.ank`)
-      const promised = record(directory, { fsync, files: failingFiles(lastCall, 'EIO').files })
-      t.notOk(promised.closed)
-      const recording = checkPromise(t, directory, promised)
-      if (recording !== undefined && recording.truncated === undefined) t.equal(recording.entryCount, messages.length)
-    }
-  })
+const STARTS: Readonly<Record<string, Start>> = {
+  'images first': CREATE,
+  'images waited for': { make: RecordingWriter.begin, readyAfter: 0 },
+  'images after a segment': { make: RecordingWriter.begin, readyAfter: 25 },
+  'images last': { make: RecordingWriter.begin, readyAfter: messages.length },
+}
+
+for (const [name, start] of Object.entries(STARTS)) {
+  for (const fsync of [false, true]) {
+    t.test(`a crash at any file operation keeps what was flushed, ${name}, fsync ${fsync}`, async (t) => {
+      const root = t.testdir()
+      const counting = failingFiles(Number.POSITIVE_INFINITY, '')
+      t.ok((await record(join(root, 'whole.ank'), { fsync, files: counting.files }, start)).closed)
+      t.ok(counting.calls() > 60)
+      for (let lastCall = 1; lastCall <= counting.calls(); lastCall++) {
+        const directory = join(root, `${lastCall}.ank`)
+        const promised = await record(directory, { fsync, files: failingFiles(lastCall, 'EIO').files }, start)
+        t.notOk(promised.closed)
+        const recording = checkPromise(t, directory, promised)
+        if (recording !== undefined && recording.truncated === undefined) t.equal(recording.entryCount, messages.length)
+      }
+    })
+  }
 }
 
 t.test('a full disk is a WriteError that names the file, and stays one', async (t) => {
   const root = t.testdir()
   for (const lastCall of [3, 9, 20, 45]) {
     const directory = join(root, `${lastCall}.ank`)
-    const promised = record(directory, { files: failingFiles(lastCall, 'ENOSPC').files })
+    const promised = await record(directory, { files: failingFiles(lastCall, 'ENOSPC').files })
     const error = promised.failure
     assert(error instanceof WriteError)
     t.match(error.message, /the disk is full. Free some space, or record to another disk/)
@@ -242,8 +265,105 @@ t.test('entries of every size are cut into frames', async (t) => {
 t.test('what a crash in a seal leaves behind is not read twice', async (t) => {
   const directory = join(t.testdir(), 'a.ank')
   const files = { ...hostFiles, remove: () => undefined }
-  t.ok(record(directory, { files }).closed)
+  t.ok((await record(directory, { files })).closed)
   t.ok(fs.readdirSync(join(directory, 'journal')).some((name) => name.endsWith('.tail')))
   fs.writeFileSync(`${segmentPath(directory, 3)}.tmp`, 'half a segm')
   t.strictSame([...Recording.open(directory).entries()], messages)
+})
+
+/** Every file and directory below `directory`. */
+const tree = (directory: string) => fs.readdirSync(directory, { recursive: true }).map(String).sort()
+
+t.test('images written aside: the same files, taken for a recording once they are there', async (t) => {
+  const root = t.testdir()
+  const [now, aside] = [join(root, 'now.ank'), join(root, 'aside.ank')]
+  RecordingWriter.create(now, sampleManifest(), IMAGES).abandon()
+  const writer = RecordingWriter.begin(aside, sampleManifest(), IMAGES)
+  t.notOk(writer.isReady)
+  t.throws(() => Recording.open(aside), { constructor: NotARecordingError, message: /it has no manifest.json/ })
+  for (const end of [() => writer.close(END), () => writer.abandon()]) {
+    t.throws(end, /images of the recording are still being written/)
+  }
+  t.throws(() => RecordingWriter.begin(aside, sampleManifest(), IMAGES), RecordingExistsError)
+  await writer.ready
+  t.ok(writer.isReady)
+  writer.abandon()
+  t.strictSame(tree(aside), tree(now))
+  t.strictSame(Recording.open(aside).manifest, Recording.open(now).manifest)
+  t.strictSame(Recording.open(aside).verify(), [])
+})
+
+t.test('a hash that is known is not made again', async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  const known = '5'.repeat(64)
+  const writer = RecordingWriter.create(directory, sampleManifest(), [{ ...IMAGES[0]!, sha256: known }])
+  t.equal(writer.manifest.images[0]!.sha256, known)
+  writer.abandon()
+  t.equal(Recording.open(directory).verify().length, 1, 'a wrong one is found')
+})
+
+const noSpace = () => Object.assign(new Error('no space'), { code: 'ENOSPC' })
+const IMAGE_FAULTS: Readonly<Record<string, Partial<StoreFiles>>> = {
+  'at the first byte': { writeAside: async () => 0 },
+  'in the middle': {
+    writeAside: async (file, bytes) => {
+      if (bytes.length < 300) throw noSpace()
+      return hostFiles.writeAside(file, bytes.subarray(0, 100))
+    },
+  },
+  'at the renaming': {
+    rename: (from, to) => {
+      if (basename(dirname(to)) === 'images') throw noSpace()
+      hostFiles.rename(from, to)
+    },
+  },
+  'at the manifest': {
+    rename: (from, to) => {
+      if (to.endsWith('manifest.json')) throw noSpace()
+      hostFiles.rename(from, to)
+    },
+  },
+}
+
+for (const [where, fault] of Object.entries(IMAGE_FAULTS)) {
+  t.test(`a disk that is full ${where} of an image written aside`, async (t) => {
+    const directory = join(t.testdir(), 'a.ank')
+    const writer = RecordingWriter.begin(directory, sampleManifest(), IMAGES, { files: { ...hostFiles, ...fault } })
+    for (const message of messages.slice(0, 25)) writer.append(message)
+    const first = await writer.ready.catch((error: unknown) => error)
+    assert(first instanceof WriteError)
+    t.match(first.message, /the disk is full. Free some space/)
+    t.ok(first.message.startsWith(first.path))
+    t.match(first.path, where === 'at the manifest' ? /manifest.json$/ : /images.[0-9a-f]{64}$/)
+    t.notOk(writer.isReady)
+    const later = [() => writer.append(messages[25]!), () => writer.flush(), () => writer.abandon()]
+    for (const again of [...later, () => writer.close(END)]) {
+      try {
+        again()
+        t.fail('a failed writer took more')
+      } catch (error) {
+        t.equal(error, first)
+      }
+    }
+    t.throws(() => Recording.open(directory), NotARecordingError)
+  })
+}
+
+t.test('a journal that fails before the images are there is read as far as it was flushed', async (t) => {
+  const directory = join(t.testdir(), 'a.ank')
+  let isFull = false
+  const write: StoreFiles['write'] = (file, bytes) => {
+    if (isFull) throw noSpace()
+    return hostFiles.write(file, bytes)
+  }
+  const writer = RecordingWriter.begin(directory, sampleManifest(), IMAGES, { files: { ...hostFiles, write } })
+  for (const message of messages.slice(0, 5)) writer.append(message)
+  writer.flush()
+  isFull = true
+  writer.append(messages[5]!)
+  const first = t.throws(() => writer.flush(), /000000.tail: cannot write: the disk is full/)
+  isFull = false
+  await writer.ready
+  t.throws(() => writer.abandon(), first as Error)
+  t.strictSame([...Recording.open(directory).entries()], messages.slice(0, 5))
 })

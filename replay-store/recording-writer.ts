@@ -5,6 +5,9 @@
  * into the columns of their segment, which is sealed when the log says so: a `segment` entry, which the bus makes at a
  * grid point. Where frames were cut leaves no trace. Order of steps at a seal: write the segment under another name, rename it, remove the tail. Wherever a crash
  * falls, the entries are in the tail or in the segment, and a segment hides its own tail.
+ *
+ * A directory becomes a recording with its manifest, which is written when all images are there. A writer that `begin` made
+ * takes entries before that; nobody may be told of what they say until it is `ready`.
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
@@ -13,17 +16,28 @@ import type { LogSink, Message } from '../bus/mod.ts'
 import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError } from './errors.ts'
-import { errorCode, hostFiles, type StoreFiles, syncDirectory, writeAll, writeError, writeWhole } from './files.ts'
+import {
+  errorCode,
+  hostFiles,
+  type StoreFiles,
+  syncDirectory,
+  writeAll,
+  writeError,
+  writeWhole,
+  writeWholeAside,
+} from './files.ts'
 import { IdentityHash, sha256 } from './identity.ts'
 import { imagePath, imagesPath, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
 import { type Manifest, type ManifestInput, manifestText, newManifest, type RecordingEnd } from './manifest.ts'
 import { SegmentWriter } from './segment.ts'
 import { encodeFrame } from './tail.ts'
 
-/** A guest image: what the board calls it, and its bytes. */
+/** A guest image: what the board calls it, and its bytes, which stay as they are. */
 export interface Image {
   name: string
   bytes: Uint8Array
+  /** SHA-256 of the bytes in hexadecimal, where it is known already. */
+  sha256?: string
 }
 
 export interface WriterOptions {
@@ -73,6 +87,8 @@ export class RecordingWriter implements LogSink {
   #sealedBytes = 0
   #state: 'open' | 'closed' | 'failed' = 'open'
   #failure: unknown
+  #ready: Promise<void> = Promise.resolve()
+  #isReady = false
 
   private constructor(directory: string, input: ManifestInput, manifest: Manifest, options: WriterOptions) {
     this.directory = directory
@@ -96,20 +112,62 @@ export class RecordingWriter implements LogSink {
     images: readonly Image[],
     options: WriterOptions = {},
   ): RecordingWriter {
-    const records = images.map(({ name, bytes }) => ({ name, sha256: sha256(bytes), bytes: bytes.length }))
-    const manifest = newManifest(input, records)
-    const writer = new RecordingWriter(directory, input, manifest, options)
+    const writer = RecordingWriter.#inNewDirectory(directory, input, images, options)
+    writer.#guard(directory, () => {
+      for (const { path, bytes } of writer.#imageFiles(images)) writeWhole(writer.#files, path, bytes, writer.#fsync)
+    })
+    writer.#becomeRecording()
+    return writer
+  }
+
+  /**
+   * The same with the images written on another thread, while entries are taken already: see `ready`. Throws
+   * `RecordingExistsError`, and a `WriteError` where the directory cannot be made.
+   */
+  static begin(
+    directory: string,
+    input: ManifestInput,
+    images: readonly Image[],
+    options: WriterOptions = {},
+  ): RecordingWriter {
+    const writer = RecordingWriter.#inNewDirectory(directory, input, images, options)
+    writer.#ready = writer.#writeImagesAside(images)
+    // Whoever waits for it is told, and everybody else at their next call.
+    writer.#ready.catch(() => {})
+    return writer
+  }
+
+  static #inNewDirectory(
+    directory: string,
+    input: ManifestInput,
+    images: readonly Image[],
+    options: WriterOptions,
+  ): RecordingWriter {
+    const records = images.map(({ name, bytes, sha256: known }) => ({
+      name,
+      sha256: known ?? sha256(bytes),
+      bytes: bytes.length,
+    }))
+    const writer = new RecordingWriter(directory, input, newManifest(input, records), options)
     refuseExisting(directory)
     writer.#guard(directory, () => {
       writer.#files.makeDirectory(imagesPath(directory))
       writer.#files.makeDirectory(journalPath(directory))
-      images.forEach(({ bytes }, i) => {
-        writeWhole(writer.#files, imagePath(directory, records[i]!.sha256), bytes, writer.#fsync)
-      })
-      writer.#writeManifest()
-      if (writer.#fsync) syncDirectory(writer.#files, dirname(resolve(directory)))
     })
     return writer
+  }
+
+  /**
+   * Kept when the images are there, and so the manifest. Before that nothing of the journal may be told to anybody, and
+   * `close` and `abandon` are not allowed. Fails with a `WriteError`; later calls throw it too.
+   */
+  get ready(): Promise<void> {
+    return this.#ready
+  }
+
+  /** Whether `ready` has been kept. */
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** Entries appended so far, flushed or not. */
@@ -158,7 +216,7 @@ export class RecordingWriter implements LogSink {
 
   /** Ends the recording: seals what is left and writes `end` into the manifest. Throws `WriteError`. */
   close(end: RecordingEnd): void {
-    this.#assertOpen()
+    this.#assertReady()
     this.flush()
     if (this.#segment.entryCount > 0) this.#seal()
     const stored = { ...end, entries: this.#writtenEntries, identity: this.#identity.digest() }
@@ -169,7 +227,7 @@ export class RecordingWriter implements LogSink {
 
   /** Gives up the recording as if the recorder had been killed after a last `flush`: it stays, without an end. */
   abandon(): void {
-    this.#assertOpen()
+    this.#assertReady()
     this.flush()
     this.#closeTail()
     this.#state = 'closed'
@@ -180,16 +238,54 @@ export class RecordingWriter implements LogSink {
     assert(this.#state === 'open', 'the recording was closed')
   }
 
+  #assertReady(): void {
+    this.#assertOpen()
+    assert(this.#isReady, 'the images of the recording are still being written')
+  }
+
   /** Runs what writes; a failure makes the writer useless, and is remembered. */
   #guard(path: string, work: () => void): void {
     try {
       work()
     } catch (cause) {
-      this.#state = 'failed'
-      this.#failure = writeError(path, cause)
-      this.#closeTail()
-      throw this.#failure
+      throw this.#failed(path, cause)
     }
+  }
+
+  /** The failure to throw: the first one. */
+  #failed(path: string, cause: unknown): unknown {
+    if (this.#state === 'failed') return this.#failure
+    this.#state = 'failed'
+    this.#failure = writeError(path, cause)
+    this.#closeTail()
+    return this.#failure
+  }
+
+  #imageFiles(images: readonly Image[]): { path: string; bytes: Uint8Array }[] {
+    return images.map(({ bytes }, i) => ({ path: imagePath(this.directory, this.#manifest.images[i]!.sha256), bytes }))
+  }
+
+  /** If the journal failed meanwhile, what of it is on disk still becomes a recording. */
+  async #writeImagesAside(images: readonly Image[]): Promise<void> {
+    try {
+      for (const { path, bytes } of this.#imageFiles(images)) {
+        await writeWholeAside(this.#files, path, bytes, this.#fsync)
+      }
+    } catch (cause) {
+      const failure = writeError(this.directory, cause)
+      this.#failed(this.directory, failure)
+      throw failure
+    }
+    this.#becomeRecording()
+  }
+
+  /** Writes the first manifest. */
+  #becomeRecording(): void {
+    this.#writeManifest()
+    this.#guard(this.directory, () => {
+      if (this.#fsync) syncDirectory(this.#files, dirname(resolve(this.directory)))
+    })
+    this.#isReady = true
   }
 
   #writeManifest(): void {

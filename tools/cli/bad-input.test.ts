@@ -160,6 +160,17 @@ t.test('a disk that is full while recording', async (t) => {
   t.match(said(replayed), [/was cut off; its [\d,]+ whole entries agree$/])
 })
 
+t.test('a disk that has no room for the images', async (t) => {
+  const at = files(t, { chatter: bareMetal('chatter'), initrd: cpioArchive({ init: 'x'.repeat(100_000) }) })
+  const recording = at('a.ank')
+  const shellPrefix = "trap '' XFSZ; ulimit -f 16;"
+  const args = ['record', '--kernel', at('chatter'), '--initrd', at('initrd'), '-o', recording]
+  const line = /images\/[0-9a-f]{64}: cannot write: the file is larger than this process may write/
+  const outcome = await refused(t, args, { status: 1, line }, { shellPrefix })
+  t.equal(outcome.stdout, '', 'the guest was not heard')
+  await refused(t, ['replay', recording], { status: 1, line: /a\.ank is not a recording: it has no manifest\.json/ })
+})
+
 t.test('a host without apt', async (t) => {
   const at = files(t, {})
   mkdirSync(at('bin'))

@@ -2,6 +2,7 @@
  * From the words of a command line to what is to be booted, with every image read and checked.
  */
 import { readFile } from 'node:fs/promises'
+import { sha256 } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import type { ReportStage } from '../guests/apt.ts'
 import { loadGuest } from '../guests/cache.ts'
@@ -35,7 +36,11 @@ export interface BootRequest {
   kernel: KernelImage
   /** The kernel's file as it was given. */
   kernelFile: Uint8Array
+  /** SHA-256 of the kernel's file. */
+  kernelHash: string
   initrd?: Uint8Array
+  /** SHA-256 of the initrd where it is known already. */
+  initrdHash?: string
   script?: { name: string; text: string }
 }
 
@@ -77,10 +82,10 @@ export async function readRequest(
   const lowMemoryBytes = Math.min(memoryBytes, LOW_MEMORY_BYTES)
   const kernel = await readKernel(files.kernel.name, files.kernel.bytes, { lowMemoryBytes })
   if (files.initrd !== undefined) {
-    const { name, bytes, hashed } = files.initrd
+    const { name, bytes, sha256: hash } = files.initrd
     const spareBytes = lowMemoryBytes - endOf(kernel)
     // Unpacking a large one takes 0.2 s.
-    if (hashed) checkInitrdFits(name, bytes, spareBytes)
+    if (hash !== undefined) checkInitrdFits(name, bytes, spareBytes)
     else await checkInitrd(name, bytes, spareBytes)
   }
   return {
@@ -91,7 +96,9 @@ export async function readRequest(
     startSeconds,
     kernel,
     kernelFile: files.kernel.bytes,
+    kernelHash: files.kernel.sha256 ?? sha256(files.kernel.bytes),
     ...(files.initrd !== undefined && { initrd: files.initrd.bytes }),
+    ...(files.initrd?.sha256 !== undefined && { initrdHash: files.initrd.sha256 }),
     ...(script !== undefined && { script }),
   }
 }
@@ -124,8 +131,8 @@ function boardOptions(
 interface ImageFile {
   name: string
   bytes: Uint8Array
-  /** It is what its guest's manifest says it is. */
-  hashed: boolean
+  /** Its hash, if it was found to be what its guest's manifest says it is. */
+  sha256?: string
 }
 
 /** The user's own files go before the guest's. */
@@ -134,11 +141,7 @@ async function readImages(
   words: BootWords,
   report: ReportStage,
 ): Promise<{ kernel: ImageFile; initrd?: ImageFile }> {
-  const own = async (path: string, what: string) => ({
-    name: path,
-    bytes: await readImageFile(path, what),
-    hashed: false,
-  })
+  const own = async (path: string, what: string) => ({ name: path, bytes: await readImageFile(path, what) })
   const initrd = words.initrd === undefined ? undefined : await own(words.initrd, 'initrd')
   if (words.kernel !== undefined) {
     const kernel = await own(words.kernel, 'kernel')
@@ -146,8 +149,8 @@ async function readImages(
   }
   const images = await loadGuest(guest!, report)
   return {
-    kernel: { name: `${guest!.name}'s kernel`, bytes: images.kernel, hashed: true },
-    initrd: initrd ?? { name: `${guest!.name}'s initrd`, bytes: images.initrd, hashed: true },
+    kernel: { name: `${guest!.name}'s kernel`, bytes: images.kernel, sha256: images.hashes.kernel },
+    initrd: initrd ?? { name: `${guest!.name}'s initrd`, bytes: images.initrd, sha256: images.hashes.initrd },
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
-import { RecordingWriter, sha256 } from '../../replay-store/mod.ts'
+import { type Image, RecordingWriter } from '../../replay-store/mod.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, vtText } from './format.ts'
@@ -37,7 +37,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     progress.update(stage, fraction)
   }).finally(() => progress.clear())
   const { kernel, initrd, machine: machineName, options } = request
-  const hotCodePath = cachedHotCodePath(sha256(request.kernelFile))
+  const hotCodePath = cachedHotCodePath(request.kernelHash)
   const hotCode = await cachedHotCode(hotCodePath)
   const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, hotCode)
   const console = machine.board.console
@@ -138,10 +138,13 @@ function scriptSeat(console: NodeName, script: { name: string; text: string }): 
 }
 
 function startRecording(directory: string, request: BootRequest, board: Board): RecordingWriter {
-  const { machine, options, guest, memoryBytes, startSeconds, kernelFile, initrd, script } = request
-  const images = [{ name: KERNEL_IMAGE, bytes: kernelFile }]
-  if (initrd !== undefined) images.push({ name: INITRD_IMAGE, bytes: initrd })
-  return RecordingWriter.create(
+  const { machine, options, guest, memoryBytes, startSeconds, script } = request
+  const { kernelFile, kernelHash, initrd, initrdHash } = request
+  const images: Image[] = [{ name: KERNEL_IMAGE, bytes: kernelFile, sha256: kernelHash }]
+  if (initrd !== undefined) {
+    images.push({ name: INITRD_IMAGE, bytes: initrd, ...(initrdHash !== undefined && { sha256: initrdHash }) })
+  }
+  return RecordingWriter.begin(
     directory,
     {
       createdWith: version,

@@ -35,6 +35,8 @@ type Manifest = z.infer<typeof manifestSchema>
 export interface GuestImages {
   kernel: Uint8Array
   initrd: Uint8Array
+  /** SHA-256 of each, in hexadecimal. */
+  hashes: Readonly<Record<(typeof IMAGES)[number], string>>
   /** The package they come from, with its version. */
   packageFile: string
 }
@@ -88,7 +90,8 @@ async function readCached(folder: string, guest: Guest): Promise<GuestImages | s
     images[image] = bytes
   }
   const { kernel, initrd } = images as Record<(typeof IMAGES)[number], Uint8Array>
-  return { kernel, initrd, packageFile: manifest.packageFile }
+  const hashes = { kernel: manifest.kernel.sha256, initrd: manifest.initrd.sha256 }
+  return { kernel, initrd, hashes, packageFile: manifest.packageFile }
 }
 
 function parseManifest(text: string): Manifest | undefined {
