@@ -4,8 +4,13 @@
 
 /** Appends numbers and bytes to a buffer that doubles as it fills. */
 export class ByteWriter {
-  #bytes = new Uint8Array(256)
+  #bytes: Uint8Array<ArrayBuffer>
   #length = 0
+
+  /** @param firstBytes how many are expected */
+  constructor(firstBytes = 256) {
+    this.#bytes = new Uint8Array(firstBytes)
+  }
 
   get length(): number {
     return this.#length

@@ -53,6 +53,10 @@ interface Column {
 }
 
 const FIRST_SLOTS = 64
+/** Of a column that many entries have: one byte or two each. */
+const COMMON_BYTES = 8192
+/** No number that says how long a column is takes more. */
+const LENGTH_BYTES = 8
 
 export class ColumnWriter {
   readonly #nsPerInstruction: number
@@ -63,10 +67,10 @@ export class ColumnWriter {
   readonly #texts = new Map<string, number>()
   /** Of the entry that is appended. */
   readonly #marks = new Float64Array(MAX_FIELDS)
-  readonly #shapeIds = new ByteWriter()
-  readonly #gridIcounts = new ByteWriter()
-  readonly #otherIcounts = new ByteWriter()
-  readonly #idles = new ByteWriter()
+  readonly #shapeIds = new ByteWriter(COMMON_BYTES)
+  readonly #gridIcounts = new ByteWriter(COMMON_BYTES)
+  readonly #otherIcounts = new ByteWriter(COMMON_BYTES)
+  readonly #idles = new ByteWriter(COMMON_BYTES)
   #gridIcount: number
   #otherIcount: number
   #idleNs: number
@@ -101,8 +105,9 @@ export class ColumnWriter {
     const dictionary = new Packr({ useRecords: false }).pack(this.#rows.map(({ shape }) => shape))
     const writers = [this.#shapeIds, this.#gridIcounts, this.#otherIcounts, this.#idles]
     for (const { columns } of this.#rows) writers.push(...columns.map(({ writer }) => writer))
-    const body = new ByteWriter()
-    for (const stream of [dictionary, ...writers.map((writer) => writer.view())]) {
+    const streams = [dictionary, ...writers.map((writer) => writer.view())]
+    const body = new ByteWriter(streams.reduce((sum, { length }) => sum + length + LENGTH_BYTES, 0))
+    for (const stream of streams) {
       body.whole(stream.length)
       body.bytes(stream)
     }

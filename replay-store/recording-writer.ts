@@ -4,7 +4,8 @@
  * Entries gather in memory until a frame is cut (`FRAME_BYTES`, or `flush`) and go to the tail; meanwhile they are put
  * into the columns of their segment, which is sealed when the log says so: a `segment` entry, which the bus makes at a
  * grid point. Where frames were cut leaves no trace. Order of steps at a seal: write the segment under another name, rename it, remove the tail. Wherever a crash
- * falls, the entries are in the tail or in the segment, and a segment hides its own tail.
+ * falls, the entries that were flushed are in the tail or in the segment, and a segment hides its own tail. Entries that wait
+ * for their frame at a seal go into the segment only.
  *
  * A directory becomes a recording with its manifest, which is written when all images are there. A writer that `begin` made
  * takes entries before that; nobody may be told of what they say until it is `ready`.
@@ -217,7 +218,6 @@ export class RecordingWriter implements LogSink {
   /** Ends the recording: seals what is left and writes `end` into the manifest. Throws `WriteError`. */
   close(end: RecordingEnd): void {
     this.#assertReady()
-    this.flush()
     if (this.#segment.entryCount > 0) this.#seal()
     const stored = { ...end, entries: this.#writtenEntries, identity: this.#identity.digest() }
     this.#manifest = newManifest(this.#manifestInput, this.#manifest.images, stored)
@@ -310,10 +310,15 @@ export class RecordingWriter implements LogSink {
       writeAll(this.#files, file, frame, path)
       if (this.#fsync) this.#files.sync(file)
     })
-    this.#identity.update(payload)
+    this.#tailBytes += frame.length
+    this.#take(length)
+  }
+
+  /** Takes the first `length` of the encoder's bytes out of it: they are in a frame, or will be in the segment. */
+  #take(length: number): void {
+    this.#identity.update(this.#encoder.view(length))
     this.#encoder.drop(length)
     this.#payloadBytes += length
-    this.#tailBytes += frame.length
     this.#writtenEntries += this.#frameEntries
     this.#frameEntries = 0
     assert(this.#payloadBytes <= MAX_SEGMENT_BYTES, 'a log must end its segments')
@@ -326,11 +331,12 @@ export class RecordingWriter implements LogSink {
   }
 
   #seal(): void {
-    this.flush()
+    if (this.#frameEntries > 0) this.#take(this.#encoder.length)
     const path = segmentPath(this.directory, this.#segmentNumber)
     const segment = this.#segment.finish()
     this.#guard(path, () => {
       writeWhole(this.#files, path, segment, this.#fsync)
+      if (this.#tailFile === undefined) return
       this.#closeTail()
       this.#files.remove(tailPath(this.directory, this.#segmentNumber))
     })
