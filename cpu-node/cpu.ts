@@ -282,6 +282,7 @@ export class InterpretedCpu implements Cpu, Execution {
       this.#isa.takeInterrupt()
       if (this.#isa.idle) return 'idle'
       if (this.#flushRequested) this.#flush()
+      this.#translator.prepare(icount)
       this.#translator.install()
       const limit = Math.min(port.limit, this.#clock.icountAt(this.#isa.timerDue), icount + MAX_RUN_INSTRUCTIONS)
       this.#runCode(limit)

@@ -4,6 +4,7 @@
  *
  *     dispatch(entry, budget, context) -> budget left
  *       loop:
+ *         count this entry; if it was so many times entered from here, say so
  *         run the region that the `translated` micro-op at `entry` names
  *         if it left for anything but Reason.run: return
  *         find the pc in the jump cache; if it is not there: return
@@ -31,6 +32,8 @@ export interface DispatcherOptions extends FindOptions {
 
 const SLOW_LOAD = 0
 const SLOW_STORE = 1
+const CROWDED = 2
+const CROWDED_SIGNATURE = { parameters: ['i32'], results: [] } as const
 
 export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
   return encodeModule({
@@ -39,6 +42,7 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
     imports: [
       { name: 'slowLoad', signature: LOAD_SIGNATURE },
       { name: 'slowStore', signature: STORE_SIGNATURE },
+      { name: 'crowded', signature: CROWDED_SIGNATURE },
     ],
     functions: [
       { name: 'dispatch', signature: REGION_SIGNATURE, body: dispatch(options) },
@@ -53,7 +57,7 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
 }
 
 /** Types are numbered as the functions are: imports first. */
-const REGION_TYPE = 2
+const REGION_TYPE = 3
 
 function dispatch(options: DispatcherOptions): FunctionBody {
   const { arenaBase } = options
@@ -69,6 +73,7 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.i32(0)
   f.i32(Reason.run)
   f.memory('i32.store', SCRATCH.reason)
+  emitCount(f, arenaBase, entry)
   // budget = regions[words[entry + REGION_NUMBER]](words[entry + REGION_NUMBER + 1], budget, context)
   pushArenaAddress(f, entry)
   f.memory('i32.load', arenaBase + 4 * (REGION_NUMBER + 1))
@@ -106,6 +111,24 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.memory('i64.store', SCRATCH.translated)
   f.get(budget)
   return f
+}
+
+/** words[entry + 1]--, which is how often it may be entered before it is crowded */
+function emitCount(f: FunctionBody, arenaBase: number, entry: Local): void {
+  const left = f.local('i32')
+  pushArenaAddress(f, entry)
+  pushArenaAddress(f, entry)
+  f.memory('i32.load', arenaBase + 4)
+  f.i32(1)
+  f.op('i32.sub')
+  f.tee(left)
+  f.memory('i32.store', arenaBase + 4)
+  f.get(left)
+  f.op('i32.eqz')
+  const isCrowded = f.if()
+  f.get(entry)
+  f.call(CROWDED)
+  f.end(isCrowded)
 }
 
 function pushArenaAddress(f: FunctionBody, entry: Local): void {

@@ -168,6 +168,7 @@ function golden({ code, blocks: labels = [], bigEndian = false, place = 'kernel'
     },
     layout,
     window,
+    optimized: false,
     memoryPages: 1,
   })
   assert(bytes !== undefined)

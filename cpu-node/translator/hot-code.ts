@@ -4,10 +4,10 @@
  */
 import { Packr } from 'msgpackr/pack'
 import { PAGE_BYTES } from '../memory.ts'
-import { MAX_REGION_BLOCKS } from './region.ts'
+import { GROWN } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
-const VERSION = 2
+const VERSION = 3
 /** Words of code kept: some 4,000 regions. */
 const MAX_WORDS = 2 ** 20
 const packr = new Packr({ useRecords: false })
@@ -119,7 +119,7 @@ function regionOf(stored: Record<string, unknown>): RegionCode {
     Number.isInteger(kind.flags) &&
     [kind.bigEndian, kind.relative, kind.fixed].every((flag) => typeof flag === 'boolean') &&
     pcs.length > 0 &&
-    pcs.length <= MAX_REGION_BLOCKS &&
+    pcs.length <= GROWN.blocks &&
     pcs.length === lengths.length &&
     pcs.every((pc, index) => fitsPage(pc, lengths[index]!)) &&
     4 * words.length === lengths.reduce((sum, length) => sum + length, 0)

@@ -48,12 +48,15 @@ export class LiveRegions {
     return this.#dropped
   }
 
-  /** Lets `blocks` be entered through `run`, which has them in this order. Not while translated code runs. */
-  add(run: unknown, blocks: readonly CodeBlock[]): Region {
+  /**
+   * Lets `blocks` be entered through `run`, which has them in this order; `hasGrown`: also those that other regions have. Not
+   * while translated code runs.
+   */
+  add(run: unknown, blocks: readonly CodeBlock[], hasGrown = false): Region {
     this.#makeRoom()
     const number = this.#freeNumbers.pop() ?? this.#numbers++
     this.table.set(number, run)
-    const region = { number, blocks }
+    const region = { number, blocks, hasGrown }
     this.#awake.add(region)
     this.#code.enterRegion(region)
     return region

@@ -4,9 +4,16 @@
 import type { CodeBlock, CodeCache } from '../interpreter/code-cache.ts'
 import type { Block } from '../ir/ir.ts'
 
-/** Blocks of a region at most: what optimising a function costs grows faster than its size. */
-export const MAX_REGION_BLOCKS = 48
-export const MAX_REGION_INSTRUCTIONS = 400
+/** How large a region may become: what optimising a function costs grows faster than its size. */
+export interface RegionLimits {
+  blocks: number
+  instructions: number
+}
+
+/** When it is made. */
+export const FIRST: RegionLimits = { blocks: 48, instructions: 400 }
+/** Of one that takes the place of others, between which execution went to and fro. */
+export const GROWN: RegionLimits = { blocks: 192, instructions: 1600 }
 
 /** A block, and how much of it is translated. */
 export interface RegionBlock {
@@ -50,14 +57,19 @@ export function successors({ ops, exit, pc, length }: Block): number[] {
 }
 
 /** The region around `hot`: blocks found from it, first come first served. `at` gives those that are wanted. */
-export function collectRegion(code: CodeCache, hot: CodeBlock, at: (pc: number) => CodeBlock | undefined): CodeBlock[] {
+export function collectRegion(
+  code: CodeCache,
+  hot: CodeBlock,
+  at: (pc: number) => CodeBlock | undefined,
+  limits = FIRST,
+): CodeBlock[] {
   const region = new Map<number, CodeBlock>([[hot.pc, hot]])
   let instructions = 0
   // What is added while it is walked is walked too.
   for (const block of region.values()) {
     instructions += block.instructions
     for (const pc of code.successors(block)) {
-      if (region.has(pc) || region.size >= MAX_REGION_BLOCKS || instructions >= MAX_REGION_INSTRUCTIONS) continue
+      if (region.has(pc) || region.size >= limits.blocks || instructions >= limits.instructions) continue
       const next = at(pc)
       if (next !== undefined) region.set(pc, next)
     }

@@ -3,6 +3,7 @@
  */
 import { type CodeKind, codeOf, PageWindow } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
+import { FunctionBody } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { emitRegion } from './emit.ts'
 import { IMPORTS, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
@@ -12,6 +13,12 @@ import { type RegionBlock, translatable } from './region.ts'
 export const MAX_BLOCK_INSTRUCTIONS = 64
 /** Name of a region's function in its module; profilers show the module's own name for it. */
 export const REGION_EXPORT = 'region'
+
+/**
+ * V8 is told at its start (`--wasm-tier-mask-for-testing=2`, in `bin/ananke`) that what stands second in a module is for its
+ * optimising compiler at once. This comes first there.
+ */
+const NOTHING = { name: 'nothing', signature: { parameters: [], results: [] }, body: new FunctionBody([]) }
 
 /** The guest code that a region is made from. */
 export interface RegionCode {
@@ -32,6 +39,8 @@ export interface TranslationRequest {
   layout: Layout
   window: Window | undefined
   memoryPages: number
+  /** It is to come from V8's optimising compiler, not first from its quick one. */
+  optimized: boolean
 }
 
 export interface Translation {
@@ -49,7 +58,7 @@ export interface EncodedRegion {
   bytes: Uint8Array | undefined
 }
 
-export function encodeRegion({ code, layout, window, memoryPages }: TranslationRequest): EncodedRegion {
+export function encodeRegion({ code, layout, window, memoryPages, optimized }: TranslationRequest): EncodedRegion {
   const { kind, pcs, lengths, words, byCall } = code
   const { lift, inlineCall } = codeOf(kind)
   const blocks: RegionBlock[] = []
@@ -66,9 +75,13 @@ export function encodeRegion({ code, layout, window, memoryPages }: TranslationR
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
   const body = emitRegion(blocks, layout, window, new Set(byCall), inlineCall)
-  const functions = [
-    { name: REGION_EXPORT, signature: REGION_SIGNATURE, body, shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}` },
-  ]
+  const region = {
+    name: REGION_EXPORT,
+    signature: REGION_SIGNATURE,
+    body,
+    shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}`,
+  }
+  const functions = optimized ? [NOTHING, region] : [region]
   return { blocks, bytes: encodeModule({ memoryPages, imports: IMPORTS, functions }) }
 }
 

@@ -5,7 +5,14 @@
  * all else (faults, devices, code that is written to) it leaves before the instruction, which the interpreter then does.
  */
 import type { PortCell } from '../../bus/mod.ts'
-import { type CodeBlock, type CodeCache, type CodePage, RELATIVE, type Region } from '../interpreter/code-cache.ts'
+import {
+  type CodeBlock,
+  type CodeCache,
+  type CodePage,
+  ENTRY_WORDS,
+  RELATIVE,
+  type Region,
+} from '../interpreter/code-cache.ts'
 import type { CodeKind } from '../isa/code.ts'
 import { type Isa, isFixed, type Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
@@ -17,12 +24,17 @@ import type { HotCode } from './hot-code.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { LiveRegions } from './live-regions.ts'
-import { collectRegion } from './region.ts'
+import { collectRegion, FIRST, GROWN, type RegionLimits } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
+/** Of what is known of this very run, how much is translated before code runs; and when the next is. */
+const PREPARED_AT_ONCE = 24
+const INSTRUCTIONS_PER_PREPARED = 3_000_000
 /** Entries after which a block asks again for a translation that it waits for. */
 const WAITING_ENTRIES = 100
+/** A region grows if that makes it larger by this factor. */
+const WORTH_GROWING = 4 / 3
 
 /** Runs translated code: (place of a `translated`, instructions that may be begun, soft TLB context) -> instructions left. */
 export type Dispatch = (entry: number, budget: number, context: number) => number
@@ -50,6 +62,7 @@ type Width = 8 | 16 | 32
 interface PendingRegion {
   blocks: readonly CodeBlock[]
   code: RegionCode
+  hasGrown: boolean
 }
 
 export class Translator {
@@ -69,8 +82,10 @@ export class Translator {
   readonly #maxRegions: number
   readonly #madeFrom = new WeakMap<Region, RegionCode>()
   #known: KnownRegions
-  /** Code has run, or is about to. */
-  #hasBegun = false
+  /** Blocks by which other regions have entered theirs very often. */
+  #crowded: CodeBlock[] = []
+  /** Of what is known, so many have been submitted before they were asked for. */
+  #prepared = 0
   /** Blocks are being made for a known region. */
   #making = false
   #nextId = 0
@@ -100,6 +115,7 @@ export class Translator {
         table: this.#live.table,
         slowLoad: (address: number, kind: number) => this.#load(address, kind),
         slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
+        crowded: (entry: number) => this.#crowded.push(parts.code.block(entry + ENTRY_WORDS)),
       },
     })
     this.dispatch = exports['dispatch'] as Dispatch
@@ -136,6 +152,7 @@ export class Translator {
       if ('asker' in pending) pending.asker = undefined
       else this.#pending.delete(id)
     }
+    this.#crowded = []
     this.#live.clear()
   }
 
@@ -147,22 +164,64 @@ export class Translator {
   /** Has the region around `hot` translated. */
   translate(hot: CodeBlock): void {
     if (this.#live.wake(hot) || this.#useKnown(hot)) return
+    this.#translate(this.#collect(hot), false)
+  }
+
+  /** The warm blocks around `hot`. */
+  #collect(hot: CodeBlock, limits?: RegionLimits): CodeBlock[] {
     const { code } = this.#parts
-    const blocks = collectRegion(code, hot, (pc) => {
+    const at = (pc: number) => {
       const codePage = this.#pageOf(hot, pc)
       const block = codePage && code.blockAt(codePage, pc)
       return block !== undefined && code.isWarm(block) ? block : undefined
-    })
-    code.translationPending(blocks)
-    const regionCode = this.#codeOf(blocks)
-    this.#submit(regionCode, { blocks, code: regionCode })
+    }
+    return collectRegion(code, hot, at, limits)
+  }
+
+  #translate(blocks: readonly CodeBlock[], hasGrown: boolean): void {
+    this.#parts.code.translationPending(blocks)
+    const code = this.#codeOf(blocks)
+    this.#submit(code, { blocks, code, hasGrown })
+  }
+
+  /** Where execution goes to and fro between regions, a larger one is to take their place. Not while translated code runs. */
+  #grow(): void {
+    const { code } = this.#parts
+    for (const block of this.#crowded.splice(0)) {
+      const region = code.regionEntered(block)
+      if (region === undefined || region.hasGrown || this.#isGrowing(block)) continue
+      const blocks = this.#collect(block, GROWN)
+      if (blocks.length >= WORTH_GROWING * region.blocks.length) this.#translate(blocks, true)
+    }
+  }
+
+  #isGrowing(block: CodeBlock): boolean {
+    for (const pending of this.#pending.values()) {
+      if ('hasGrown' in pending && pending.hasGrown && pending.blocks.includes(block)) return true
+    }
+    return false
+  }
+
+  /** Of the regions whose place one has taken, those that are entered nowhere any more. */
+  #dropReplaced({ blocks }: Region): void {
+    const { code } = this.#parts
+    const pages = new Set(blocks.map(({ codePage }) => codePage))
+    for (const region of new Set([...pages].flatMap(({ regions }) => [...regions]))) {
+      if (region.blocks.some((block) => code.regionEntered(block) === region)) continue
+      code.dropRegion(region)
+      this.#live.drop([region])
+      this.#hotCode.remove(this.#madeFrom.get(region)!)
+    }
   }
 
   #submit(code: RegionCode, pending: PendingRegion | KnownRegion): void {
     const id = this.#nextId++
     this.#pending.set(id, pending)
     const window = code.kind.fixed ? this.#window : undefined
-    this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages: this.#parts.memory.wasmPages })
+    const { wasmPages: memoryPages } = this.#parts.memory
+    // What has grown is the hottest code that there is.
+    const optimized = 'asker' in pending ? hasGrown(code) : pending.hasGrown
+    this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages, optimized })
   }
 
   #submitKnown(region: KnownRegion): void {
@@ -173,7 +232,7 @@ export class Translator {
 
   /** `block` was made: it may be known to become hot. Not while translated code runs. */
   blockMade(block: CodeBlock): void {
-    if (!this.#making) this.#useKnown(block)
+    if (!this.#making) this.#useKnown(block, true)
   }
 
   /** The access at `pc` missed the fast way, at about `icount`. Not while translated code runs. */
@@ -195,7 +254,7 @@ export class Translator {
   }
 
   /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
-  #useKnown(block: CodeBlock): boolean {
+  #useKnown(block: CodeBlock, isNew = false): boolean {
     const { memory, code } = this.#parts
     const { codePage, pc, length } = block
     // Most blocks are none of them, and this is asked of each that is made.
@@ -203,6 +262,10 @@ export class Translator {
       return false
     const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (region === undefined) return false
+    if (isNew && !region.isSubmitted) {
+      code.askEarly(block)
+      return true
+    }
     if (region.translation === undefined) {
       this.#submitKnown(region)
       region.asker = block
@@ -220,6 +283,7 @@ export class Translator {
       module,
       pcs.map((pc) => blocks.get(pc)!),
       region.code,
+      hasGrown(region.code),
     )
     return code.isTranslated(block)
   }
@@ -283,15 +347,20 @@ export class Translator {
     return { isa: isa.name, bigEndian: isa.bigEndian, flags, relative, fixed: !relative && isFixed(isa.fixed, address) }
   }
 
+  /**
+   * Has what is known of this very run translated before it is wanted, in the order in which it became hot: some at once, the
+   * others bit by bit, or the CPU would be short of a core for its first half second.
+   */
+  prepare(icount: number): void {
+    if (!this.#hotCode.isOfThisRun) return
+    const due = PREPARED_AT_ONCE + Math.floor(icount / INSTRUCTIONS_PER_PREPARED)
+    const end = Math.min(due, this.#maxRegions, this.#known.regions.length)
+    while (this.#prepared < end) this.#submitKnown(this.#known.regions[this.#prepared++]!)
+  }
+
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
   install(): void {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true
-      // In the order in which it became hot.
-      if (this.#hotCode.isOfThisRun) {
-        for (const region of this.#known.regions.slice(0, this.#maxRegions)) this.#submitKnown(region)
-      }
-    }
+    if (this.#crowded.length > 0) this.#grow()
     // In the middle of an instruction no block can be made.
     if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
     for (const translation of this.#compiler.finished()) {
@@ -306,7 +375,7 @@ export class Translator {
         if (asker !== undefined && this.#parts.code.isUsed(asker)) this.#useKnown(asker)
         continue
       }
-      const { blocks, code } = pending
+      const { blocks, code, hasGrown } = pending
       const byPc = new Map(blocks.map((block) => [block.pc, block]))
       // Code that was overwritten meanwhile has lost its block; what is left counts anew.
       if (module !== undefined && blocks.every((block) => this.#parts.code.isUsed(block))) {
@@ -314,15 +383,18 @@ export class Translator {
           module,
           pcs.map((pc) => byPc.get(pc)!),
           code,
+          hasGrown,
         )
       } else if (module !== undefined) this.#parts.code.translationFailed(blocks)
     }
   }
 
-  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode): void {
+  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode, hasGrown: boolean): void {
     this.#hotCode.add(madeFrom)
     const instance = new WebAssembly.Instance(module, this.#imports)
-    this.#madeFrom.set(this.#live.add(instance.exports[REGION_EXPORT], blocks), madeFrom)
+    const region = this.#live.add(instance.exports[REGION_EXPORT], blocks, hasGrown)
+    this.#madeFrom.set(region, madeFrom)
+    if (hasGrown) this.#dropReplaced(region)
     this.#regions++
     this.#blocks += blocks.length
   }
@@ -445,6 +517,11 @@ export class Translator {
     softTlb.fillWrite(address, isa.context(), page, memory.hasCode(page))
     return 1
   }
+}
+
+/** Whether a region took the place of others, in an earlier run, by its size. */
+function hasGrown({ pcs }: RegionCode): boolean {
+  return pcs.length > FIRST.blocks
 }
 
 /** A loaded value of a kind's width, as its register holds it. */
