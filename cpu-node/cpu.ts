@@ -113,6 +113,8 @@ export class InterpretedCpu implements Cpu, Execution {
   #partedIp = 0
   #partedOpcode = 0
   #flushRequested = false
+  /** Of `Isa.direct`, what is RAM end to end. */
+  #directBytes = 0
 
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
     const { arenaWords = ARENA_WORDS, maxRegions = MAX_REGIONS, hotEntries = HOT_ENTRIES } = options
@@ -159,6 +161,9 @@ export class InterpretedCpu implements Cpu, Execution {
       arenaBase: this.#memory.arenaBase,
       pc: this.#isa.pcOffset,
       fixed: this.#isa.fixed,
+      direct: this.#isa.direct.address,
+      flagBase: this.#memory.flagBase,
+      ramHelpers: this.#isa.ramHelpers,
       calls: {
         dispatch: this.#translator.dispatch,
         load: (address, kind) => this.#slowLoad(address, kind),
@@ -346,6 +351,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#breakRequested = false
     this.#context = this.#isa.context()
     this.#codeContext = this.#context | this.#isa.codeTag
+    this.state[SCRATCH.directBytes / 4] = (this.#context & this.#isa.fixed.contextMask) === 0 ? this.#directBytes : 0
     this.state[SCRATCH.codeContext / 4] = this.#codeContext
     let left: number = Left.missing
     this.#linkSlot = 0
@@ -824,6 +830,10 @@ export class InterpretedCpu implements Cpu, Execution {
     this.forgetPortCells()
     this.forgetTranslations(0, 2 ** 32)
     if (this.#translator.mappingChanged()) this.#flushRequested = true
+    const { window } = this.#translator
+    this.#directBytes = window?.bytes ?? 0
+    this.state[SCRATCH.directAddend / 4] = window === undefined ? 0 : window.host - window.address
+    this.state[SCRATCH.directBytes / 4] = 0
     this.#breakRequested = true
   }
 

@@ -30,6 +30,9 @@ export const SCRATCH = {
   ip: STATE_BYTES - 60,
   block: STATE_BYTES - 56,
   base: STATE_BYTES - 52,
+  /** Of `Isa.direct`, how much may be used by the code that runs; an address in it + the addend = byte in CPU memory. */
+  directBytes: STATE_BYTES - 48,
+  directAddend: STATE_BYTES - 28,
   /** Why a region was left. */
   reason: STATE_BYTES - 32,
   /** What a slow load gives: 64 bits. */

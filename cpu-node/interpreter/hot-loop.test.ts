@@ -17,6 +17,7 @@ const C = 48
 const D = 56
 const PC = 128
 const FIXED = { mask: 0xc000_0000 | 0, value: 0x8000_0000 | 0, contextMask: 0 }
+const DIRECT = 0x8000_0000 | 0
 /** Where programs begin, in words. */
 const START = 16
 
@@ -37,6 +38,9 @@ function machine(calls: Partial<LoopCalls> = {}) {
     arenaBase: memory.arenaBase,
     pc: PC,
     fixed: FIXED,
+    direct: DIRECT,
+    flagBase: memory.flagBase,
+    ramHelpers: new Map(),
     calls: {
       dispatch: unexpected,
       load: unexpected,

@@ -15,10 +15,11 @@ import { emitFindCode, type FindOptions } from '../find-code.ts'
 import type { FunctionBody, Label } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { BLOCK_PC, ENTRY_PC } from './code-cache.ts'
-import { CALLS, type CallName, LoopWriter } from './loop-writer.ts'
+import { type DirectAccessOptions, directHelper, directLoad, directStore } from './direct-access.ts'
+import { CALLS, type CallName, callNumber, DIRECT_CALLS, LoopWriter } from './loop-writer.ts'
 import { microOps } from './micro-ops.ts'
 
-export interface HotLoopOptions extends FindOptions {
+export interface HotLoopOptions extends FindOptions, DirectAccessOptions {
   memory: WebAssembly.Memory
   /** Of `memory`, in pages of 64 KiB. */
   memoryPages: number
@@ -48,10 +49,20 @@ const PAGE_MASK = ~0xfff
 
 export function makeHotLoop(options: HotLoopOptions): HotLoop {
   const { memory, memoryPages, calls } = options
-  const functions = [{ name: 'hotLoop', signature: SIGNATURE, body: emitHotLoop(options) }]
+  const direct = DIRECT_CALLS.map((name) => {
+    const number = callNumber(name)
+    const { signature } = CALLS[number]!
+    return { name, signature, body: emitDirect(name, options, signature.parameters.length, number) }
+  })
+  const functions = [...direct, { name: 'hotLoop', signature: SIGNATURE, body: emitHotLoop(options) }]
   const module = new WebAssembly.Module(encodeModule({ memoryPages, imports: CALLS, functions }))
   const { exports } = new WebAssembly.Instance(module, { env: { memory, ...calls } })
   return exports['hotLoop'] as HotLoop
+}
+
+function emitDirect(name: (typeof DIRECT_CALLS)[number], options: HotLoopOptions, parameters: number, number: number) {
+  if (name === 'load') return directLoad(options, number)
+  return name === 'store' ? directStore(options, number) : directHelper(options, parameters, number)
 }
 
 function emitHotLoop(options: HotLoopOptions): FunctionBody {

@@ -47,7 +47,15 @@ export const CALLS = [
   { name: 'disarmBreak', signature: { parameters: [], results: [] } },
 ] as const
 
+/** Of them, those that the hot loop's module has a function of its own before. */
+export const DIRECT_CALLS = ['load', 'store', 'helper'] as const
+
 export type CallName = (typeof CALLS)[number]['name']
+
+/** Its number among the imports. */
+export function callNumber(name: CallName): number {
+  return CALLS.findIndex((call) => call.name === name)
+}
 
 export interface LoopPlaces {
   /** Of the code arena and of the program counter in CPU memory, in bytes. */
@@ -275,7 +283,9 @@ export class LoopWriter {
   }
 
   call(name: CallName): void {
-    this.f.call(CALLS.findIndex((call) => call.name === name))
+    const direct = (DIRECT_CALLS as readonly CallName[]).indexOf(name)
+    // They stand behind the imports.
+    this.f.call(direct >= 0 ? CALLS.length + direct : callNumber(name))
   }
 
   /** A call that may raise a trap; its arguments are on the stack. */

@@ -4,6 +4,7 @@
 import type { Vt } from '../../bus/mod.ts'
 import type { Builder } from '../ir/builder.ts'
 import type { CodeKind } from './code.ts'
+import type { InlineCall } from './inline-call.ts'
 
 /** What an address is translated for. */
 export type AccessKind = 'read' | 'write' | 'fetch'
@@ -110,6 +111,8 @@ export interface Isa {
   /** True where the next instruction must be lifted alone (a MIPS delay slot whose branch is done). */
   readonly midInstruction: boolean
   readonly helpers: readonly Helper[]
+  /** Of them, by number, those whose usual case is about RAM that is `direct`. */
+  readonly ramHelpers: ReadonlyMap<number, InlineCall>
   /** Takes the pending trap at the instruction `pc`. */
   takeTrap(pc: number, delaySlot: boolean): void
   /** The trap code of a memory access that is not aligned, or whose bus gave an error. */

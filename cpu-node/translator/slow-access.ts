@@ -35,7 +35,8 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   storeLeft(f, left)
   const slow = f.block()
   const miss = f.block()
-  const { aligned, tlbEntry } = alignOrLeave(f, address, kind, slow)
+  const aligned = alignOrLeave(f, address, kind, slow)
+  const tlbEntry = tlbEntryOf(f, aligned)
   f.get(tlbEntry)
   f.memory('i32.load', READ_TAGS)
   pushTag(f, aligned, context)
@@ -87,7 +88,8 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   storeLeft(f, left)
   const slow = f.block()
   const miss = f.block()
-  const { aligned, tlbEntry } = alignOrLeave(f, address, kind, slow)
+  const aligned = alignOrLeave(f, address, kind, slow)
+  const tlbEntry = tlbEntryOf(f, aligned)
   // (tag | HAS_CODE) != (page | context | HAS_CODE)
   f.get(tlbEntry)
   f.memory('i32.load', WRITE_TAGS)
@@ -131,13 +133,9 @@ function storeLeft(f: FunctionBody, left: Local): void {
   f.memory('i32.store', SCRATCH.left)
 }
 
-/**
- * aligned = kind & DOWN ? address & -4 : address; tlbEntry = byte offset of its page's tags. Goes to `slow` if `aligned`
- * is not aligned.
- */
-function alignOrLeave(f: FunctionBody, address: Local, kind: Local, slow: Label): { aligned: Local; tlbEntry: Local } {
+/** aligned = kind & DOWN ? address & -4 : address. Goes to `slow` if `aligned` is not aligned. */
+export function alignOrLeave(f: FunctionBody, address: Local, kind: Local, slow: Label): Local {
   const aligned = f.local('i32')
-  const tlbEntry = f.local('i32')
   f.get(address)
   f.i32(-4)
   f.op('i32.and')
@@ -157,13 +155,19 @@ function alignOrLeave(f: FunctionBody, address: Local, kind: Local, slow: Label)
   f.op('i32.sub')
   f.op('i32.and')
   f.brIf(slow)
+  return aligned
+}
+
+/** Byte offset of the tags of the page of `aligned`. */
+function tlbEntryOf(f: FunctionBody, aligned: Local): Local {
+  const tlbEntry = f.local('i32')
   f.get(aligned)
   f.i32(PAGE_SHIFT - 2)
   f.op('i32.shr_u')
   f.i32((SOFT_TLB_ENTRIES - 1) << 2)
   f.op('i32.and')
   f.set(tlbEntry)
-  return { aligned, tlbEntry }
+  return tlbEntry
 }
 
 /** Pushes the read tag of the page of `aligned`. */
@@ -204,7 +208,7 @@ function pushIsCode(f: FunctionBody, byte: Local, chunkBase: number): void {
 }
 
 /** slowValue = what is at `byte`, by the kind's width and sign; returns 1. */
-function loadFromMemory(f: FunctionBody, byte: Local, kind: Local): void {
+export function loadFromMemory(f: FunctionBody, byte: Local, kind: Local): void {
   const word = f.block()
   const narrow = f.block()
   for (const [bits, extended] of [
@@ -246,7 +250,7 @@ function loadFromMemory(f: FunctionBody, byte: Local, kind: Local): void {
 }
 
 /** memory[byte] = value, of the kind's width. */
-function storeToMemory(f: FunctionBody, byte: Local, value: Local, kind: Local): void {
+export function storeToMemory(f: FunctionBody, byte: Local, value: Local, kind: Local): void {
   const done = f.block()
   for (const width of [8, 16] as const) {
     f.get(kind)

@@ -129,6 +129,11 @@ export class Translator {
     }
   }
 
+  /** As fixed code uses it, if it may be used at all. */
+  get window(): Window | undefined {
+    return this.#window
+  }
+
   /** Instructions left before the limit, while `calling`. */
   get left(): number {
     return this.#parts.state[SCRATCH.left >> 2]!

@@ -20,6 +20,7 @@ import {
 import { Fpu } from './fpu.ts'
 import { Helper } from './helpers.ts'
 import { lift } from './lift.ts'
+import { loadLinked, storeConditional } from './linked-inline.ts'
 import * as S from './state.ts'
 import { Cause, Exception, REFILL, Status } from './state.ts'
 import { ASID, INVALID, MISS, pageMaskWritten, TLB_BYTES, TLB_ENTRIES, Tlb, VPN2 } from './tlb.ts'
@@ -45,6 +46,10 @@ const SYNCI_STEP_BYTES = 32
 /** Count advances every second instruction's time, as RDHWR's CCRes says. */
 const COUNT_RESOLUTION = 2
 const COUNT_PERIOD = 2 ** 32
+const RAM_HELPERS = [
+  [Helper.loadLinked, loadLinked],
+  [Helper.storeConditional, storeConditional],
+] as const
 /** What of its own address J and JAL keep. */
 const SEGMENT = 0xf000_0000 | 0
 const LAST_PAGE_OF_SEGMENT = 0x0fff_f000
@@ -64,6 +69,7 @@ export class Mips implements Isa {
   readonly bigEndian: boolean
   readonly tlbBytes = TLB_BYTES
   readonly helpers: Isa['helpers']
+  readonly ramHelpers: Isa['ramHelpers']
   timerDue: Vt = NEVER
   readonly #x: Execution
   readonly #s: Int32Array
@@ -83,6 +89,8 @@ export class Mips implements Isa {
     this.bigEndian = endian === 'big'
     this.#countNs = clock.nsPerInstruction * COUNT_RESOLUTION
     this.helpers = this.#makeHelpers()
+    // They take words as they are in memory.
+    this.ramHelpers = new Map(this.bigEndian ? [] : RAM_HELPERS)
     this.reset()
   }
 
@@ -97,6 +105,7 @@ export class Mips implements Isa {
   reset(): void {
     this.#s.fill(0, 0, S.STATE_BYTES / 4)
     this.#x.tlb.fill(0)
+    this.#tlb.forgetFound()
     // Entries that can match nothing: each its own page of kseg0, which is never looked up.
     for (let index = 0; index < TLB_ENTRIES; index++) {
       this.#tlb.write(index, (0x8000_0000 + index * 0x2000) | 0, 0, 0, 0)
@@ -549,6 +558,7 @@ export class Mips implements Isa {
     assert(typeof lines === 'number' && typeof timerDue === 'number')
     this.#lines = lines
     this.timerDue = timerDue
+    this.#tlb.forgetFound()
     this.#x.forgetCode()
     this.#statusChanged()
   }

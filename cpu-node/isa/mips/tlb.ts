@@ -18,8 +18,17 @@ export const MISS = -1
 export const INVALID = -2
 export const UNMODIFIABLE = -3
 
+/** Look-ups that are kept, by virtual page pair. */
+const KEPT = 256
+/** Equals no VPN2 with an ASID. */
+const NONE = 0x100
+const VPN2_SHIFT = 13
+
 export class Tlb {
   readonly #words: Int32Array
+  /** What `find` found lately: VPN2 and ASID it was asked for, and its answer. */
+  readonly #kept = new Int32Array(KEPT).fill(NONE)
+  readonly #found = new Int8Array(KEPT)
 
   /** `words`: 4 a TLB entry. */
   constructor(words: Int32Array) {
@@ -28,6 +37,32 @@ export class Tlb {
 
   /** The index of the entry that matches, or -1. */
   find(address: number, asid: number): number {
+    const place = (address >>> VPN2_SHIFT) % KEPT
+    const wanted = (address & VPN2) | asid
+    if (this.#kept[place] !== wanted) {
+      this.#kept[place] = wanted
+      this.#found[place] = this.#search(address, asid)
+    }
+    return this.#found[place]!
+  }
+
+  /** The words were changed by another way than `write`. */
+  forgetFound(): void {
+    this.#kept.fill(NONE)
+  }
+
+  #forgetRange(index: number): void {
+    const { address, length } = this.range(index)
+    const pairs = length >>> VPN2_SHIFT
+    if (pairs >= KEPT) {
+      this.forgetFound()
+      return
+    }
+    const first = address >>> VPN2_SHIFT
+    for (let pair = first; pair < first + pairs; pair++) this.#kept[pair % KEPT] = NONE
+  }
+
+  #search(address: number, asid: number): number {
     const words = this.#words
     for (let index = 0; index < TLB_ENTRIES; index++) {
       const at = 4 * index
@@ -72,11 +107,13 @@ export class Tlb {
   /** G of the entry is the AND of both halves' G. */
   write(index: number, entryHi: number, pageMask: number, entryLo0: number, entryLo1: number): void {
     const global = entryLo0 & entryLo1 & EntryLo.G
+    this.#forgetRange(index)
     const at = 4 * index
     this.#words[at] = entryHi & (VPN2 | ASID) & ~pageMask
     this.#words[at + 1] = pageMask
     this.#words[at + 2] = (entryLo0 & ~EntryLo.G) | global
     this.#words[at + 3] = (entryLo1 & ~EntryLo.G) | global
+    this.#forgetRange(index)
   }
 }
 
