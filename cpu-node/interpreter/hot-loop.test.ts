@@ -139,6 +139,51 @@ t.test(
   },
 )
 
+t.test('a load or store of RAM that is direct is no call, but for what takes more than a store', async (t) => {
+  const called: number[] = []
+  const m = machine({
+    load: (address) => {
+      called.push(address)
+      return 1
+    },
+    store: (address) => {
+      called.push(address)
+      return 1
+    },
+  })
+  const lines: Line[] = [['load8S', D, A, 3], ['load16U', C, A, 2], ['load32.down', B, A, 3], ['lookAtState']]
+  const stores: Line[] = [['store8', B, A, 5], ['store16', B, A, 6], ['store32.down', B, A, 11], ['lookAtState']]
+  const first = (BACKING_BASE + PAGE_BYTES - 4) / 4
+  const { words } = m.memory
+  words[first] = 0x8091_a2f3 | 0
+  m.state[A / 4] = (DIRECT + PAGE_BYTES - 4) | 0
+  m.state[SCRATCH.directAddend / 4] = BACKING_BASE - DIRECT
+  m.state[SCRATCH.directBytes / 4] = 2 * PAGE_BYTES
+  m.put(START, lines)
+  m.run()
+  t.same([m.state[D / 4], m.state[C / 4], m.state[B / 4]], [-0x80, 0x8091, 0x8091_a2f3 | 0])
+  m.put(START, stores)
+  m.run()
+  t.same(
+    called.splice(0),
+    [1, 2, 7].map((offset) => (DIRECT + PAGE_BYTES + offset) | 0),
+    'a page that is not dirty',
+  )
+  m.memory.markDirty(1)
+  m.run()
+  t.same([words[first + 1], words[first + 2]], [0xa2f3_f300 | 0, 0x8091_a2f3 | 0])
+  m.memory.markCode(PAGE_BYTES, 4)
+  m.run()
+  t.equal(called.splice(0).length, 3, 'a page with code')
+  m.put(START, lines)
+  m.state[A / 4] = (DIRECT + 2 * PAGE_BYTES) | 0
+  m.run()
+  t.equal(called.splice(0).length, 3, 'behind it')
+  m.state[A / 4] = (DIRECT + 1) | 0
+  m.run()
+  t.same(called.splice(0), [(DIRECT + 3) | 0], 'misaligned')
+})
+
 t.test('a load or store goes to memory where the soft TLB has its page, else it is a call of its kind', async (t) => {
   const called: (number | string)[][] = []
   const m = machine({
