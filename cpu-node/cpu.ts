@@ -27,7 +27,7 @@ import {
   PAGE_SHIFT,
   PORT_WORDS_BASE,
   SCRATCH,
-  SOFT_TLB_BASE,
+  SECOND_WAY_BASE,
   STATE_BYTES,
   TLB_BASE,
 } from './memory.ts'
@@ -123,9 +123,9 @@ export class InterpretedCpu implements Cpu, Execution {
     const { buffer } = this.#memory
     this.state = new Int32Array(buffer, 0, STATE_BYTES / 4)
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
-    this.tlb = new Int32Array(buffer, TLB_BASE, (SOFT_TLB_BASE - TLB_BASE) / 4)
+    this.tlb = new Int32Array(buffer, TLB_BASE, (SECOND_WAY_BASE - TLB_BASE) / 4)
     this.portWords = new Int32Array(buffer, PORT_WORDS_BASE, PORT_WORDS)
-    this.#softTlb = new SoftTlb(buffer, SOFT_TLB_BASE)
+    this.#softTlb = new SoftTlb(buffer)
     this.#jumpCache = new JumpCache(buffer)
     this.#isa = makeIsa(this, clock)
     this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
@@ -163,6 +163,7 @@ export class InterpretedCpu implements Cpu, Execution {
       fixed: this.#isa.fixed,
       direct: this.#isa.direct.address,
       flagBase: this.#memory.flagBase,
+      chunkBase: this.#memory.chunkBase,
       ramHelpers: this.#isa.ramHelpers,
       calls: {
         dispatch: this.#translator.dispatch,

@@ -3,7 +3,8 @@
  *
  *     0          guest state (registers; the ISA's layout), then scratch slots of the interpreter
  *     0x4000     the ISA's TLB
- *     0x8000     soft TLB: read tags, write tags, addends (see soft-tlb.ts)
+ *     0x5000     soft TLB's second way, and
+ *     0x8000     its first: read tags, write tags, addends (see soft-tlb.ts)
  *     0xb000     port words (see `Cpu.portWords`)
  *     0xc000     port cell cache (see port-cell-cache.ts)
  *     0x10000    jump cache (see jump-cache.ts)
@@ -49,6 +50,7 @@ export const SCRATCH = {
   translated: STATE_BYTES - 40,
 } as const
 export const TLB_BASE = 0x4000
+export const SECOND_WAY_BASE = 0x5000
 export const SOFT_TLB_BASE = 0x8000
 export const PORT_WORDS_BASE = 0xb000
 export const PORT_CELL_CACHE_BASE = 0xc000

@@ -1,14 +1,22 @@
 /**
  * What the hot loop calls for an access that misses the soft TLB, or for a helper: a look at the RAM that code in the mode
- * at hand may use without asking for a translation (`Isa.direct`), and then JavaScript.
+ * at hand may use without asking for a translation (`Isa.direct`), at the soft TLB's second way, and then JavaScript.
  *
  *     load(address, kind), store(address, kind, slot), helper(number, arguments) -> 1, or 0: a trap
  *
  * The soft TLB tells kernel addresses of one address space from those of another, and forgets them where processes take turns.
  */
 import type { InlineCall, InlineRam } from '../isa/inline-call.ts'
-import { BACKING_BASE, FREE_TO_WRITE, PAGE_SHIFT, SCRATCH } from '../memory.ts'
-import { alignOrLeave, loadFromMemory, storeToMemory } from '../translator/slow-access.ts'
+import { CODE_TAG } from '../jump-cache.ts'
+import { BACKING_BASE, FREE_TO_WRITE, PAGE_SHIFT, SCRATCH, SECOND_WAY_BASE } from '../memory.ts'
+import {
+  alignOrLeave,
+  loadFromMemory,
+  loadInWay,
+  storeInWay,
+  storeToMemory,
+  tlbEntryOf,
+} from '../translator/slow-access.ts'
 import { FunctionBody, type Label, type Local } from '../wasm/function.ts'
 
 export interface DirectAccessOptions {
@@ -16,6 +24,8 @@ export interface DirectAccessOptions {
   direct: number
   /** Of backing pages, as a byte offset in CPU memory. */
   flagBase: number
+  /** Of the code chunks. */
+  chunkBase: number
   /** `Isa.ramHelpers`. */
   ramHelpers: ReadonlyMap<number, InlineCall>
 }
@@ -27,8 +37,12 @@ export function directLoad({ direct }: DirectAccessOptions, load: number): Funct
   const kind = f.parameter(1)
   const slow = f.block()
   const aligned = alignOrLeave(f, address, kind, slow)
-  leaveUnlessDirect(f, aligned, direct, slow)
+  const indirect = f.block()
+  leaveUnlessDirect(f, aligned, direct, indirect)
   loadFromMemory(f, hostOf(f, aligned), kind)
+  f.end(indirect)
+  const tlbEntry = tlbEntryOf(f, aligned)
+  loadInWay(f, SECOND_WAY_BASE, { aligned, context: contextNow(f), tlbEntry, byte: f.local('i32'), kind, brings: true })
   f.end(slow)
   f.get(address)
   f.get(kind)
@@ -36,7 +50,7 @@ export function directLoad({ direct }: DirectAccessOptions, load: number): Funct
   return f
 }
 
-export function directStore({ direct, flagBase }: DirectAccessOptions, store: number): FunctionBody {
+export function directStore({ direct, flagBase, chunkBase }: DirectAccessOptions, store: number): FunctionBody {
   const f = new FunctionBody(['i32', 'i32', 'i32'])
   const address = f.parameter(0)
   const kind = f.parameter(1)
@@ -48,16 +62,26 @@ export function directStore({ direct, flagBase }: DirectAccessOptions, store: nu
   f.op('i32.and')
   f.brIf(slow, false)
   const aligned = alignOrLeave(f, address, kind, slow)
-  leaveUnlessDirect(f, aligned, direct, slow)
-  const byte = hostOf(f, aligned)
-  leaveUnlessFree(f, byte, flagBase, slow)
   const value = f.local('i32')
   f.get(slot)
   f.memory('i32.load', 0)
   f.set(value)
+  const indirect = f.block()
+  leaveUnlessDirect(f, aligned, direct, indirect)
+  const byte = hostOf(f, aligned)
+  leaveUnlessFree(f, byte, flagBase, slow)
   storeToMemory(f, byte, value, kind)
   f.i32(1)
   f.op('return')
+  f.end(indirect)
+  const tlbEntry = tlbEntryOf(f, aligned)
+  storeInWay(
+    f,
+    SECOND_WAY_BASE,
+    { aligned, context: contextNow(f), tlbEntry, byte, kind, value, brings: true },
+    chunkBase,
+    slow,
+  )
   f.end(slow)
   f.get(address)
   f.get(kind)
@@ -146,6 +170,17 @@ function ramOf(f: FunctionBody, { direct, flagBase }: DirectAccessOptions, slow:
       f.memory('i32.store', 0)
     },
   }
+}
+
+/** The soft TLB's, of the code that runs. */
+function contextNow(f: FunctionBody): Local {
+  const context = f.local('i32')
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.codeContext)
+  f.i32(~CODE_TAG)
+  f.op('i32.and')
+  f.set(context)
+  return context
 }
 
 function leaveUnlessDirect(f: FunctionBody, address: Local, direct: number, slow: Label): void {

@@ -2,8 +2,8 @@
  * Micro-ops by themselves, and how the hot loop calls out and goes on. What whole programs do is in `cpu.test.ts`.
  */
 import t from 'tap'
-import { BACKING_BASE, GuestMemory, PAGE_BYTES, SCRATCH, SOFT_TLB_BASE, STATE_BYTES } from '../memory.ts'
-import { SoftTlb } from '../soft-tlb.ts'
+import { BACKING_BASE, GuestMemory, PAGE_BYTES, SCRATCH, STATE_BYTES } from '../memory.ts'
+import { HAS_CODE, SOFT_TLB_ENTRIES, SoftTlb } from '../soft-tlb.ts'
 import { DOWN, FOR_WRITE, SIGNED } from '../translator/layout.ts'
 import { BLOCK_WORDS, ENTRY_WORDS } from './code-cache.ts'
 import { type LoopCalls, makeHotLoop } from './hot-loop.ts'
@@ -28,7 +28,7 @@ function machine(calls: Partial<LoopCalls> = {}) {
   const memory = new GuestMemory(2 * PAGE_BYTES, 4096)
   const state = new Int32Array(memory.buffer, 0, STATE_BYTES / 4)
   const state64 = new BigInt64Array(memory.buffer, 0, STATE_BYTES / 8)
-  const softTlb = new SoftTlb(memory.buffer, SOFT_TLB_BASE)
+  const softTlb = new SoftTlb(memory.buffer)
   const unexpected = (): never => {
     throw new Error('the loop calls out')
   }
@@ -40,6 +40,7 @@ function machine(calls: Partial<LoopCalls> = {}) {
     fixed: FIXED,
     direct: DIRECT,
     flagBase: memory.flagBase,
+    chunkBase: memory.chunkBase,
     ramHelpers: new Map(),
     calls: {
       dispatch: unexpected,
@@ -182,6 +183,35 @@ t.test('a load or store of RAM that is direct is no call, but for what takes mor
   m.state[A / 4] = (DIRECT + 1) | 0
   m.run()
   t.same(called.splice(0), [(DIRECT + 3) | 0], 'misaligned')
+})
+
+t.test('pages at one place of the soft TLB take turns in its ways', async (t) => {
+  const m = machine()
+  const { softTlb, state, put, run } = m
+  const [one, other] = [0x0040_0000, 0x0080_0000]
+  const first = BACKING_BASE / 4
+  const second = first + PAGE_BYTES / 4
+  m.memory.words[first] = 11
+  softTlb.fillRead(one, 0, 0)
+  softTlb.fillWrite(other, 0, 1, true)
+  softTlb.fillWrite(one, 0, 0, false)
+  state[A / 4] = one
+  state[B / 4] = other
+  put(START, [['load32', C, A, 0], ['store32', C, B, 0], ['store32', B, A, 4], ['store32', A, B, 4], ['lookAtState']])
+  const tags = () => Array.from(softTlb.words).filter((word, index) => index < 2 * SOFT_TLB_ENTRIES && (word & 7) !== 7)
+  for (let round = 0; round < 2; round++) {
+    t.equal(run(), Left.look)
+    t.same([m.memory.words[second], m.memory.words[second + 1]], [11, one])
+    t.equal(m.memory.words[first + 1], other)
+    t.same(tags(), [other | HAS_CODE], 'the last one is first')
+  }
+  softTlb.forget(one, PAGE_BYTES)
+  t.throws(run, /calls out/, 'both are forgotten')
+  t.same(tags(), [])
+  softTlb.fillWrite(one, 0, 0, false)
+  softTlb.fillRead(other, 0, 1)
+  softTlb.clearWrites()
+  t.throws(run, /calls out/)
 })
 
 t.test('a load or store goes to memory where the soft TLB has its page, else it is a call of its kind', async (t) => {

@@ -15,15 +15,25 @@
  */
 
 import type { FixedAddresses } from '../isa/isa.ts'
-import { BACKING_BASE, CHUNK_BYTES_SHIFT, CHUNK_SHIFT, PAGE_SHIFT, SCRATCH, SOFT_TLB_BASE } from '../memory.ts'
+import {
+  BACKING_BASE,
+  CHUNK_BYTES_SHIFT,
+  CHUNK_SHIFT,
+  PAGE_SHIFT,
+  SCRATCH,
+  SECOND_WAY_BASE,
+  SOFT_TLB_BASE,
+} from '../memory.ts'
 import { PORT_CELL_CACHE } from '../port-cell-cache.ts'
 import { HAS_CODE, SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import { FunctionBody, type Label, type Local } from '../wasm/function.ts'
 import { DOWN, LOAD_SIGNATURE, SIGNED, STORE_SIGNATURE } from './layout.ts'
 
-const READ_TAGS = SOFT_TLB_BASE
-const WRITE_TAGS = SOFT_TLB_BASE + 4 * SOFT_TLB_ENTRIES
-const ADDENDS = SOFT_TLB_BASE + 8 * SOFT_TLB_ENTRIES
+/** Offsets in a way of the soft TLB, and the ways in the order in which they are looked at. */
+const READ_TAGS = 0
+const WRITE_TAGS = 4 * SOFT_TLB_ENTRIES
+const ADDENDS = 8 * SOFT_TLB_ENTRIES
+const WAYS = [SOFT_TLB_BASE, SECOND_WAY_BASE]
 
 /** `slowLoad`: the number of that function. */
 export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): FunctionBody {
@@ -34,18 +44,10 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   const left = f.parameter(3)
   storeLeft(f, left)
   const slow = f.block()
-  const miss = f.block()
   const aligned = alignOrLeave(f, address, kind, slow)
   const tlbEntry = tlbEntryOf(f, aligned)
-  f.get(tlbEntry)
-  f.memory('i32.load', READ_TAGS)
-  pushTag(f, aligned, context)
-  f.op('i32.ne')
-  f.brIf(miss)
   const byte = f.local('i32')
-  setHostByte(f, byte, aligned, tlbEntry)
-  loadFromMemory(f, byte, kind)
-  f.end(miss)
+  for (const way of WAYS) loadInWay(f, way, { aligned, context, tlbEntry, byte, kind, brings: false })
   const entry = findCell(f, PORT_CELL_CACHE.loads, { address, kind, context }, fixed, slow)
   // left > cell.left: its time has not come
   f.get(entry)
@@ -87,26 +89,11 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   const left = f.parameter(4)
   storeLeft(f, left)
   const slow = f.block()
-  const miss = f.block()
   const aligned = alignOrLeave(f, address, kind, slow)
   const tlbEntry = tlbEntryOf(f, aligned)
-  // (tag | HAS_CODE) != (page | context | HAS_CODE)
-  f.get(tlbEntry)
-  f.memory('i32.load', WRITE_TAGS)
-  f.i32(HAS_CODE)
-  f.op('i32.or')
-  pushTag(f, aligned, context)
-  f.i32(HAS_CODE)
-  f.op('i32.or')
-  f.op('i32.ne')
-  f.brIf(miss)
   const byte = f.local('i32')
-  setHostByte(f, byte, aligned, tlbEntry)
-  pushIsCode(f, byte, chunkBase)
-  f.brIf(slow)
-  storeToMemory(f, byte, value, kind)
-  returnDone(f)
-  f.end(miss)
+  for (const way of WAYS)
+    storeInWay(f, way, { aligned, context, tlbEntry, byte, kind, value, brings: false }, chunkBase, slow)
   const entry = findCell(f, PORT_CELL_CACHE.stores, { address, kind, context }, fixed, slow)
   f.get(entry)
   f.memory('i32.load', PORT_CELL_CACHE.stores + PORT_CELL_CACHE.place)
@@ -124,6 +111,78 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   f.get(left)
   f.call(slowStore)
   return f
+}
+
+interface InWay {
+  aligned: Local
+  context: Local
+  tlbEntry: Local
+  byte: Local
+  kind: Local
+  /** What is found in the second way changes places with what is in the first. */
+  brings: boolean
+}
+
+/** Does a load that a way of the soft TLB has the page of. */
+export function loadInWay(
+  f: FunctionBody,
+  way: number,
+  { aligned, context, tlbEntry, byte, kind, brings }: InWay,
+): void {
+  const miss = f.block()
+  f.get(tlbEntry)
+  f.memory('i32.load', way + READ_TAGS)
+  pushTag(f, aligned, context)
+  f.op('i32.ne')
+  f.brIf(miss)
+  setHostByte(f, byte, aligned, way, tlbEntry)
+  if (brings) changeWays(f, tlbEntry)
+  loadFromMemory(f, byte, kind)
+  f.end(miss)
+}
+
+/** The same for a store; `slow` where it is to code. */
+export function storeInWay(
+  f: FunctionBody,
+  way: number,
+  { aligned, context, tlbEntry, byte, kind, value, brings }: InWay & { value: Local },
+  chunkBase: number,
+  slow: Label,
+): void {
+  const miss = f.block()
+  // (tag | HAS_CODE) != (page | context | HAS_CODE)
+  f.get(tlbEntry)
+  f.memory('i32.load', way + WRITE_TAGS)
+  f.i32(HAS_CODE)
+  f.op('i32.or')
+  pushTag(f, aligned, context)
+  f.i32(HAS_CODE)
+  f.op('i32.or')
+  f.op('i32.ne')
+  f.brIf(miss)
+  setHostByte(f, byte, aligned, way, tlbEntry)
+  pushIsCode(f, byte, chunkBase)
+  f.brIf(slow)
+  if (brings) changeWays(f, tlbEntry)
+  storeToMemory(f, byte, value, kind)
+  returnDone(f)
+  f.end(miss)
+}
+
+function changeWays(f: FunctionBody, tlbEntry: Local): void {
+  const word = f.local('i32')
+  for (const part of [READ_TAGS, WRITE_TAGS, ADDENDS]) {
+    f.get(tlbEntry)
+    f.memory('i32.load', SECOND_WAY_BASE + part)
+    f.set(word)
+    f.get(tlbEntry)
+    f.get(tlbEntry)
+    f.memory('i32.load', SOFT_TLB_BASE + part)
+    f.memory('i32.store', SECOND_WAY_BASE + part)
+    f.get(tlbEntry)
+    f.get(word)
+    f.memory('i32.store', SOFT_TLB_BASE + part)
+  }
 }
 
 /** What JavaScript and the cells know the icount by. */
@@ -159,7 +218,7 @@ export function alignOrLeave(f: FunctionBody, address: Local, kind: Local, slow:
 }
 
 /** Byte offset of the tags of the page of `aligned`. */
-function tlbEntryOf(f: FunctionBody, aligned: Local): Local {
+export function tlbEntryOf(f: FunctionBody, aligned: Local): Local {
   const tlbEntry = f.local('i32')
   f.get(aligned)
   f.i32(PAGE_SHIFT - 2)
@@ -180,9 +239,9 @@ function pushTag(f: FunctionBody, aligned: Local, context: Local): void {
 }
 
 /** byte = where `aligned` is in CPU memory */
-function setHostByte(f: FunctionBody, byte: Local, aligned: Local, tlbEntry: Local): void {
+function setHostByte(f: FunctionBody, byte: Local, aligned: Local, way: number, tlbEntry: Local): void {
   f.get(tlbEntry)
-  f.memory('i32.load', ADDENDS)
+  f.memory('i32.load', way + ADDENDS)
   f.get(aligned)
   f.op('i32.add')
   f.set(byte)
