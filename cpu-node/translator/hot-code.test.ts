@@ -5,6 +5,7 @@ import { Assembler } from '../oracle/assembler.ts'
 import { CODE_BASE, testMachine } from '../test-machine.ts'
 import { LateCompiler } from './compilers.ts'
 import { HotCode, HotCodeError } from './hot-code.ts'
+import type { RegionCode } from './translate.ts'
 
 const [V0, T0, T1] = [2, 8, 9]
 /** More entries than any block has here; of a block that is known to become hot an eighth is enough. */
@@ -68,6 +69,40 @@ t.test('a region that was found twice is kept once', async (t) => {
   words[0]! ^= 1
   hotCode.add({ ...code!, words })
   t.equal(new HotCode(hotCode.encode()).known.length, 2)
+})
+
+t.test('what later regions have is left out, and they take its place', async (t) => {
+  const region = (...pcs: number[]): RegionCode => ({
+    kind: { isa: 'mips', bigEndian: false, flags: 0, relative: false, fixed: true },
+    pcs: Int32Array.from(pcs),
+    lengths: Int32Array.from(pcs, () => 8),
+    words: Int32Array.from(pcs.flatMap((pc) => [pc, pc + 1])),
+    byCall: Int32Array.of(),
+  })
+  const keptOf = (...regions: RegionCode[]) => {
+    const hotCode = new HotCode()
+    for (const each of regions) hotCode.add(each)
+    return new HotCode(hotCode.encode()).known.map(({ pcs }) => [...pcs])
+  }
+  t.same(keptOf(region(0, 8), region(64), region(16, 0, 8)), [[16, 0, 8], [64]], 'where the first was')
+  t.same(
+    keptOf(region(0, 8), region(8, 16)),
+    [
+      [0, 8],
+      [8, 16],
+    ],
+    'not one that begins with what none has',
+  )
+  t.same(
+    keptOf(region(0, 32, 40), region(0, 8, 16)),
+    [
+      [0, 32, 40],
+      [0, 8, 16],
+    ],
+    'nor one of which others have little',
+  )
+  const elsewhere = region(0, 8)
+  t.same(keptOf({ ...elsewhere, words: Int32Array.of(7, 7, 7, 7) }, elsewhere).length, 2, 'nor other code')
 })
 
 t.test('code that differs in one word is not taken for what is known', async (t) => {
