@@ -60,14 +60,17 @@ export class HotCode {
 
   /** What this run found: for one like it. */
   encode(): Uint8Array {
-    return encode([...this.#found.values()])
+    return encode(withoutCovered([...this.#found.values()]))
   }
 
   /** And after it what is known and was of no use this time, as far as there is room: for runs that go on otherwise. */
   encodeAll(): Uint8Array {
+    const found = new Set(this.#found.values())
+    const unused = this.known.filter((known) => !this.#found.has(keyOf(known)))
+    const kept = withoutCovered([...unused, ...found])
     const regions: RegionCode[] = []
     let words = 0
-    for (const code of [...this.#found.values(), ...this.known.filter((known) => !this.#found.has(keyOf(known)))]) {
+    for (const code of [...kept.filter((code) => found.has(code)), ...kept.filter((code) => !found.has(code))]) {
       words += code.words.length
       if (words > MAX_WORDS) break
       regions.push(code)
@@ -119,7 +122,7 @@ function blockKeys({ kind, pcs, lengths, words }: RegionCode): number[] {
 }
 
 function encode(regions: readonly RegionCode[]): Uint8Array {
-  const packed = withoutCovered(regions).map(({ kind, pcs, lengths, words, byCall }) => ({
+  const packed = regions.map(({ kind, pcs, lengths, words, byCall }) => ({
     kind,
     pcs: bytesOf(pcs),
     lengths: bytesOf(lengths),
