@@ -1,22 +1,17 @@
 /**
- * What the hot loop calls for an access that misses the soft TLB, or for a helper: a look at the RAM that code in the mode
- * at hand may use without asking for a translation (`Isa.direct`), at the soft TLB's second way, and then JavaScript.
+ * RAM that code in the mode at hand may use without asking for a translation (`Isa.direct`), as the hot loop uses it: the
+ * soft TLB tells kernel addresses of one address space from those of another, and so forgets them where processes take turns.
+ * And what the loop calls for an access that misses the soft TLB, or for a helper, before JavaScript:
  *
- *     load(address, kind), store(address, kind, slot), helper(number, arguments) -> 1, or 0: a trap
+ *     load(address, kind), store(address, kind, slot): at the soft TLB's second way
+ *     helper(number, arguments): the usual case of one that is about direct RAM
  *
- * The soft TLB tells kernel addresses of one address space from those of another, and forgets them where processes take turns.
+ * They give 1, or 0: a trap.
  */
 import type { InlineCall, InlineRam } from '../isa/inline-call.ts'
 import { CODE_TAG } from '../jump-cache.ts'
 import { BACKING_BASE, FREE_TO_WRITE, PAGE_SHIFT, SCRATCH, SECOND_WAY_BASE } from '../memory.ts'
-import {
-  alignOrLeave,
-  loadFromMemory,
-  loadInWay,
-  storeInWay,
-  storeToMemory,
-  tlbEntryOf,
-} from '../translator/slow-access.ts'
+import { alignOrLeave, loadInWay, storeInWay, tlbEntryOf } from '../translator/slow-access.ts'
 import { FunctionBody, type Label, type Local } from '../wasm/function.ts'
 
 export interface DirectAccessOptions {
@@ -31,16 +26,12 @@ export interface DirectAccessOptions {
 }
 
 /** `load`: the number of the function in JavaScript; so below. */
-export function directLoad({ direct }: DirectAccessOptions, load: number): FunctionBody {
+export function secondLoad(load: number): FunctionBody {
   const f = new FunctionBody(['i32', 'i32'])
   const address = f.parameter(0)
   const kind = f.parameter(1)
   const slow = f.block()
   const aligned = alignOrLeave(f, address, kind, slow)
-  const indirect = f.block()
-  leaveUnlessDirect(f, aligned, direct, indirect)
-  loadFromMemory(f, hostOf(f, aligned), kind)
-  f.end(indirect)
   const tlbEntry = tlbEntryOf(f, aligned)
   loadInWay(f, SECOND_WAY_BASE, { aligned, context: contextNow(f), tlbEntry, byte: f.local('i32'), kind, brings: true })
   f.end(slow)
@@ -50,7 +41,7 @@ export function directLoad({ direct }: DirectAccessOptions, load: number): Funct
   return f
 }
 
-export function directStore({ direct, flagBase, chunkBase }: DirectAccessOptions, store: number): FunctionBody {
+export function secondStore({ chunkBase }: DirectAccessOptions, store: number): FunctionBody {
   const f = new FunctionBody(['i32', 'i32', 'i32'])
   const address = f.parameter(0)
   const kind = f.parameter(1)
@@ -62,26 +53,14 @@ export function directStore({ direct, flagBase, chunkBase }: DirectAccessOptions
   f.op('i32.and')
   f.brIf(slow, false)
   const aligned = alignOrLeave(f, address, kind, slow)
+  const tlbEntry = tlbEntryOf(f, aligned)
   const value = f.local('i32')
   f.get(slot)
   f.memory('i32.load', 0)
   f.set(value)
-  const indirect = f.block()
-  leaveUnlessDirect(f, aligned, direct, indirect)
-  const byte = hostOf(f, aligned)
-  leaveUnlessFree(f, byte, flagBase, slow)
-  storeToMemory(f, byte, value, kind)
-  f.i32(1)
-  f.op('return')
-  f.end(indirect)
-  const tlbEntry = tlbEntryOf(f, aligned)
-  storeInWay(
-    f,
-    SECOND_WAY_BASE,
-    { aligned, context: contextNow(f), tlbEntry, byte, kind, value, brings: true },
-    chunkBase,
-    slow,
-  )
+  const byte = f.local('i32')
+  const access = { aligned, context: contextNow(f), tlbEntry, byte, kind, value, brings: true }
+  storeInWay(f, SECOND_WAY_BASE, access, chunkBase, slow)
   f.end(slow)
   f.get(address)
   f.get(kind)
@@ -145,17 +124,18 @@ function emitRamHelper(
 
 function ramOf(f: FunctionBody, { direct, flagBase }: DirectAccessOptions, slow: Label): InlineRam {
   const byteOf = (distance: Local): Local => {
-    f.get(distance)
-    f.i32(3)
-    f.op('i32.and')
-    f.brIf(slow, false)
     const address = f.local('i32')
     f.get(distance)
     f.i32(direct)
     f.op('i32.add')
-    f.set(address)
-    leaveUnlessDirect(f, address, direct, slow)
-    return hostOf(f, address)
+    f.tee(address)
+    pushIsDirect(f, address, direct, 3)
+    f.op('i32.eqz')
+    f.brIf(slow, false)
+    pushDirectHost(f, address)
+    const byte = f.local('i32')
+    f.set(byte)
+    return byte
   }
   return {
     pushWord(distance) {
@@ -164,12 +144,48 @@ function ramOf(f: FunctionBody, { direct, flagBase }: DirectAccessOptions, slow:
     },
     putWord(distance, value) {
       const byte = byteOf(distance)
-      leaveUnlessFree(f, byte, flagBase, slow)
+      pushTakesMoreThanStore(f, byte, flagBase)
+      f.brIf(slow, false)
       f.get(byte)
       f.get(value)
       f.memory('i32.store', 0)
     },
   }
+}
+
+/** Pushes whether `address`, which is on the stack, is of RAM that is direct, and none of `alignmentBits` is set in it. */
+export function pushIsDirect(f: FunctionBody, address: Local, direct: number, alignmentBits: number): void {
+  f.i32(direct)
+  f.op('i32.sub')
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.directBytes)
+  f.op('i32.lt_u')
+  if (alignmentBits === 0) return
+  f.get(address)
+  f.i32(alignmentBits)
+  f.op('i32.and')
+  f.op('i32.eqz')
+  f.op('i32.and')
+}
+
+/** Pushes where `address`, which is direct, is in CPU memory. */
+export function pushDirectHost(f: FunctionBody, address: Local): void {
+  f.get(address)
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.directAddend)
+  f.op('i32.add')
+}
+
+/** Pushes whether the page at `byte` is not free to write. */
+export function pushTakesMoreThanStore(f: FunctionBody, byte: Local, flagBase: number): void {
+  f.get(byte)
+  f.i32(BACKING_BASE)
+  f.op('i32.sub')
+  f.i32(PAGE_SHIFT)
+  f.op('i32.shr_u')
+  f.memory('i32.load8_u', flagBase)
+  f.i32(FREE_TO_WRITE)
+  f.op('i32.ne')
 }
 
 /** The soft TLB's, of the code that runs. */
@@ -181,38 +197,4 @@ function contextNow(f: FunctionBody): Local {
   f.op('i32.and')
   f.set(context)
   return context
-}
-
-function leaveUnlessDirect(f: FunctionBody, address: Local, direct: number, slow: Label): void {
-  f.get(address)
-  f.i32(direct)
-  f.op('i32.sub')
-  f.i32(0)
-  f.memory('i32.load', SCRATCH.directBytes)
-  f.op('i32.ge_u')
-  f.brIf(slow, false)
-}
-
-/** Where `address` is in CPU memory. */
-function hostOf(f: FunctionBody, address: Local): Local {
-  const byte = f.local('i32')
-  f.get(address)
-  f.i32(0)
-  f.memory('i32.load', SCRATCH.directAddend)
-  f.op('i32.add')
-  f.set(byte)
-  return byte
-}
-
-/** Goes to `slow` where a store takes more than to store. */
-function leaveUnlessFree(f: FunctionBody, byte: Local, flagBase: number, slow: Label): void {
-  f.get(byte)
-  f.i32(BACKING_BASE)
-  f.op('i32.sub')
-  f.i32(PAGE_SHIFT)
-  f.op('i32.shr_u')
-  f.memory('i32.load8_u', flagBase)
-  f.i32(FREE_TO_WRITE)
-  f.op('i32.ne')
-  f.brIf(slow, false)
 }

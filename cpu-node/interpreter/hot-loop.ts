@@ -15,7 +15,7 @@ import { emitFindCode, type FindOptions } from '../find-code.ts'
 import type { FunctionBody, Label } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { BLOCK_PC, ENTRY_PC } from './code-cache.ts'
-import { type DirectAccessOptions, directHelper, directLoad, directStore } from './direct-access.ts'
+import { type DirectAccessOptions, directHelper, secondLoad, secondStore } from './direct-access.ts'
 import { CALLS, type CallName, callNumber, DIRECT_CALLS, LoopWriter } from './loop-writer.ts'
 import { microOps } from './micro-ops.ts'
 
@@ -61,8 +61,8 @@ export function makeHotLoop(options: HotLoopOptions): HotLoop {
 }
 
 function emitDirect(name: (typeof DIRECT_CALLS)[number], options: HotLoopOptions, parameters: number, number: number) {
-  if (name === 'load') return directLoad(options, number)
-  return name === 'store' ? directStore(options, number) : directHelper(options, parameters, number)
+  if (name === 'load') return secondLoad(number)
+  return name === 'store' ? secondStore(options, number) : directHelper(options, parameters, number)
 }
 
 function emitHotLoop(options: HotLoopOptions): FunctionBody {

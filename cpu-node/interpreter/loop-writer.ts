@@ -7,10 +7,18 @@ import assert from 'node:assert/strict'
 import type { Op } from '../ir/ir.ts'
 import { SCRATCH } from '../memory.ts'
 import type { LookUp } from '../translator/access.ts'
-import { accessKind, emitPlainLoad, emitPlainStore, pushHost, pushLookUp } from '../translator/access.ts'
+import {
+  accessKind,
+  emitPlainLoad,
+  emitPlainStore,
+  pushAddress,
+  pushHost,
+  pushTagDiffers,
+} from '../translator/access.ts'
 import type { Load, Store } from '../translator/access-groups.ts'
 import { emitPure } from '../translator/values.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
+import { pushDirectHost, pushIsDirect, pushTakesMoreThanStore } from './direct-access.ts'
 import type { MicroOp } from './micro-ops.ts'
 
 /** Why the hot loop came back. */
@@ -61,6 +69,9 @@ export interface LoopPlaces {
   /** Of the code arena and of the program counter in CPU memory, in bytes. */
   arenaBase: number
   pc: number
+  /** As `DirectAccessOptions` has them. */
+  direct: number
+  flagBase: number
 }
 
 /** Where the loop goes on other than at the next micro-op. */
@@ -302,11 +313,20 @@ export class LoopWriter {
   }
 
   /**
-   * address = slot + displacement; if the tag of its page fits, the byte is at address + addend; else the slow path.
+   * address = slot + displacement; in RAM that is direct, or if the tag of its page fits, the byte is at address + addend;
+   * else the slow path.
    */
   load(op: Load): void {
     const { f } = this
-    const { address, entry, wanted } = pushLookUp(this.#lookUp(), op, false)
+    const site = this.#lookUp()
+    const { address, wanted } = pushAddress(site, op)
+    pushIsDirect(f, address, this.places.direct, alignmentBits(op))
+    const direct = f.if(op.type)
+    pushDirectHost(f, address)
+    emitPlainLoad(f, op, 0)
+    f.else()
+    f.get(address)
+    const entry = pushTagDiffers(site, op, false, address)
     const miss = f.if(op.type, false)
     f.get(wanted)
     f.i32(accessKind(op))
@@ -317,21 +337,43 @@ export class LoopWriter {
     pushHost(f, address, entry)
     emitPlainLoad(f, op, 0)
     f.end(miss)
+    f.end(direct)
   }
 
   store(op: Store): void {
     const { f } = this
-    const { address, entry, wanted } = pushLookUp(this.#lookUp(), op, true)
-    const miss = f.if(undefined, false)
+    const site = this.#lookUp()
+    const { address, wanted } = pushAddress(site, op)
+    const isDirect = this.temporary()
+    pushIsDirect(f, address, this.places.direct, alignmentBits(op))
+    f.set(isDirect)
+    const done = f.block()
+    const slow = f.block()
+    f.get(isDirect)
+    const direct = f.if()
+    const byte = this.temporary()
+    pushDirectHost(f, address)
+    f.set(byte)
+    pushTakesMoreThanStore(f, byte, this.places.flagBase)
+    f.brIf(slow, false)
+    f.get(byte)
+    this.slot('v', op.width === 64 ? 'i64' : 'i32')
+    emitPlainStore(f, op, 0)
+    f.br(done)
+    f.end(direct)
+    f.get(address)
+    const entry = pushTagDiffers(site, op, true, address)
+    f.brIf(slow, false)
+    pushHost(f, address, entry)
+    this.slot('v', op.width === 64 ? 'i64' : 'i32')
+    emitPlainStore(f, op, 0)
+    f.br(done)
+    f.end(slow)
     f.get(wanted)
     f.i32(accessKind(op))
     this.operand('v')
     this.callOrTrap('store')
-    f.else()
-    pushHost(f, address, entry)
-    this.slot('v', op.width === 64 ? 'i64' : 'i32')
-    emitPlainStore(f, op, 0)
-    f.end(miss)
+    f.end(done)
   }
 
   #lookUp(): LookUp {
@@ -349,4 +391,9 @@ export class LoopWriter {
       },
     }
   }
+}
+
+/** What must be 0 of an address. */
+function alignmentBits(op: Load | Store): number {
+  return op.alignment === 'down' ? 0 : op.width / 8 - 1
 }

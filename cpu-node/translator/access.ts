@@ -290,9 +290,14 @@ export function pushLookUp(
   op: Load | Store,
   write: boolean,
 ): { address: Local; entry: Local; wanted: Local } {
+  const places = pushAddress(site, op)
+  return { ...places, entry: pushTagDiffers(site, op, write, places.address) }
+}
+
+/** address = base + displacement, without the bits that are dropped; pushes it. */
+export function pushAddress(site: LookUp, op: Load | Store): { address: Local; wanted: Local } {
   const { f } = site
   const wanted = site.local('i32')
-  const entry = site.local('i32')
   const down = op.alignment === 'down'
   const address = down ? site.local('i32') : wanted
   site.pushAddress()
@@ -306,6 +311,13 @@ export function pushLookUp(
     f.op('i32.and')
     f.tee(address)
   }
+  return { address, wanted }
+}
+
+/** entry = soft TLB entry of `address`, which is on the stack; pushes whether the tag does not fit. */
+export function pushTagDiffers(site: LookUp, op: Load | Store, write: boolean, address: Local): Local {
+  const { f } = site
+  const entry = site.local('i32')
   f.i32(PAGE_SHIFT - 2)
   f.op('i32.shr_u')
   f.i32((SOFT_TLB_ENTRIES - 1) << 2)
@@ -324,7 +336,7 @@ export function pushLookUp(
     f.op('i32.and')
     f.op('i32.or')
   }
-  return { address, entry, wanted }
+  return entry
 }
 
 /** Pushes the byte address in CPU memory. */

@@ -525,12 +525,12 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of user c
               (if $I9
                 (i32.ne
                   (i32.load offset=32768
-                    (local.tee $l6
+                    (local.tee $l7
                       (i32.and
                         (i32.shr_u
                           (local.tee $l5
                             (i32.add
-                              (local.tee $l7 (i32.load offset=16 (i32.const 0)))
+                              (local.tee $l6 (i32.load offset=16 (i32.const 0)))
                               (i32.const 6)))
                           (i32.const 10))
                         (i32.const 4092))))
@@ -540,7 +540,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of user c
                   (local.set $l3 (i32.const 2))
                   (br $B5)))
               (local.set $l8
-                (i32.load8_s (i32.add (i32.load offset=40960 (local.get $l6)) (local.get $l5))))
+                (i32.load8_s (i32.add (i32.load offset=40960 (local.get $l7)) (local.get $l5))))
               (local.set $l9 (local.get $l8))
               (local.set $l10 (local.get $l9))
               (block $B10
@@ -548,15 +548,15 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of user c
                   (br_if $B11
                     (i32.ne
                       (i32.load offset=36864
-                        (local.tee $l12
+                        (local.tee $l13
                           (i32.and
                             (i32.shr_u
-                              (local.tee $l11 (local.tee $l13 (i32.load offset=20 (i32.const 0))))
+                              (local.tee $l11 (local.tee $l12 (i32.load offset=20 (i32.const 0))))
                               (i32.const 10))
                             (i32.const 4092))))
                       (i32.or (i32.and (local.get $l11) (i32.const -4093)) (local.get $context))))
                   (i32.store
-                    (i32.add (i32.load offset=40960 (local.get $l12)) (local.get $l11))
+                    (i32.add (i32.load offset=40960 (local.get $l13)) (local.get $l11))
                     (local.get $l10))
                   (br $B10))
                 (i32.store offset=32 (i32.const 0) (local.get $l9))
@@ -712,10 +712,10 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load in a delay slot > cod
               (if $I9
                 (i32.ne
                   (i32.load offset=32768
-                    (local.tee $l9
+                    (local.tee $l10
                       (i32.and
                         (i32.shr_u
-                          (local.tee $l8 (local.tee $l10 (i32.load offset=16 (i32.const 0))))
+                          (local.tee $l8 (local.tee $l9 (i32.load offset=16 (i32.const 0))))
                           (i32.const 10))
                         (i32.const 4092))))
                   (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context)))
@@ -724,7 +724,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load in a delay slot > cod
                   (local.set $l3 (i32.const 2))
                   (br $B5)))
               (local.set $l11
-                (i32.load (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8))))
+                (i32.load (i32.add (i32.load offset=40960 (local.get $l10)) (local.get $l8))))
               (local.set $l5 (local.get $l11))
               (local.get $l7)
               (i32.store offset=32 (i32.const 0) (local.get $l5))
