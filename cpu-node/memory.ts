@@ -23,7 +23,7 @@ export const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
 /** Guest state and what the interpreter may use for scratch. */
-export const INTERPRETER_STATE_BYTES = STATE_BYTES - 64
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 80
 /** Words above that, as byte offsets, by which generated code and its callers tell each other things. */
 export const SCRATCH = {
   /** The hot loop's `remaining`, `ip`, `block` and `base`, in step whenever it calls out (see interpreter/micro-ops.ts). */
@@ -48,6 +48,13 @@ export const SCRATCH = {
   codeContext: STATE_BYTES - 44,
   /** Instructions done by translated code so far: 64 bits. */
   translated: STATE_BYTES - 40,
+  /**
+   * Of loops that wait for a device (translator/idle-loops.ts): whether a slow access did more than look at a cell; how many
+   * instructions are left when the first of the cells ends that were looked at; backward jumps before it is asked again.
+   */
+  touched: STATE_BYTES - 68,
+  cellsLeft: STATE_BYTES - 72,
+  passes: STATE_BYTES - 76,
 } as const
 export const TLB_BASE = 0x4000
 export const SECOND_WAY_BASE = 0x5000

@@ -106,6 +106,8 @@ interface Outcome {
 interface PollOptions extends TierOptions {
   lifetime: number
   endian?: 'little' | 'big'
+  /** Instructions; default: `POLLS_END`. */
+  end?: number
   /** Where runs end, besides at the end. */
   stops?: readonly number[]
   /** Done at each stop. */
@@ -116,29 +118,36 @@ const POLLS_END = 3000
 
 /** Runs `program` with its device, interpreted and at several heats, which must all do the same. */
 function polled(t: Test, program: (at: Assembler) => unknown, options: PollOptions) {
-  const { lifetime, stops = [], atStop, ...machineOptions } = options
-  const run = (hotEntries: number, lockstep?: LockstepOptions): Outcome & { asked: number } => {
+  const { lifetime, stops = [], atStop, end = POLLS_END, ...machineOptions } = options
+  const run = (hotEntries: number, lockstep?: LockstepOptions): Outcome & { asked: number; skipped: number } => {
     const machine = testMachine(program, { ...machineOptions, hotEntries, ...(lockstep && { lockstep }) })
     const port = new PolledPort(machine, lifetime)
     for (const stop of stops) {
       machine.runTo(stop)
       atStop?.(port, machine)
     }
-    machine.runTo(POLLS_END)
+    machine.runTo(end)
     const { messages, asked } = port
-    return { messages, asked, registers: machine.cpu.hashRegisters(), memory: machine.cpu.hashMemory() }
+    const skipped = machine.cpu.statistics['skippedInstructions']!
+    return { messages, asked, skipped, registers: machine.cpu.hashRegisters(), memory: machine.cpu.hashMemory() }
   }
-  const { asked: none, ...interpreted } = run(0)
+  const { asked: none, skipped: _none, ...interpreted } = run(0)
   t.equal(none, 0, 'the interpreter has no use for cells')
+  const skips: number[] = []
   const asked = HEATS.map((hotEntries) => {
-    const { asked, ...translated } = run(hotEntries)
+    const { asked, skipped, ...translated } = run(hotEntries)
     t.same(translated, interpreted, `translated after ${hotEntries} entries`)
+    skips.push(skipped)
     return asked
   })
   // The two CPUs of a machine in lockstep ask for cells by themselves.
-  const { asked: _, ...compared } = run(HEATS[0]!, { stride: (icount) => (icount % 7 === 0 ? 50 : 'block') })
+  const {
+    asked: _asked,
+    skipped: _skipped,
+    ...compared
+  } = run(HEATS[0]!, { stride: (icount) => (icount % 7 === 0 ? 50 : 'block') })
   t.same(compared, interpreted, 'in lockstep')
-  return { ...interpreted, asked }
+  return { ...interpreted, asked, skips }
 }
 
 /** Selects an index, reads the data, keeps a sum of what it was; `read` may have a sign. */
@@ -283,6 +292,73 @@ t.test('a register that the kernel polls is not there in user mode', async (t) =
       t.equal(machine.gpr(T2), 100, `at the first ${how}`)
       t.equal(port.messages.length, 1)
     }
+  }
+})
+
+// --- Loops that only wait ---------------------------------------------------------------------------------------------
+
+const WAITS_END = 60_000
+
+/** Waits until bit 0 of the data is 1, then until it is 0, over and over; `inLoop` is done in every round. */
+function waiting(inLoop: (at: Assembler) => unknown = () => {}): (at: Assembler) => void {
+  return (at) => {
+    at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 }).constant(A1, 0x8000_4000)
+    at.emit('addiu', { t: T0, i: 10 }).label('again')
+    for (const [label, branch] of [
+      ['isZero', 'beq'],
+      ['isOne', 'bne'],
+    ] as const) {
+      at.label(label).emit('sb', { s: A0, t: T0, i: 0 }).emit('lbu', { s: A0, t: T1, i: 1 })
+      inLoop(at)
+      at.branch(branch, { s: T3, t: 0 }, label).nop()
+    }
+    at.branch('beq', {}, 'again').emit('addiu', { s: T2, t: T2, i: 1 })
+  }
+}
+
+const bit = (at: Assembler) => at.emit('andi', { s: T1, t: T3, i: 1 })
+
+t.test('rounds of a loop that only waits are counted, not done', async (t) => {
+  for (const lifetime of [4000, 4001, 4002, 4003, 4004, 4005, 7777, NEVER]) {
+    const { messages, skips } = polled(t, waiting(bit), { lifetime, end: WAITS_END })
+    for (const skipped of skips) t.ok(skipped > WAITS_END / 2, `${skipped} instructions skipped`)
+    if (lifetime !== NEVER)
+      t.ok(messages.length >= Math.floor(WAITS_END / (lifetime + 12)), `${messages.length} messages`)
+  }
+})
+
+t.test('the loop may call, and load from memory', async (t) => {
+  const program = (at: Assembler) => {
+    at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 }).constant(A1, 0x8000_4000)
+    at.branch('beq', {}, 'loop').nop()
+    at.label('read').emit('lw', { s: A1, t: A2, i: 0 }).emit('sb', { s: A0, t: T0, i: 0 })
+    at.emit('lbu', { s: A0, t: T1, i: 1 }).emit('jr', { s: 31 }).nop()
+    at.label('loop')
+      .emit('jal', { j: (at.addressOf('read') >>> 2) & 0x3ff_ffff })
+      .emit('addiu', { t: T0, i: 10 })
+    at.emit('andi', { s: T1, t: T3, i: 1 }).branch('beq', { s: T3, t: 0 }, 'loop').nop()
+    at.branch('beq', {}, 'loop').emit('addiu', { s: T2, t: T2, i: 1 })
+  }
+  const { skips } = polled(t, program, { lifetime: 5000, end: WAITS_END })
+  for (const skipped of skips) t.ok(skipped > WAITS_END / 4, `${skipped} instructions skipped`)
+})
+
+t.test('interrupted at any place, it goes on where it was', async (t) => {
+  const stops = Array.from({ length: 40 }, (_, number) => 20_000 + 1001 * number)
+  const { skips } = polled(t, waiting(bit), { lifetime: 4003, end: WAITS_END, stops })
+  for (const skipped of skips) t.ok(skipped > WAITS_END / 4)
+  polled(t, waiting(bit), { lifetime: NEVER, end: WAITS_END, stops, atStop: (port) => port.void() })
+})
+
+t.test('a loop that does anything else is done round by round', async (t) => {
+  for (const [what, inLoop] of Object.entries<(at: Assembler) => unknown>({
+    'counts its rounds': (at) => bit(at).emit('addiu', { s: A3, t: A3, i: 1 }),
+    'stores to memory': (at) => bit(at).emit('sw', { s: A1, t: T2, i: 0 }),
+    'changes the index': (at) => bit(at).emit('xori', { s: T0, t: T0, i: 1 }),
+    'asks for the time': (at) => bit(at).emit('mfc0', { t: A3, d: 9 }),
+  })) {
+    const { skips } = polled(t, waiting(inLoop), { lifetime: 4000, end: 20_000 })
+    t.same(skips, [0, 0], what)
   }
 })
 

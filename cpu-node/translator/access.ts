@@ -38,6 +38,8 @@ export interface Site extends LookUp {
   leaveMissed(): void
   /** The same for any other reason. */
   leaveBefore(): void
+  /** Memory was stored to. */
+  stored(): void
 }
 
 /** Leaves the loaded value on the stack. */
@@ -105,6 +107,7 @@ export function emitStore(site: Site, op: Store): void {
     emitPlainStore(f, op, 0)
     pushSlowAddress = () => f.get(wanted)
   }
+  site.stored()
   f.br(done)
   f.end(slow)
   // 64 bits are rare enough to leave to the interpreter.
@@ -235,6 +238,7 @@ export function emitGroupedStore(site: Site, op: Store, { place, low }: AccessGr
   f.get(place!)
   site.pushValue()
   emitPlainStore(f, op, (window?.host ?? 0) + op.displacement - low)
+  site.stored()
 }
 
 /** offset = address - the window's; pushes whether it is aligned and within. */

@@ -34,6 +34,7 @@ import {
 } from './access.ts'
 import { type AccessGroup, groupAccesses, type Load, type Store } from './access-groups.ts'
 import { Cells } from './cells.ts'
+import { FIRST_PASSES } from './idle-loops.ts'
 import { planInlining } from './inlining.ts'
 import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
 import { pinnedRegisters, wordsOf } from './pinned.ts'
@@ -67,6 +68,8 @@ class RegionEmitter {
   readonly #pc: Local
   /** For a region of relative blocks: the virtual address of their page. */
   readonly #base: Local | undefined
+  /** Of a region that may wait for a device in a loop (idle-loops.ts): backward jumps before it asks, and whether it is armed. */
+  readonly #waiting: { passes: Local; armed: Local } | undefined
   readonly #byPc = new Map<number, number>()
   /** A local for each register, by its offset. */
   readonly #registers = new Map<number, Local>()
@@ -79,6 +82,7 @@ class RegionEmitter {
   #leaving!: Label
   /** Registers that are in their locals all the time; who leaves by `#leaving` has them stored. */
   #pinned: ReadonlySet<number> = new Set()
+  #pinnedPut: Iterable<number> = []
   // Of the block being emitted.
   #number = 0
   #block!: Block
@@ -114,6 +118,7 @@ class RegionEmitter {
     this.#unspent = this.#f.local('i32')
     this.#pc = this.#f.local('i32')
     this.#base = blocks[0]!.block.relative ? this.#f.local('i32') : undefined
+    this.#waiting = mayWait(blocks, byCall) ? { passes: this.#f.local('i32'), armed: this.#f.local('i32') } : undefined
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
   }
 
@@ -126,8 +131,13 @@ class RegionEmitter {
       f.op('i32.and')
       f.set(this.#base)
     }
+    if (this.#waiting !== undefined) {
+      f.i32(FIRST_PASSES)
+      f.set(this.#waiting.passes)
+    }
     const { pinned, put } = pinnedRegisters(this.#blocks, this.#layout.registerBytes)
     this.#pinned = pinned
+    this.#pinnedPut = put
     for (const offset of pinned) {
       f.i32(0)
       f.memory('i32.load', offset)
@@ -191,7 +201,7 @@ class RegionEmitter {
     const end = whole ? block.ops.length : block.instructions[count]!.start
     this.#groups = groupAccesses(block, end, (index) => this.#isByCall(index))
     this.#again = undefined
-    if (whole && loopsToItself(block)) {
+    if (whole && loopsToItself(block) && this.#waiting === undefined) {
       this.#loadRegisters()
       this.#again = f.loop()
     }
@@ -460,7 +470,41 @@ class RegionEmitter {
       byCall: this.#isByCall(index),
       leaveMissed: () => this.#leaveBefore(index, this.#missed),
       leaveBefore: () => this.#leaveBefore(index),
+      stored: () => this.#disarm(),
     }
+  }
+
+  /** What this region has done is more than to wait. */
+  #disarm(): void {
+    if (this.#waiting === undefined) return
+    this.#f.i32(0)
+    this.#f.set(this.#waiting.armed)
+  }
+
+  /** Before a jump back to the block at `pc`: rounds of a loop that does nothing are counted, and not done. */
+  #waitOn(pc: number): void {
+    if (this.#waiting === undefined) return
+    const { passes, armed } = this.#waiting
+    const f = this.#f
+    f.get(passes)
+    f.i32(1)
+    f.op('i32.sub')
+    f.tee(passes)
+    f.i32(0)
+    f.op('i32.lt_s')
+    const asks = f.if(undefined, false)
+    for (const offset of this.#pinnedPut) this.#storeRegister(offset)
+    f.i32(pc | 0)
+    f.get(this.#budget)
+    f.get(armed)
+    f.call(Import.goOn)
+    f.set(this.#budget)
+    f.i32(1)
+    f.set(armed)
+    f.i32(0)
+    f.memory('i32.load', this.#layout.passes)
+    f.set(passes)
+    f.end(asks)
   }
 
   /** Pushes the instructions that are left before the limit: what tells a helper or a slow access its icount. */
@@ -543,7 +587,7 @@ class RegionEmitter {
   // --- Ways out -----------------------------------------------------------------------------------------------------
 
   #instructionOf(index: number): number {
-    return this.#block.instructions.findLastIndex(({ start }) => start <= index)
+    return instructionOf(this.#block.instructions, index)
   }
 
   #giveBack(instructions: number): void {
@@ -594,7 +638,7 @@ class RegionEmitter {
    */
   #leaveBefore(index: number, to = this.#interpret): void {
     const f = this.#f
-    const { pc, number } = this.#placeBefore(index)
+    const { pc, number } = placeBefore(this.#block, index)
     this.#writeBack()
     this.#pushAddress(pc)
     f.set(this.#pc)
@@ -604,14 +648,7 @@ class RegionEmitter {
   }
 
   #isByCall(index: number): boolean {
-    return this.#byCall.size > 0 && this.#byCall.has(this.#placeBefore(index).pc)
-  }
-
-  #placeBefore(index: number): { pc: number; number: number } {
-    const { instructions } = this.#block
-    const number = this.#instructionOf(index)
-    const place = instructions[number]!.delaySlot ? number - 1 : number
-    return { pc: instructions[place]!.pc, number: place }
+    return this.#byCall.size > 0 && this.#byCall.has(placeBefore(this.#block, index).pc)
   }
 
   /** Stores registers once for all ways on from here, unless one is the block's own loop, which needs none. */
@@ -637,6 +674,7 @@ class RegionEmitter {
     if (number > this.#number) {
       f.br(this.#labels[number]!)
     } else {
+      this.#waitOn(pc)
       f.i32(number)
       f.set(this.#next)
       f.br(this.#top)
@@ -686,6 +724,39 @@ class RegionEmitter {
     this.#storePc(() => f.get(this.#pc))
     this.#leave(Reason.run)
   }
+}
+
+/** Blocks of a loop that waits for a device, at most. */
+const MAX_WAITING_BLOCKS = 8
+
+/**
+ * Whether a region of these blocks may be a loop that waits for a device: a short one, at fixed addresses, which calls for a
+ * load, for all stores, and for nothing else.
+ */
+export function mayWait(blocks: readonly RegionBlock[], byCall: ReadonlySet<number>): boolean {
+  if (byCall.size === 0 || blocks.length > MAX_WAITING_BLOCKS || blocks[0]!.block.relative) return false
+  let loads = false
+  for (const { block } of blocks) {
+    for (const [index, op] of block.ops.entries()) {
+      if (op.op === 'call') return false
+      if (op.op !== 'load' && op.op !== 'store') continue
+      const isCalled = byCall.has(placeBefore(block, index).pc)
+      if (op.op === 'store' && !isCalled) return false
+      loads ||= op.op === 'load' && isCalled
+    }
+  }
+  return loads
+}
+
+/** The instruction that operation `index` belongs to; from a delay slot its branch. */
+function placeBefore({ instructions }: Block, index: number): { pc: number; number: number } {
+  const number = instructionOf(instructions, index)
+  const place = instructions[number]!.delaySlot ? number - 1 : number
+  return { pc: instructions[place]!.pc, number: place }
+}
+
+function instructionOf(instructions: Block['instructions'], index: number): number {
+  return instructions.findLastIndex(({ start }) => start <= index)
 }
 
 function loopsToItself({ exit, pc }: Block): boolean {

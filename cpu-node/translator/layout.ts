@@ -16,6 +16,8 @@ export interface Layout {
   failed: number
   /** Instructions left before the limit, when a helper or a slow access is called. */
   left: number
+  /** Backward jumps before a loop asks again whether it does nothing. */
+  passes: number
   /** A byte of flags for each page of backing memory. */
   flagBase: number
 }
@@ -48,8 +50,10 @@ export const IMPORTS = [
   { name: 'store', signature: STORE_SIGNATURE },
   { name: 'helper', signature: HELPER_SIGNATURE },
 ] as const
+/** And those that may wait for a device in a loop, after them: `IdleLoops.goOn`. */
+export const GO_ON = { name: 'goOn', signature: { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } } as const
 /** Numbers of the imports. */
-export const Import = { load: 0, store: 1, helper: 2 } as const
+export const Import = { load: 0, store: 1, helper: 2, goOn: 3 } as const
 /** Arguments of a helper besides its number. */
 export const HELPER_ARGUMENTS = 5
 

@@ -65,6 +65,7 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   f.memory('i32.load', PORT_CELL_CACHE.loads + PORT_CELL_CACHE.index)
   f.op('i32.ne')
   f.brIf(slow)
+  emitCellsLeft(f, entry)
   f.i32(0)
   f.get(entry)
   f.memory('i32.load', PORT_CELL_CACHE.loads + PORT_CELL_CACHE.value)
@@ -77,6 +78,25 @@ export function slowAccessLoad(fixed: FixedAddresses, slowLoad: number): Functio
   f.get(left)
   f.call(slowLoad)
   return f
+}
+
+/** cellsLeft = max(cellsLeft, cell.left) */
+function emitCellsLeft(f: FunctionBody, entry: Local): void {
+  const cellLeft = f.local('i32')
+  const cellsLeft = f.local('i32')
+  f.i32(0)
+  f.get(entry)
+  f.memory('i32.load', PORT_CELL_CACHE.loads + PORT_CELL_CACHE.left)
+  f.tee(cellLeft)
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.cellsLeft)
+  f.tee(cellsLeft)
+  f.get(cellLeft)
+  f.get(cellsLeft)
+  f.op('i32.lt_s')
+  f.op('i32.eqz')
+  f.op('select')
+  f.memory('i32.store', SCRATCH.cellsLeft)
 }
 
 /** `slowStore`: the number of that function. */
@@ -165,6 +185,9 @@ export function storeInWay(
   f.brIf(slow)
   if (brings) changeWays(f, tlbEntry)
   storeToMemory(f, byte, value, kind)
+  f.i32(0)
+  f.i32(1)
+  f.memory('i32.store', SCRATCH.touched)
   returnDone(f)
   f.end(miss)
 }

@@ -5,8 +5,8 @@ import { type CodeKind, codeOf, PageWindow } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import { FunctionBody } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
-import { emitRegion } from './emit.ts'
-import { IMPORTS, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
+import { emitRegion, mayWait } from './emit.ts'
+import { GO_ON, IMPORTS, type Layout, REGION_SIGNATURE, type Window } from './layout.ts'
 import { type RegionBlock, translatable } from './region.ts'
 
 /** Instructions lifted into one block at most. */
@@ -74,7 +74,9 @@ export function encodeRegion({ code, layout, window, memoryPages, optimized }: T
   if (blocks.length === 0) return { blocks, bytes: undefined }
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
-  const body = emitRegion(blocks, layout, window, new Set(byCall), inlineCall)
+  const called = new Set(byCall)
+  const body = emitRegion(blocks, layout, window, called, inlineCall)
+  const imports = mayWait(blocks, called) ? [...IMPORTS, GO_ON] : IMPORTS
   const region = {
     name: REGION_EXPORT,
     signature: REGION_SIGNATURE,
@@ -82,7 +84,7 @@ export function encodeRegion({ code, layout, window, memoryPages, optimized }: T
     shownAs: `guest 0x${(pcs[0]! >>> 0).toString(16)}`,
   }
   const functions = optimized ? [NOTHING, region] : [region]
-  return { blocks, bytes: encodeModule({ memoryPages, imports: IMPORTS, functions }) }
+  return { blocks, bytes: encodeModule({ memoryPages, imports, functions }) }
 }
 
 export function translateRegion(request: TranslationRequest): Translation {

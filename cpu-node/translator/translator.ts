@@ -21,6 +21,7 @@ import type { SoftTlb } from '../soft-tlb.ts'
 import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
 import type { HotCode } from './hot-code.ts'
+import { IdleLoops } from './idle-loops.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { LiveRegions } from './live-regions.ts'
@@ -75,6 +76,7 @@ export class Translator {
   #window: Window | undefined
   readonly #imports: Record<string, Record<string, unknown>>
   readonly #live: LiveRegions
+  readonly #idleLoops: IdleLoops
   readonly #compiler: RegionCompiler
   /** What is being translated: blocks that were found hot, or a region that is known to become so. */
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
@@ -113,18 +115,26 @@ export class Translator {
       env: {
         memory,
         table: this.#live.table,
-        slowLoad: (address: number, kind: number) => this.#load(address, kind),
-        slowStore: (address: number, value: number, kind: number) => this.#store(address, value, kind),
+        slowLoad: (address: number, kind: number) => {
+          parts.state[SCRATCH.touched >> 2] = 1
+          return this.#load(address, kind)
+        },
+        slowStore: (address: number, value: number, kind: number) => {
+          parts.state[SCRATCH.touched >> 2] = 1
+          return this.#store(address, value, kind)
+        },
         crowded: (entry: number) => this.#crowded.push(parts.code.block(entry + ENTRY_WORDS)),
       },
     })
     this.dispatch = exports['dispatch'] as Dispatch
+    this.#idleLoops = new IdleLoops(parts.state, parts.isa.stateBytes, parts.portWords)
     this.#imports = {
       env: {
         memory,
         load: exports['load'],
         store: exports['store'],
         helper: (...args: [number, number, number, number, number, number]) => this.#call(...args),
+        goOn: (...args: [number, number, number]) => this.#idleLoops.goOn(...args),
       },
     }
   }
@@ -148,6 +158,7 @@ export class Translator {
       droppedRegions: this.#live.dropped,
       regionBlocks: this.#blocks,
       translatedInstructions: high * 2 ** 32 + low,
+      skippedInstructions: this.#idleLoops.instructions,
     }
   }
 

@@ -591,6 +591,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $l5 (i32.const 50))
 (block $B0
   (block $B1
     (block $B2
@@ -606,21 +607,21 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
                   (local.set $l4 (i32.const 0x80001000))
                   (br $B2)))
               (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
-              (local.set $l7
+              (local.set $l9
                 (if $I9 (result i32)
                   (i32.eqz
                     (i32.eqz
                       (i32.and
-                        (local.tee $l5
+                        (local.tee $l7
                           (i32.add
-                            (local.tee $l6 (i32.load offset=16 (i32.const 0)))
+                            (local.tee $l8 (i32.load offset=16 (i32.const 0)))
                             (i32.const 0x80000006)))
                         (i32.const 0xff000001))))
                   (then
                     (if $I10
                       (i32.eqz
                         (call $env.load
-                          (i32.add (local.get $l5) (i32.const 0x80000000))
+                          (i32.add (local.get $l7) (i32.const 0x80000000))
                           (i32.const 16)
                           (local.get $context)
                           (i32.add (local.get $budget) (i32.const 2))))
@@ -630,40 +631,41 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
                         (br $B4)))
                     (i32.load offset=16360 (i32.const 0)))
                   (else
-                    (i32.load16_u offset=327680 (local.get $l5)))))
-              (local.set $l8 (local.get $l7))
-              (local.set $l9 (local.get $l8))
+                    (i32.load16_u offset=327680 (local.get $l7)))))
+              (local.set $l10 (local.get $l9))
+              (local.set $l11 (local.get $l10))
               (block $B11
                 (block $B12
                   (br_if $B12
                     (i32.eqz
                       (i32.eqz
                         (i32.and
-                          (local.tee $l10
+                          (local.tee $l12
                             (i32.xor
-                              (local.tee $l11 (i32.load offset=20 (i32.const 0)))
+                              (local.tee $l13 (i32.load offset=20 (i32.const 0)))
                               (i32.const 0x80000000)))
                           (i32.const 0xff000003)))))
                   (br_if $B12
                     (i32.ne
-                      (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
+                      (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
                       (i32.const 5)))
-                  (i32.store offset=327680 (local.get $l10) (local.get $l9))
+                  (i32.store offset=327680 (local.get $l12) (local.get $l11))
+                  (local.set $l6 (i32.const 0))
                   (br $B11))
                 (if $I13
                   (i32.eqz
                     (call $env.store
-                      (i32.add (local.get $l10) (i32.const 0x80000000))
-                      (local.get $l9)
+                      (i32.add (local.get $l12) (i32.const 0x80000000))
+                      (local.get $l11)
                       (i32.const 32)
                       (local.get $context)
                       (i32.add (local.get $budget) (i32.const 1))))
                   (then
-                    (i32.store offset=32 (i32.const 0) (local.get $l8))
+                    (i32.store offset=32 (i32.const 0) (local.get $l10))
                     (local.set $l4 (i32.const 0x80001004))
                     (local.set $l3 (i32.const 1))
                     (br $B4))))
-              (i32.store offset=32 (i32.const 0) (local.get $l8))
+              (i32.store offset=32 (i32.const 0) (local.get $l10))
               (i32.store offset=136 (i32.const 0) (i32.const 0x80001008))
               (i32.store offset=16352 (i32.const 0) (i32.const 1))
               (br $B0))
