@@ -369,6 +369,8 @@ interface PolledProperties {
   indexBytes: 1 | 2 | 4
   minBytes: 1 | 2 | 4
   endian: 'little' | 'native'
+  /** How many times as long its values stand. */
+  slowness?: number
 }
 
 /** Registers whose values are a function of time, index, writes and events; most promise what they will be. */
@@ -390,12 +392,12 @@ const polledModel: DeviceModel<PolledProperties> = {
   ],
   inputs: [],
   outputs: [],
-  create() {
+  create({ slowness = 1 }) {
     const state = { changes: 0 }
     return {
-      reset: (io) => io.timer(io.now + 1330),
+      reset: (io) => io.timer(io.now + slowness * 1330),
       read(_region, offset, size, io, index = 0) {
-        const periodNs = 270 + 40 * ((index + offset) % 8)
+        const periodNs = slowness * (270 + 40 * ((index + offset) % 8))
         const period = Math.floor(io.now / periodNs)
         if ((index + offset) % 5 !== 0) io.validUntil((period + 1) * periodNs)
         return ((period + state.changes) * 0x0103_0507 + index * 7 + offset) % 2 ** (8 * size)
@@ -405,7 +407,7 @@ const polledModel: DeviceModel<PolledProperties> = {
       },
       event(io) {
         state.changes++
-        io.timer(io.now + 1330)
+        io.timer(io.now + slowness * 1330)
       },
       save: () => ({ ...state }),
       restore: (saved) => Object.assign(state, saved),
@@ -423,17 +425,17 @@ const DEVICES: Readonly<Record<string, PolledProperties>> = {
 const DEVICE_NAMES = Object.keys(DEVICES)
 const RAM_BYTES = 0x1_0000
 
-function polledBoard(endian: 'little' | 'big'): Board {
+function polledBoard(endian: 'little' | 'big', slowness: number): Board {
   return {
     name: 'polled',
     cpu: { model: '24Kf', endian },
     nsPerInstruction: 10,
-    gridNs: 1000,
+    gridNs: 1000 * slowness,
     memories: [
       { name: 'ram', size: RAM_BYTES },
       { name: 'boot', size: 0x1000 },
     ],
-    devices: DEVICE_NAMES.map((name) => device(name, polledModel, DEVICES[name]!)),
+    devices: DEVICE_NAMES.map((name) => device(name, polledModel, { ...DEVICES[name]!, slowness })),
     wires: [],
     placements: [
       { region: 'ram', space: MEMORY_SPACE, base: 0, mode: 'ram' },
@@ -476,8 +478,34 @@ function randomLoop(random: (below: number) => number): number[] {
   return at.finish()
 }
 
+/** A loop without end that selects random indexes, the same ones in every round, and looks at what is there. */
+function waitingLoop(random: (below: number) => number): number[] {
+  const at = new Assembler(CODE_BASE)
+  at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 })
+    .emit('addiu', { t: T0, i: 0x0a8a })
+    .emit('addiu', { t: T1, i: 0x1211 })
+  at.label('loop')
+  for (let count = 1 + random(4); count > 0; count--) {
+    const number = random(DEVICE_NAMES.length)
+    const { indexBytes } = DEVICES[DEVICE_NAMES[number]!]!
+    const place = (offset: number) => ({ s: A0, i: 16 * number + offset })
+    if (random(4) !== 0) at.emit(WRITES[indexBytes], { t: T0 + random(2), ...place(0) })
+    at.emit(READS[indexBytes][random(2)]!, { t: A1 + random(3), ...place(random(3) === 0 ? 8 : indexBytes) })
+  }
+  at.branch('beq', {}, 'loop').emit('xor', { s: A1, t: A2, d: T3 })
+  return at.finish()
+}
+
 const RANDOM_LOOPS = 24
 const LOOP_INSTRUCTIONS = 6000
+
+interface LoopOptions {
+  instructions?: number
+  slowness?: number
+  makeCpu?: (options: CpuOptions) => Cpu
+  /** Gets the instructions that were skipped. */
+  onSkipped?: (instructions: number) => void
+}
 
 /** The journal of a loop, and the machine at its end, a line an entry. */
 function journalOf(
@@ -485,7 +513,7 @@ function journalOf(
   endian: 'little' | 'big',
   tiers: TierOptions,
   slice: number,
-  makeCpu: (options: CpuOptions) => Cpu = createCpu,
+  { instructions = LOOP_INSTRUCTIONS, slowness = 1, makeCpu = createCpu, onSkipped }: LoopOptions = {},
 ): string {
   const log: Message[] = []
   const words = (values: readonly number[]) => {
@@ -496,7 +524,7 @@ function journalOf(
   }
   const boot = new Assembler(0xbfc0_0000).constant(26, CODE_BASE).emit('jr', { s: 26 }).nop().finish()
   const bus = new LocalBus({
-    board: polledBoard(endian),
+    board: polledBoard(endian, slowness),
     createCpu: ({ board, clock, backingBytes }) =>
       makeCpu({ ...board, clock, backingBytes, tiers: { compiler: new ImmediateCompiler(), ...tiers } }),
     loads: [
@@ -506,10 +534,11 @@ function journalOf(
     sink: { append: (message) => log.push(message) },
     sources: [],
   })
-  while (bus.icount < LOOP_INSTRUCTIONS) {
-    bus.runSlice({ maxInstructions: Math.min(slice, LOOP_INSTRUCTIONS - bus.icount) })
+  while (bus.icount < instructions) {
+    bus.runSlice({ maxInstructions: Math.min(slice, instructions - bus.icount) })
   }
   const { cpu, cpuSide } = bus.machine
+  onSkipped?.(cpu.statistics['skippedInstructions']!)
   const end = { registers: cpu.hashRegisters(), memory: cpu.hashMemory(), cpuSide: cpuSide.save() }
   return [...log, end].map((entry) => JSON.stringify(entry)).join('\n')
 }
@@ -528,9 +557,38 @@ t.test('random polling loops leave the same journal in every tier', async (t) =>
     compare({ hotEntries: 1 + random(5) }, LOOP_INSTRUCTIONS)
     compare({ hotEntries: 30 }, 1 + random(500))
     compare({ hotEntries: 2, compiler: new LateCompiler(random) }, 1 + random(500))
-    const compared = journalOf(code, endian, { hotEntries: 2 }, 1 + random(500), (options) =>
-      createLockstepCpu(options, { stride: () => 1 + random(200) }),
-    )
+    const compared = journalOf(code, endian, { hotEntries: 2 }, 1 + random(500), {
+      makeCpu: (options) => createLockstepCpu(options, { stride: () => 1 + random(200) }),
+    })
     t.equal(compared, interpreted, `loop ${number}, ${endian}, in lockstep`)
   }
+})
+
+t.test('random loops that only wait leave the same journal, skipped or not', async (t) => {
+  const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+  t.comment(`seed ${seed}`)
+  const next = randomWords(seed)
+  const random = (below: number) => (next() >>> 0) % below
+  let skipped = 0
+  const options: LoopOptions = {
+    instructions: 60_000,
+    slowness: 50,
+    onSkipped: (instructions) => {
+      skipped += instructions
+    },
+  }
+  for (let number = 0; number < RANDOM_LOOPS; number++) {
+    const code = waitingLoop(random)
+    const endian = number % 2 === 0 ? 'little' : 'big'
+    const interpreted = journalOf(code, endian, { hotEntries: 0 }, 60_000, options)
+    for (const [hotEntries, slice] of [
+      [1, 60_000],
+      [1 + random(20), 60_000],
+      [2, 1000 + random(5000)],
+    ] as const) {
+      const translated = journalOf(code, endian, { hotEntries }, slice, options)
+      t.equal(translated, interpreted, `loop ${number}, ${endian}, heat ${hotEntries}, slices of ${slice}`)
+    }
+  }
+  t.ok(skipped > 0, `${skipped} instructions skipped`)
 })
