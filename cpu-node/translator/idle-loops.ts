@@ -23,9 +23,9 @@ const NO_CELLS = -(2 ** 31)
 
 export class IdleLoops {
   readonly #state: Int32Array
-  readonly #portWords: Int32Array
-  readonly #notedState: Int32Array
-  readonly #notedPortWords: Int32Array
+  /** What is to be as it was, and what it was, as bytes: comparing those is one call. */
+  readonly #now: readonly Uint8Array[]
+  readonly #noted: readonly Uint8Array[]
   #place = 0
   #budget = 0
   /** How often it was asked since it gave up. */
@@ -35,9 +35,11 @@ export class IdleLoops {
   /** `state`: CPU memory from its start; the guest's state is its first `stateBytes`. */
   constructor(state: Int32Array, stateBytes: number, portWords: Int32Array) {
     this.#state = state
-    this.#portWords = portWords
-    this.#notedState = new Int32Array(stateBytes / 4)
-    this.#notedPortWords = new Int32Array(portWords.length)
+    this.#now = [
+      new Uint8Array(state.buffer, state.byteOffset, stateBytes),
+      new Uint8Array(portWords.buffer, portWords.byteOffset, portWords.byteLength),
+    ]
+    this.#noted = this.#now.map(({ length }) => new Uint8Array(length))
   }
 
   /** Instructions that were counted and not done. */
@@ -63,7 +65,7 @@ export class IdleLoops {
       if (this.#tries > MAX_TRIES) this.#giveUp()
       return budget
     }
-    if (!same(this.#notedState, state) || !same(this.#notedPortWords, this.#portWords)) {
+    if (this.#noted.some((noted, index) => Buffer.compare(noted, this.#now[index]!) !== 0)) {
       this.#note(place, budget)
       this.#giveUp()
       return budget
@@ -85,17 +87,11 @@ export class IdleLoops {
 
   #note(place: number, budget: number): void {
     const state = this.#state
-    this.#notedState.set(state.subarray(0, this.#notedState.length))
-    this.#notedPortWords.set(this.#portWords)
+    for (const [index, noted] of this.#noted.entries()) noted.set(this.#now[index]!)
     this.#place = place
     this.#budget = budget
     state[TOUCHED] = 0
     state[CELLS_LEFT] = NO_CELLS
     state[PASSES] = 0
   }
-}
-
-function same(noted: Int32Array, now: Int32Array): boolean {
-  for (let index = 0; index < noted.length; index++) if (noted[index] !== now[index]) return false
-  return true
 }

@@ -31,7 +31,7 @@ import { REGION_EXPORT, type RegionCode } from './translate.ts'
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Of what is known of this very run, how much is translated before code runs; and when the next is. */
 const PREPARED_AT_ONCE = 24
-const INSTRUCTIONS_PER_PREPARED = 3_000_000
+const INSTRUCTIONS_PER_PREPARED = 4_500_000
 /** Entries after which a block asks again for a translation that it waits for. */
 const WAITING_ENTRIES = 100
 /** A region grows if that makes it larger by this factor. */
