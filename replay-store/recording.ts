@@ -3,8 +3,8 @@
  * when it was opened. Whatever is read is checked before it is used.
  */
 import assert from 'node:assert/strict'
-import { webcrypto } from 'node:crypto'
 import * as fs from 'node:fs'
+import { promisify } from 'node:util'
 import type { Message, NodeName } from '../bus/mod.ts'
 import { NodeTable } from './codec.ts'
 import type { Entries } from './entry-list.ts'
@@ -46,6 +46,8 @@ function readError(path: string, cause: unknown): StoreError {
   return new StoreError(`${path}: cannot read: ${what}. Check its permissions and the disk.`, path, cause)
 }
 
+const readAside = promisify(fs.read<Uint8Array>)
+
 /** Reads a file; damage where it is missing, for it is a part of the recording. */
 function readPart(path: string, part: string): Buffer {
   try {
@@ -58,18 +60,19 @@ function readPart(path: string, part: string): Buffer {
 /** The same, on another thread, in one piece. */
 async function readPartAside(path: string, part: string): Promise<Buffer<ArrayBuffer>> {
   try {
-    const file = await fs.promises.open(path)
+    // Opened here, so that it is being read when this returns, however long its caller is busy then.
+    const file = fs.openSync(path, 'r')
     try {
-      const bytes = Buffer.allocUnsafeSlow((await file.stat()).size)
+      const bytes = Buffer.allocUnsafeSlow(fs.fstatSync(file).size)
       let length = 0
       while (length < bytes.length) {
-        const { bytesRead } = await file.read(bytes, length, bytes.length - length)
+        const { bytesRead } = await readAside(file, bytes, length, bytes.length - length, null)
         if (bytesRead === 0) break
         length += bytesRead
       }
       return bytes.subarray(0, length)
     } finally {
-      await file.close()
+      fs.closeSync(file)
     }
   } catch (cause) {
     throw partError(path, part, cause)
@@ -94,13 +97,6 @@ function readManifest(directory: string): Manifest {
     throw new NotARecordingError(`${directory} ${what}. Give a directory that ananke record made.`, directory, cause)
   }
   return parseManifest(bytes, path, directory)
-}
-
-/** A guest image whose hash is being looked at. */
-export interface LoadedImage {
-  bytes: Uint8Array
-  /** Fails with a `DamagedError` if the bytes are not those that were recorded. */
-  checked: Promise<void>
 }
 
 interface OpenSegment {
@@ -425,25 +421,13 @@ export class Recording {
   image(name: string): Uint8Array {
     const { record, path, part } = this.#imageOf(name)
     const bytes = readPart(path, part)
-    checkImageSize(bytes, record, path, part)
-    if (sha256(bytes) !== record.sha256) throw imageDamage(path, part)
-    return bytes
+    return checkImage(bytes, record, path, part)
   }
 
-  /**
-   * The guest image called `name`, read on another thread, where its hash is then made: what comes of the bytes must be
-   * held back until they are `checked`.
-   */
-  async loadImage(name: string): Promise<LoadedImage> {
+  /** The same, read on another thread. (To make its hash there takes a copy first, as long as the hash.) */
+  async loadImage(name: string): Promise<Uint8Array> {
     const { record, path, part } = this.#imageOf(name)
-    const bytes = await readPartAside(path, part)
-    checkImageSize(bytes, record, path, part)
-    const checked = webcrypto.subtle.digest('SHA-256', bytes).then((hash) => {
-      if (Buffer.from(hash).toString('hex') !== record.sha256) throw imageDamage(path, part)
-    })
-    // Whoever waits for it is told; until then nobody need.
-    checked.catch(() => {})
-    return { bytes, checked }
+    return checkImage(await readPartAside(path, part), record, path, part)
   }
 
   #imageOf(name: string): { record: ImageRecord; path: string; part: string } {
@@ -483,11 +467,11 @@ export class Recording {
   }
 }
 
-function checkImageSize(bytes: Uint8Array, record: ImageRecord, path: string, part: string): void {
-  if (bytes.length === record.bytes) return
-  throw new DamagedError(path, part, `it should have ${record.bytes} bytes and has ${bytes.length}`)
-}
-
-function imageDamage(path: string, part: string): DamagedError {
-  return new DamagedError(path, part, 'its SHA-256 does not match')
+/** Gives `bytes` if they are those that were recorded. */
+function checkImage(bytes: Uint8Array, record: ImageRecord, path: string, part: string): Uint8Array {
+  if (bytes.length !== record.bytes) {
+    throw new DamagedError(path, part, `it should have ${record.bytes} bytes and has ${bytes.length}`)
+  }
+  if (sha256(bytes) !== record.sha256) throw new DamagedError(path, part, 'its SHA-256 does not match')
+  return bytes
 }

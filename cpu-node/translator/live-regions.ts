@@ -9,10 +9,11 @@ import type { CodeBlock, CodeCache, Region } from '../interpreter/code-cache.ts'
 import { ReleasedModules } from './machine-code.ts'
 
 /**
- * Debian's boot makes 540, and hashing, starting programs and walking files after it 700 more: what those have in use should
- * not be put to rest. With 1024 in place of 1536 a `find` after them took a quarter longer.
+ * Debian's boot leaves 510, and hashing, starting programs and walking files after it 540 more: what those have in use should
+ * not be put to rest. With 1024 a `find` after them took a quarter longer; with 1536 a long run's memory grew for 100 G
+ * instructions, before their number came to its bound.
  */
-export const MAX_REGIONS = 1536
+export const MAX_REGIONS = 1280
 /** Those in use and those that rest want room, and more than one of each. */
 const MIN_REGIONS = 4
 /** How many of a full table's are in use. */

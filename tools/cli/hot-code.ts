@@ -8,8 +8,8 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { HotCode, HotCodeError } from '../../cpu-node/mod.ts'
 import { hotCodePath, type Recording } from '../../replay-store/mod.ts'
 import { cacheDirectory } from '../guests/cache-directory.ts'
-import { KERNEL_IMAGE } from './machine.ts'
 import { note } from './output.ts'
+import { KERNEL_IMAGE } from './recorded-images.ts'
 
 /** Kernels whose code is kept in the cache: the latest. */
 const KERNELS_KEPT = 32

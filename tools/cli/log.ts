@@ -28,9 +28,8 @@ export async function logCommand(directory: string, words: LogWords): Promise<nu
   if (words.node !== undefined && !nodes.includes(words.node)) {
     throw new UsageError(`${directory} has no node '${words.node}'; it has ${nodes.join(', ')}`)
   }
-  const { machine, checked } = await recordedMachine(recording)
-  await checked
-  const decoder = new EntryDecoder(machine.board)
+  const { board } = await recordedMachine(recording)
+  const decoder = new EntryDecoder(board)
   const format = words.json
     ? (...entry: Parameters<typeof entryObject>) => JSON.stringify(entryObject(...entry))
     : entryLine

@@ -7,12 +7,8 @@ import type { MachineSpec } from '../../orchestrator/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
 import { UserError } from '../errors.ts'
 import { type KernelImage, readKernel } from '../images/kernel.ts'
-
-/** Names of a recording's images. The kernel is kept as it was given, compressed or not. */
-export const KERNEL_IMAGE = 'kernel'
-export const INITRD_IMAGE = 'initrd'
-
-export const machineNames: readonly string[] = Object.keys(boards)
+import { machineNames } from './machine-names.ts'
+import { KERNEL_IMAGE, readImages } from './recorded-images.ts'
 
 /** @param machine one of `machineNames` */
 export function boardNamed(machine: string): BoardDefinition {
@@ -41,35 +37,18 @@ export function buildMachine(
   }
 }
 
-export interface RecordedMachine {
-  machine: MachineSpec
-  /** Fails with a `StoreError` if an image is not the one that was recorded. Nobody may be told of a run before that. */
-  checked: Promise<void>
-}
-
 /**
- * The machine that was recorded. Its images are checked against their hashes meanwhile.
- * @throws StoreError if they are damaged.
+ * The machine that was recorded.
+ * @throws StoreError if its images are damaged.
  */
-export async function recordedMachine(recording: Recording, hotCode?: Promise<HotCode>): Promise<RecordedMachine> {
-  const { board, images, memoryBytes } = recording.manifest
-  const load = (name: string) => (images.some((image) => image.name === name) ? recording.loadImage(name) : undefined)
-  const [kernel, initrd, known] = await Promise.all([load(KERNEL_IMAGE), load(INITRD_IMAGE), hotCode])
-  const checked = Promise.all([kernel?.checked, initrd?.checked]).then(() => {})
-  checked.catch(() => {})
-  try {
-    const guest = {
-      ...(kernel && {
-        kernel: await readKernel(`${recording.directory}, image ${KERNEL_IMAGE}`, kernel.bytes, {
-          lowMemoryBytes: memoryBytes,
-        }),
-      }),
-      ...(initrd && { initrd: initrd.bytes }),
-    }
-    return { machine: buildMachine(board.name, board.options, guest, known), checked }
-  } catch (error) {
-    // What is damaged may be anything: that it is damaged comes first.
-    await checked
-    throw error
-  }
+export async function recordedMachine(
+  recording: Recording,
+  images = readImages(recording),
+  hotCode?: Promise<HotCode>,
+): Promise<MachineSpec> {
+  const { board, memoryBytes } = recording.manifest
+  const [kernelFile, initrd, known] = await Promise.all([images.kernel, images.initrd, hotCode])
+  const name = `${recording.directory}, image ${KERNEL_IMAGE}`
+  const kernel = kernelFile && (await readKernel(name, kernelFile, { lowMemoryBytes: memoryBytes }))
+  return buildMachine(board.name, board.options, { ...(kernel && { kernel }), ...(initrd && { initrd }) }, known)
 }

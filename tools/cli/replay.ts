@@ -2,19 +2,18 @@
  * `ananke replay` and `ananke diff`: comparing with a recording.
  */
 import type { Message } from '../../bus/mod.ts'
-import { type Divergence, diff, type ReplayMode, type ReplayResult, replay } from '../../orchestrator/mod.ts'
+import type { Divergence, ReplayMode, ReplayResult } from '../../orchestrator/mod.ts'
 import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import { closingLine } from './closing.ts'
 import { divergenceLines, divergenceObject } from './divergence-report.ts'
 import { STATUS_DIVERGED, STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, parseCount } from './format.ts'
-import { recordedHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { EntryDecoder } from './log-line.ts'
-import { recordedMachine } from './machine.ts'
 import { note, print, printLine } from './output.ts'
 import { Progress } from './progress.ts'
+import { readImages } from './recorded-images.ts'
 
 export interface ReplayWords {
   mode: string
@@ -45,8 +44,12 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   const until = words.until === undefined ? undefined : parseIcount(words.until, '--until')
   const recording = Recording.open(directory)
   if (words.verify) verifyStore(recording)
-  const { machine, checked } = await recordedMachine(recording, recordedHotCode(recording))
-  if (words.console) await checked
+  // They are read while all that a replay needs is loaded.
+  const images = readImages(recording)
+  const { replay } = await import('../../orchestrator/mod.ts')
+  const { recordedHotCode } = await import('./hot-code.ts')
+  const { recordedMachine } = await import('./machine.ts')
+  const machine = await recordedMachine(recording, images, recordedHotCode(recording))
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
@@ -69,10 +72,9 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
         () => `${(instructions / (performance.now() - started) / 1e3).toFixed(1)} MIPS`,
       )
     },
-  }).finally(async () => {
+  }).finally(() => {
     progress.clear()
     interruption.dispose()
-    await checked
   })
   return await reportReplay(recording, new EntryDecoder(machine.board), words, result)
 }
@@ -144,10 +146,11 @@ async function printDivergence(
 /** Gives the exit status: 0 for recordings with the same entries, 3 for others. */
 export async function diffCommand(first: string, second: string, words: { json?: boolean }): Promise<number> {
   const [a, b] = [Recording.open(first), Recording.open(second)]
+  const { diff } = await import('../../orchestrator/mod.ts')
+  const { recordedMachine } = await import('./machine.ts')
   const divergence = diff(a, b)
-  const { machine, checked } = await recordedMachine(a)
-  await checked
-  const decoder = new EntryDecoder(machine.board)
+  const { board } = await recordedMachine(a)
+  const decoder = new EntryDecoder(board)
   if (words.json) {
     const same = divergence === undefined
     await printLine(

@@ -10,7 +10,8 @@ import { type Guest, guestNamed } from '../guests/guests.ts'
 import { checkInitrd, checkInitrdFits } from '../images/initrd.ts'
 import { type KernelImage, readImageFile, readKernel } from '../images/kernel.ts'
 import { parseMemory, parseTimeOfDay } from './format.ts'
-import { boardNamed, machineNames } from './machine.ts'
+import { boardNamed } from './machine.ts'
+import { machineNames } from './machine-names.ts'
 
 /** The options that `boot` and `record` share, as the command line gives them. */
 export interface BootWords {

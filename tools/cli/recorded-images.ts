@@ -1,0 +1,25 @@
+/**
+ * The guest's images in a recording.
+ */
+import type { Recording } from '../../replay-store/mod.ts'
+
+/** Their names. The kernel is kept as it was given, compressed or not. */
+export const KERNEL_IMAGE = 'kernel'
+export const INITRD_IMAGE = 'initrd'
+
+/** Those that there are, being read. */
+export interface RecordedImages {
+  kernel: Promise<Uint8Array> | undefined
+  initrd: Promise<Uint8Array> | undefined
+}
+
+/** Has another thread read them; what fails is told to who waits for them. */
+export function readImages(recording: Recording): RecordedImages {
+  const read = (name: string) => {
+    if (!recording.manifest.images.some((image) => image.name === name)) return undefined
+    const image = recording.loadImage(name)
+    image.catch(() => {})
+    return image
+  }
+  return { kernel: read(KERNEL_IMAGE), initrd: read(INITRD_IMAGE) }
+}
