@@ -200,7 +200,8 @@ export class InterpretedCpu implements Cpu, Execution {
 
   get statistics(): Readonly<Record<string, number>> {
     const { reclaims } = this.#code
-    return { instructions: this.icount, reclaims, ...this.#translator.statistics }
+    const { touchedBytes } = this.#memory
+    return { instructions: this.icount, touchedBytes, reclaims, ...this.#translator.statistics }
   }
 
   get timerDue(): Vt {

@@ -214,6 +214,13 @@ export class GuestMemory {
     this.#dirtyPages.push(page)
   }
 
+  /** Of pages that were ever written: the host keeps memory for no others. */
+  get touchedBytes(): number {
+    let pages = 0
+    for (const flags of this.#flags) if ((flags & TOUCHED) !== 0) pages++
+    return pages * PAGE_BYTES
+  }
+
   hasCode(page: number): boolean {
     return (this.#flags[page]! & CODE) !== 0
   }

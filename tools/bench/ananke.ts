@@ -3,7 +3,6 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
@@ -20,31 +19,24 @@ import {
   workloadSamples,
   workloadScript,
 } from './sample.ts'
-import { guestResidentBytes, type Usage } from './usage.ts'
+import type { Usage } from './usage.ts'
 
 const ANANKE = join(import.meta.dirname, '..', '..', 'bin', 'ananke')
-const HOOK = join(import.meta.dirname, 'usage-hook.ts')
-const MIB = 2 ** 20
 
 /** What the command prints with `--json`, as far as it is used here. */
 const closingSchema = z.object({
   instructions: z.number(),
   journalBytes: z.number(),
   bytesPer1000Instructions: z.number(),
+  hostCpuSeconds: z.number(),
+  hostPeakBytes: z.number(),
   digest: z.string(),
-  statistics: z.record(z.string(), z.number()).default({}),
-})
-
-/** What `usage-hook.ts` writes. */
-const reportSchema = z.object({
-  cpuSeconds: z.number(),
-  peakBytes: z.number(),
-  mappings: z.array(z.object({ bytes: z.number(), residentBytes: z.number() })),
+  statistics: z.object({ touchedBytes: z.number() }).catchall(z.number()),
 })
 
 export interface AnankeOptions {
-  /** A known guest, and its memory. */
-  guest: { name: string; memoryBytes: number }
+  /** A known guest's name. */
+  guest: string
   /** Where recordings and scripts go. */
   directory: string
   /** No run profits from what the live runs before it found worth translating. */
@@ -71,10 +63,10 @@ export class Ananke {
   async run(step: Step): Promise<Map<CaseName, Sample>> {
     switch (step.kind) {
       case 'boot':
-        return new Map([[step.kind, await this.#boot(['boot', this.#options.guest.name])]])
+        return new Map([[step.kind, await this.#boot(['boot', this.#options.guest])]])
       case 'record':
         rmSync(this.#recording, { recursive: true, force: true })
-        return new Map([[step.kind, await this.#boot(['record', this.#options.guest.name, '-o', this.#recording])]])
+        return new Map([[step.kind, await this.#boot(['record', this.#options.guest, '-o', this.#recording])]])
       case 'cpu-replay':
         return new Map([[step.kind, await this.#replay('cpu')]])
       case 'full-replay':
@@ -106,7 +98,7 @@ export class Ananke {
 
   async #console(workloads: readonly ConsoleCase[]): Promise<Map<ConsoleCase, Sample>> {
     const script = this.#script('console', workloadScript(workloads))
-    const words = [this.#options.guest.name, '--input', script]
+    const words = [this.#options.guest, '--input', script]
     const { child, project } = await this.#startRecording(words, workloadMarks(workloads))
     const samples = [...workloadSamples(workloads, child.marks)]
     return new Map(samples.map(([name, sample]) => [name, { ...sample, project }]))
@@ -115,16 +107,16 @@ export class Ananke {
   async #loop(loop: ProgramCase): Promise<Sample> {
     const { file, iterations, instructions } = readLoop(loop)
     const words = ['--kernel', file, '--memory', `${LOOP_MEMORY_MIB}M`, '--input', this.#script('loop', LOOP_SCRIPT)]
-    const { child, project } = await this.#startRecording(words, LOOP_MARKS, LOOP_MEMORY_MIB * MIB)
+    const { child, project } = await this.#startRecording(words, LOOP_MARKS)
     const [begin, end] = child.marks
     return { ...between(begin!, end!), iterations, instructions: iterations * instructions, project }
   }
 
   /** Records into a recording that nobody needs. */
-  async #startRecording(words: readonly string[], marks: readonly string[], memoryBytes?: number): Promise<AnankeRun> {
+  async #startRecording(words: readonly string[], marks: readonly string[]): Promise<AnankeRun> {
     const output = join(this.#options.directory, 'run.ank')
     try {
-      return await this.#start(['record', ...words, '-o', output], marks, memoryBytes)
+      return await this.#start(['record', ...words, '-o', output], marks)
     } finally {
       rmSync(output, { recursive: true, force: true })
     }
@@ -136,25 +128,21 @@ export class Ananke {
     return file
   }
 
-  async #start(
-    args: readonly string[],
-    marks: readonly string[],
-    memoryBytes = this.#options.guest.memoryBytes,
-  ): Promise<AnankeRun> {
+  async #start(args: readonly string[], marks: readonly string[]): Promise<AnankeRun> {
     if (this.#options.isCold) rmSync(hotCodeDirectory(), { recursive: true, force: true })
-    const nodeOptions = [...(this.#options.nodeOptions ?? []), `--import=${pathToFileURL(HOOK).href}`]
+    const { nodeOptions } = this.#options
     const child = await runChild({
       program: ANANKE,
       args: [...args, '--json'],
-      env: { ...process.env, NODE_OPTIONS: nodeOptions.join(' ') },
+      ...(nodeOptions !== undefined && { env: { ...process.env, NODE_OPTIONS: nodeOptions.join(' ') } }),
       console: 'stderr',
       marks,
       afterLastMark: 'wait',
     })
     if (child.status !== 0) throw new RunFailed(`ananke ${args[0]} left with ${child.status}: ${tailOf(child.stderr)}`)
-    const { statistics, ...closing } = closingSchema.parse(lastObject(child.stdout))
-    const { mappings, ...usage } = reportSchema.parse(JSON.parse(child.report))
-    const peakBeyondGuestBytes = usage.peakBytes - guestResidentBytes(mappings, memoryBytes)
-    return { child, usage, project: { ...closing, peakBeyondGuestBytes, statistics } }
+    const { hostCpuSeconds, hostPeakBytes, ...closing } = closingSchema.parse(lastObject(child.stdout))
+    const usage = { cpuSeconds: hostCpuSeconds, peakBytes: hostPeakBytes }
+    const peakBeyondGuestBytes = hostPeakBytes - closing.statistics.touchedBytes
+    return { child, usage, project: { ...closing, peakBeyondGuestBytes } }
   }
 }

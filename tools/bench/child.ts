@@ -48,8 +48,6 @@ export interface ChildResult {
   status: number | null
   stdout: string
   stderr: string
-  /** What it wrote to file descriptor 3. */
-  report: string
 }
 
 /** A run that takes longer hangs. */
@@ -75,7 +73,7 @@ export async function runChild(options: ChildOptions): Promise<ChildResult> {
   const endings: NodeJS.Timeout[] = [setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)]
   const marks = new ConsoleMarks(options.marks)
   const timed: TimedMark[] = []
-  const kept = { stdout: '', stderr: '', report: '' }
+  const kept = { stdout: '', stderr: '' }
   const endSoon = (ms: number) => {
     endings.push(setTimeout(() => child.kill('SIGTERM'), ms))
     endings.push(setTimeout(() => child.kill('SIGKILL'), ms + ENDING_LIMIT_MS))
@@ -97,7 +95,6 @@ export async function runChild(options: ChildOptions): Promise<ChildResult> {
   }
   listen(streams.stdout, 'stdout')
   listen(streams.stderr, 'stderr')
-  listen(streams.report, 'report')
   // Whoever ends while something is typed to it says so by its exit status.
   child.stdin?.on('error', () => {})
   const ended = once(streams[options.console], 'close')
@@ -123,7 +120,6 @@ export async function runChild(options: ChildOptions): Promise<ChildResult> {
       status,
       stdout: kept.stdout,
       stderr: kept.stderr,
-      report: kept.report,
     }
   } finally {
     running.delete(child)
@@ -133,7 +129,7 @@ export async function runChild(options: ChildOptions): Promise<ChildResult> {
 
 interface Started {
   child: ChildProcess
-  streams: Record<'stdout' | 'stderr' | 'report', Readable>
+  streams: Record<'stdout' | 'stderr', Readable>
 }
 
 /** Starts it so that the kernel ends it when this process ends in whatever way. */
@@ -141,13 +137,13 @@ function start({ program, args, env, console }: ChildOptions): Started {
   const dying = isOnPath('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []
   const [first, ...rest] = [...dying, program, ...args] as [string, ...string[]]
   const pipe = openPipe()
-  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', 'pipe']
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe']
   stdio[console === 'stdout' ? 1 : 2] = pipe.writer
   const child = spawn(first, rest, { stdio, ...(env !== undefined && { env }) })
   running.add(child)
   closeSync(pipe.writer)
   const stdout = child.stdout ?? pipe.reader
-  return { child, streams: { stdout, stderr: child.stderr ?? pipe.reader, report: child.stdio[3] as Readable } }
+  return { child, streams: { stdout, stderr: child.stderr ?? pipe.reader } }
 }
 
 /**

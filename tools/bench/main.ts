@@ -149,7 +149,7 @@ async function makeSides(
   const { name, memoryBytes, append } = GUEST
   const images = join(guestDirectory(), name)
   return {
-    ananke: new Ananke({ guest: { name, memoryBytes }, directory, ...options }),
+    ananke: new Ananke({ guest: name, directory, ...options }),
     qemu: new Qemu({ kernel: join(images, 'kernel'), initrd: join(images, 'initrd'), append, memoryBytes, directory }),
   }
 }

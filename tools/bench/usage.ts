@@ -10,20 +10,14 @@ export interface Usage {
   peakBytes: number
 }
 
-/** A mapping of memory. */
-export interface Mapping {
-  bytes: number
-  residentBytes: number
-}
-
 /** `USER_HZ`, the same on all of Linux's architectures that Node runs on. */
 const TICKS_PER_SECOND = 100
 /** Fields of `stat` after the command's name in parentheses, which may hold anything: `state` is field 0. */
 const UTIME = 11
 const STIME = 12
 
-/** Usage of the process with number `pid`, or of this one. Undefined once it has ended. */
-export function readUsage(pid: number | 'self'): Usage | undefined {
+/** Usage of the process with number `pid`. Undefined once it has ended. */
+export function readUsage(pid: number): Usage | undefined {
   try {
     return parseUsage(readFileSync(`/proc/${pid}/stat`, 'latin1'), readFileSync(`/proc/${pid}/status`, 'latin1'))
   } catch (error) {
@@ -40,24 +34,4 @@ export function parseUsage(stat: string, status: string): Usage | undefined {
   if (peak === undefined) return undefined
   const ticks = Number(fields[UTIME]) + Number(fields[STIME])
   return { cpuSeconds: ticks / TICKS_PER_SECOND, peakBytes: Number(peak) * 1024 }
-}
-
-/** The mappings of at least `minBytes` in a text of `smaps`. */
-export function parseMappings(smaps: string, minBytes: number): Mapping[] {
-  const mappings: Mapping[] = []
-  for (const [, size, resident] of smaps.matchAll(/^Size:\s*(\d+) kB\n(?:\w+:.*\n)*?Rss:\s*(\d+) kB$/gm)) {
-    const bytes = Number(size) * 1024
-    if (bytes >= minBytes) mappings.push({ bytes, residentBytes: Number(resident) * 1024 })
-  }
-  return mappings
-}
-
-/**
- * Bytes that are resident of a guest's memory of `guestBytes`: of the smallest mapping that could hold it. 0 if there is
- * none.
- */
-export function guestResidentBytes(mappings: readonly Mapping[], guestBytes: number): number {
-  const candidates = mappings.filter(({ bytes, residentBytes }) => bytes >= guestBytes && residentBytes > 0)
-  const guest = candidates.sort((a, b) => a.bytes - b.bytes)[0]
-  return Math.min(guest?.residentBytes ?? 0, guestBytes)
 }
