@@ -3,6 +3,7 @@
  * and a register reads the same for as long as it promised, with no trace of how often it was read.
  */
 import t, { type Test } from 'tap'
+import * as v from 'valibot'
 import {
   type AccessSize,
   type BoardDevice,
@@ -153,7 +154,7 @@ function promised(subject: Subject, random: Random): { payload: Payload; data: D
 }
 
 const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const slots = Object.values(boards).flatMap((board) => board.build(board.options.parse({}), {}).board.devices)
+const slots = Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {}), {}).board.devices)
 const models = [...new Map(slots.map((slot) => [slot.model.type, slot])).values()]
 
 /** Whether, after a copy goes on from here with and without reading once more what is promised, both do the same. */

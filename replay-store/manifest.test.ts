@@ -69,5 +69,22 @@ t.test('well sealed and not a manifest', async (t) => {
   refused({ format: 'other' }, /its format is "other"/)
   refused({ nodes: [] }, /nodes/)
   refused({ nodes: ['cpu', 'bus', 'cpu'] }, /named twice/)
-  t.throws(() => newManifest({ ...sampleManifest(), nsPerInstruction: 0 }, []), { name: 'ZodError' })
+  refused({ board: { name: 'malta', options: [] } }, /not an object\n.*board\.options/)
+  refused({ end: { ...end, deviceStates: [ZEROS] } }, /not an object\n.*end\.deviceStates/)
+  t.throws(() => newManifest({ ...sampleManifest(), nsPerInstruction: 0 }, []), {
+    name: 'ValiError',
+    issues: [{ path: [{ key: 'nsPerInstruction' }] }],
+  })
+})
+
+t.test("a board's options are JSON", async (t) => {
+  const made = (value: unknown) => {
+    const options = { a: { b: [value as string] } }
+    return newManifest({ ...sampleManifest(), board: { name: 'malta', options } }, []).board.options
+  }
+  for (const value of ['x', 1.5, true, null, [], {}, { c: [1] }]) t.strictSame(made(value), { a: { b: [value] } })
+  for (const value of [undefined, Number.NaN, new Date(0), new Uint8Array(2), [new Map()], () => 1]) {
+    t.throws(() => made(value), /not a value of JSON/)
+  }
+  t.throws(() => made(Number.POSITIVE_INFINITY), { name: 'ValiError', message: /Infinity/ })
 })

@@ -3,7 +3,7 @@
  * its last field is the SHA-256 of all text before that field, in every format version, so that damage is told from a
  * newer format.
  */
-import { z } from 'zod'
+import * as v from 'valibot'
 import { DamagedError, NewerFormatError, NotARecordingError } from './errors.ts'
 import { sha256 } from './identity.ts'
 
@@ -12,65 +12,80 @@ export const FORMAT_VERSION = 1
 
 const FORMAT = 'ananke-recording'
 
-const whole = z.int().min(0)
-const hash = z.string().regex(/^[0-9a-f]{64}$/)
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const positive = v.pipe(whole, v.minValue(1))
+const name = v.pipe(v.string(), v.minLength(1))
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 
-const imageSchema = z.strictObject({
+/** Names and values. (`v.record` by itself would take an array for one, or any other object.) */
+const record = <T extends v.GenericSchema>(item: T) =>
+  v.pipe(v.custom<Record<string, unknown>>(isPlainObject, 'not an object'), v.record(v.string(), item))
+
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
+const json: v.GenericSchema<unknown, Json> = v.lazy(() =>
+  v.union(
+    [v.string(), v.pipe(v.number(), v.finite()), v.boolean(), v.null(), v.array(json), record(json)],
+    'not a value of JSON',
+  ),
+)
+
+const imageSchema = v.strictObject({
   /** What the board calls it: `kernel`, `initrd`, ... */
-  name: z.string().min(1),
+  name,
   sha256: hash,
   bytes: whole,
 })
 
-const endSchema = z.strictObject({
-  reason: z.enum(['poweroff', 'quit', 'limit', 'failed']),
+const endSchema = v.strictObject({
+  reason: v.picklist(['poweroff', 'quit', 'limit', 'failed']),
   /** icount and vt at the end. */
   instructions: whole,
   vt: whole,
   /** The run's digest: of the journal's identity and the CPU's final state. */
   digest: hash,
   /** SHA-256 of each device's final state. */
-  deviceStates: z.record(z.string(), hash),
+  deviceStates: record(hash),
   /** Entries of the journal, and its identity. */
   entries: whole,
   identity: hash,
 })
 
-const manifestSchema = z.strictObject({
-  format: z.literal(FORMAT),
-  formatVersion: z.literal(FORMAT_VERSION),
+const manifestSchema = v.strictObject({
+  format: v.literal(FORMAT),
+  formatVersion: v.literal(FORMAT_VERSION),
   /** The version of Ananke that made the recording. */
-  createdWith: z.string(),
-  board: z.strictObject({ name: z.string().min(1), options: z.record(z.string(), z.json()) }),
-  guest: z.string(),
-  nsPerInstruction: whole.min(1),
-  gridNs: whole.min(1),
+  createdWith: v.string(),
+  board: v.strictObject({ name, options: record(json) }),
+  guest: v.string(),
+  nsPerInstruction: positive,
+  gridNs: positive,
   memoryBytes: whole,
   /** Host time of day given to the guest at power-on: seconds since 1970. */
-  rtcSeconds: z.int(),
+  rtcSeconds: v.pipe(v.number(), v.safeInteger()),
   /** The input script's text. */
-  script: z.string().exactOptional(),
+  script: v.exactOptional(v.string()),
   /** The names that entries refer to by index. */
-  nodes: z
-    .array(z.string().min(1))
-    .min(1)
-    .refine((names) => new Set(names).size === names.length, 'a node is named twice'),
-  images: z.array(imageSchema),
+  nodes: v.pipe(
+    v.array(name),
+    v.minLength(1),
+    v.check((names) => new Set(names).size === names.length, 'a node is named twice'),
+  ),
+  images: v.array(imageSchema),
   /** Absent while recording, and for ever when the recorder was killed. */
-  end: endSchema.exactOptional(),
+  end: v.exactOptional(endSchema),
 })
 
-export type Manifest = z.infer<typeof manifestSchema>
-export type ImageRecord = z.infer<typeof imageSchema>
-export type StoredEnd = z.infer<typeof endSchema>
+export type Manifest = v.InferOutput<typeof manifestSchema>
+export type ImageRecord = v.InferOutput<typeof imageSchema>
+export type StoredEnd = v.InferOutput<typeof endSchema>
 /** What the run knows of its end; the writer adds what it knows of the journal. */
 export type RecordingEnd = Omit<StoredEnd, 'entries' | 'identity'>
 /** What a new recording is made from; the writer adds the rest. */
 export type ManifestInput = Omit<Manifest, 'format' | 'formatVersion' | 'images' | 'end'>
 
-/** The whole manifest. Throws a `ZodError` for values that are not those of a manifest: the caller's mistake. */
+/** The whole manifest. Throws a `ValiError` for values that are not those of a manifest: the caller's mistake. */
 export function newManifest(input: ManifestInput, images: readonly ImageRecord[], end?: StoredEnd): Manifest {
-  return manifestSchema.parse({
+  return v.parse(manifestSchema, {
     format: FORMAT,
     formatVersion: FORMAT_VERSION,
     ...input,
@@ -121,7 +136,13 @@ export function parseManifest(bytes: Uint8Array, path: string, directory: string
       directory,
     )
   }
-  const parsed = manifestSchema.safeParse(json)
-  if (!parsed.success) throw fail(z.prettifyError(parsed.error), parsed.error)
-  return parsed.data
+  const parsed = v.safeParse(manifestSchema, json)
+  if (!parsed.success) throw fail(v.summarize(parsed.issues), new v.ValiError(parsed.issues))
+  return parsed.output
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }

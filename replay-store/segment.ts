@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
-import { z } from 'zod'
+import * as v from 'valibot'
 import { ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'
 import type { EntryList } from './entry-list.ts'
@@ -57,18 +57,19 @@ export interface StoredSegmentHeader extends SegmentHeader {
   bodyChecksum: number
 }
 
-const whole = z.int().min(0)
-const headerSchema = z.tuple([
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const positive = v.pipe(whole, v.minValue(1))
+const headerSchema = v.strictTuple([
   whole, // number
   whole, // firstEntry
-  whole.min(1), // entryCount
+  positive, // entryCount
   whole, // firstIcount
   whole, // lastIcount
   whole, // firstVt
   whole, // lastVt
-  z.array(z.tuple([whole, whole.min(1), whole, whole])), // nodes
-  whole.max(MAX_BODY_BYTES), // bodyBytes
-  whole.max(MAX_BODY_BYTES), // columnBytes
+  v.array(v.strictTuple([whole, positive, whole, whole])), // nodes
+  v.pipe(whole, v.maxValue(MAX_BODY_BYTES)), // bodyBytes
+  v.pipe(whole, v.maxValue(MAX_BODY_BYTES)), // columnBytes
   whole, // bodyChecksum
 ])
 
@@ -178,9 +179,9 @@ export function decodeSegmentHeader(start: Uint8Array, fileBytes: number, path: 
   if (crc32(checked) !== view.getUint32(checkedBytes, true)) throw fail('its checksum does not match')
 
   const bodyAt = checkedBytes + CHECKSUM_BYTES
-  let values: z.infer<typeof headerSchema>
+  let values: v.InferOutput<typeof headerSchema>
   try {
-    values = headerSchema.parse(new Packr({ useRecords: false }).unpack(checked.subarray(PREFIX_BYTES)))
+    values = v.parse(headerSchema, new Packr({ useRecords: false }).unpack(checked.subarray(PREFIX_BYTES)))
   } catch (cause) {
     throw fail('its contents are not those of a header', cause)
   }

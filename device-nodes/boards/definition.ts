@@ -1,7 +1,7 @@
 /**
  * What a board's file gives: a description made from options that a manifest keeps and from the guest's images.
  */
-import type { z } from 'zod'
+import * as v from 'valibot'
 import type { Board, LoadedBytes } from '../../bus/mod.ts'
 
 /** A program as its loader reads it: bytes at virtual addresses, and where it starts. */
@@ -29,7 +29,7 @@ export interface BoardDefinition {
   readonly name: string
   readonly description: string
   /** Every option has a default, so that `{}` is a board. Parsed options are plain JSON. */
-  readonly options: z.ZodType<Record<string, unknown>>
+  readonly options: v.GenericSchema<unknown, Record<string, unknown>>
   /** Throws a `BoardOptionsError` for options or images that do not fit the board. */
   build(options: Readonly<Record<string, unknown>>, images: GuestImages): BuiltBoard
 }
@@ -40,13 +40,11 @@ export class BoardOptionsError extends Error {
 }
 
 /** Parses `options`; the error names the board and the option. */
-export function parseBoardOptions<T>(name: string, schema: z.ZodType<T>, options: unknown): T {
-  const result = schema.safeParse(options)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const option = issue?.path.join('.') ?? ''
-  const where = option === '' ? '' : ` ${option}:`
-  throw new BoardOptionsError(`board ${name}:${where} ${issue?.message ?? 'the options are not valid'}`, {
-    cause: result.error,
-  })
+export function parseBoardOptions<T>(name: string, schema: v.GenericSchema<unknown, T>, options: unknown): T {
+  const result = v.safeParse(schema, options)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const option = v.getDotPath(issue)
+  const where = option === null ? '' : ` ${option}:`
+  throw new BoardOptionsError(`board ${name}:${where} ${issue.message}`, { cause: new v.ValiError(result.issues) })
 }

@@ -7,7 +7,7 @@
  *   0x1f100000  DMA test device, CPU interrupt 2
  *   0x1fc00000  boot ROM: sets the stack pointer to the end of RAM and jumps to the program
  */
-import { z } from 'zod'
+import * as v from 'valibot'
 import { type Board, device, type LoadedBytes, MEMORY_SPACE, type Placement } from '../../bus/mod.ts'
 import { dmaTest } from '../dma-test/dma-test.ts'
 import { powerSwitch } from '../power-switch/power-switch.ts'
@@ -24,14 +24,18 @@ import { BOOT_ROM_BASE, BootCode, kseg0, placeProgram, register } from './mips-b
 const MIB = 2 ** 20
 const BOOT_ROM_BYTES = 0x1000
 
-const dmaTestOptions = z.strictObject({
-  memoryBytes: z
-    .int()
-    .min(MIB, 'this board has at least 1 MiB of memory')
-    .max(256 * MIB, 'this board has at most 256 MiB of memory')
-    .multipleOf(MIB, 'memory is a whole number of MiB')
-    .default(16 * MIB),
-  endian: z.enum(['little', 'big']).default('little'),
+const dmaTestOptions = v.strictObject({
+  memoryBytes: v.optional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(MIB, 'this board has at least 1 MiB of memory'),
+      v.maxValue(256 * MIB, 'this board has at most 256 MiB of memory'),
+      v.multipleOf(MIB, 'memory is a whole number of MiB'),
+    ),
+    16 * MIB,
+  ),
+  endian: v.optional(v.picklist(['little', 'big']), 'little'),
 })
 
 const registers = (region: string, base: number): Placement => ({

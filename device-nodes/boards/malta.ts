@@ -13,7 +13,7 @@
  * Left out: USB (PIIX4 function 2), floppy and parallel port of the super-I/O, serial presence detect, and the wire of
  * the GT-64120's own interrupt, which kernels leave masked.
  */
-import { z } from 'zod'
+import * as v from 'valibot'
 import {
   type Board,
   type BoardDevice,
@@ -39,26 +39,34 @@ import { BOOT_ROM_BYTES, maltaBoot } from './malta-boot.ts'
 
 const MIB = 2 ** 20
 
-const maltaOptions = z.strictObject({
+const maltaOptions = v.strictObject({
   /** At 2 GiB the RAM's high alias fills the address space to its end. */
-  memoryBytes: z
-    .int()
-    .min(16 * MIB, 'a Malta has at least 16 MiB of memory')
-    .max(2048 * MIB, 'a Malta has at most 2048 MiB of memory')
-    .multipleOf(MIB, 'memory is a whole number of MiB')
-    .default(512 * MIB),
-  endian: z.enum(['little', 'big']).default('little'),
+  memoryBytes: v.optional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(16 * MIB, 'a Malta has at least 16 MiB of memory'),
+      v.maxValue(2048 * MIB, 'a Malta has at most 2048 MiB of memory'),
+      v.multipleOf(MIB, 'memory is a whole number of MiB'),
+    ),
+    512 * MIB,
+  ),
+  endian: v.optional(v.picklist(['little', 'big']), 'little'),
   /** The kernel's command line. */
-  append: z.string().default(''),
+  append: v.optional(v.string(), ''),
   /** The time of day at power-on, in seconds since 1970 UTC. */
-  startSeconds: z
-    .int()
-    .min(0, 'a Malta starts in 1970 or later')
-    .max(Date.UTC(9999, 11, 31, 23, 59, 59) / 1000, 'a Malta starts in the year 9999 at the latest')
-    .default(Date.UTC(2024, 0, 1) / 1000),
+  startSeconds: v.optional(
+    v.pipe(
+      v.number(),
+      v.safeInteger(),
+      v.minValue(0, 'a Malta starts in 1970 or later'),
+      v.maxValue(Date.UTC(9999, 11, 31, 23, 59, 59) / 1000, 'a Malta starts in the year 9999 at the latest'),
+    ),
+    Date.UTC(2024, 0, 1) / 1000,
+  ),
 })
 
-type MaltaOptions = z.infer<typeof maltaOptions>
+type MaltaOptions = v.InferOutput<typeof maltaOptions>
 
 /** 8 ns: 125 million instructions a second. */
 const NS_PER_INSTRUCTION = 8

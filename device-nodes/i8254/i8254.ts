@@ -50,7 +50,7 @@ const PORT_B = registerBits('port B', {
 const PORT_B_WRITABLE = 0x0f
 
 const layout = new StateLayout('i8254', {
-  counters: field.list(field.record(counterShape), 3).length(3),
+  counters: field.list(field.record(counterShape), 3, true),
   portB: field.unsigned(4),
 })
 type State = FieldsOf<typeof layout>

@@ -117,9 +117,10 @@ t.test('state is copied and checked by name', async (t) => {
     count: field.unsigned(8),
     latch: field.nullable(field.whole(1, 3)),
     fifo: field.list(field.unsigned(8), 2),
+    pair: field.list(field.flag(), 2, true),
     ram: field.bytes(4, true),
   })
-  const good = { mode: 'idle' as const, count: 255, latch: null, fifo: [1], ram: new Uint8Array(4) }
+  const good = { mode: 'idle' as const, count: 255, latch: null, fifo: [1], pair: [true, true], ram: new Uint8Array(4) }
   const saved = layout.save(good)
   good.fifo.push(2)
   good.ram[0] = 9
@@ -131,6 +132,8 @@ t.test('state is copied and checked by name', async (t) => {
     ['count', 1.5],
     ['latch', 0],
     ['fifo', [1, 2, 3]],
+    ['pair', [true]],
+    ['pair', [true, 1]],
     ['ram', new Uint8Array(3)],
   ]
   for (const [name, value] of bad) {
@@ -140,7 +143,7 @@ t.test('state is copied and checked by name', async (t) => {
   const { count, ...missing } = saved
   t.equal(count, 255)
   t.throws(() => layout.restore(missing), /chip: count/)
-  t.throws(() => layout.restore({ ...saved, more: 1 }), StateError)
+  t.throws(() => layout.restore({ ...saved, more: 1 }), { constructor: StateError, message: /chip: more: / })
 })
 
 t.test('a decoder pairs a read with its answer', async (t) => {

@@ -2,59 +2,60 @@
  * Saved state with names, checked field by field when it comes back. Its version is the model's `stateVersion`, which
  * the device's host keeps and checks: raise it whenever a layout changes.
  */
-import { z } from 'zod'
+import * as v from 'valibot'
 import { type DeviceState, StateError } from '../../bus/mod.ts'
 
 /** The layout of one device's state: what `save` writes and `restore` accepts. */
-export class StateLayout<Shape extends z.ZodRawShape> {
+export class StateLayout<Shape extends v.ObjectEntries> {
   readonly #device: string
-  readonly #schema: z.ZodObject<Shape, z.core.$strict>
+  readonly #schema: v.StrictObjectSchema<Shape, undefined>
 
   /** `device`: the model's type, for error messages. */
   constructor(device: string, shape: Shape) {
     this.#device = device
-    this.#schema = z.strictObject(shape)
+    this.#schema = v.strictObject(shape)
   }
 
   /** A copy of `fields` that shares nothing with them. */
-  save(fields: z.infer<z.ZodObject<Shape, z.core.$strict>>): DeviceState {
+  save(fields: v.InferOutput<v.StrictObjectSchema<Shape, undefined>>): DeviceState {
     return structuredClone(fields) as DeviceState
   }
 
   /** A checked copy of the fields of a saved state. Throws a `StateError` that names the first bad field. */
-  restore(state: DeviceState): z.infer<z.ZodObject<Shape, z.core.$strict>> {
-    const result = this.#schema.safeParse(structuredClone(state))
-    if (result.success) return result.data
-    const issue = result.error.issues[0]
-    const name = issue === undefined || issue.path.length === 0 ? 'state' : issue.path.join('.')
-    throw new StateError(`${this.#device}: ${name}: ${issue?.message ?? 'not valid'}; the saved state is damaged`, {
-      cause: result.error,
+  restore(state: DeviceState): v.InferOutput<v.StrictObjectSchema<Shape, undefined>> {
+    const result = v.safeParse(this.#schema, structuredClone(state))
+    if (result.success) return result.output
+    const [issue] = result.issues
+    const name = v.getDotPath(issue) ?? 'state'
+    throw new StateError(`${this.#device}: ${name}: ${issue.message}; the saved state is damaged`, {
+      cause: new v.ValiError(result.issues),
     })
   }
 }
 
+const whole = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max))
+
 /** Field types that device states are made of. */
 export const field = {
-  flag: () => z.boolean(),
+  flag: () => v.boolean(),
   /** A whole number of `bits` bits, 1 to 32. */
-  unsigned: (bits: number) =>
-    z
-      .int()
-      .min(0)
-      .max(2 ** bits - 1),
+  unsigned: (bits: number) => whole(0, 2 ** bits - 1),
   /** A whole number from `min` to `max`. */
-  whole: (min: number, max: number) => z.int().min(min).max(max),
+  whole,
   /** A virtual time, a tick count, or `NEVER`. */
-  vt: () => z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  vt: () => whole(0, Number.MAX_SAFE_INTEGER),
   /** At most `max` bytes; exactly `max` where `exact`. */
   bytes: (max: number, exact = false) =>
-    z
-      .instanceof(Uint8Array)
-      .refine((bytes) => (exact ? bytes.length === max : bytes.length <= max), `not ${max} bytes`),
-  oneOf: <const T extends string>(values: readonly T[]) => z.enum(values as readonly [T, ...T[]]),
-  list: <T extends z.ZodType>(item: T, max: number) => z.array(item).max(max),
-  record: <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape),
-  nullable: <T extends z.ZodType>(type: T) => z.nullable(type),
+    v.pipe(
+      v.instance(Uint8Array),
+      v.check((bytes) => (exact ? bytes.length === max : bytes.length <= max), `not ${max} bytes`),
+    ),
+  oneOf: <const T extends string>(values: readonly T[]) => v.picklist(values),
+  /** At most `max` items; exactly `max` where `exact`. */
+  list: <T extends v.GenericSchema>(item: T, max: number, exact = false) =>
+    v.pipe(v.array(item), exact ? v.length(max) : v.maxLength(max)),
+  record: <S extends v.ObjectEntries>(shape: S) => v.strictObject(shape),
+  nullable: <T extends v.GenericSchema>(type: T) => v.nullable(type),
 }
 
 /** The fields of a layout, as a TypeScript type: `type State = FieldsOf<typeof layout>`. */

@@ -3,7 +3,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as v from 'valibot'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
 import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
@@ -24,14 +24,14 @@ import type { Usage } from './usage.ts'
 const ANANKE = join(import.meta.dirname, '..', '..', 'bin', 'ananke')
 
 /** What the command prints with `--json`, as far as it is used here. */
-const closingSchema = z.object({
-  instructions: z.number(),
-  journalBytes: z.number(),
-  bytesPer1000Instructions: z.number(),
-  hostCpuSeconds: z.number(),
-  hostPeakBytes: z.number(),
-  digest: z.string(),
-  statistics: z.object({ touchedBytes: z.number() }).catchall(z.number()),
+const closingSchema = v.object({
+  instructions: v.number(),
+  journalBytes: v.number(),
+  bytesPer1000Instructions: v.number(),
+  hostCpuSeconds: v.number(),
+  hostPeakBytes: v.number(),
+  digest: v.string(),
+  statistics: v.objectWithRest({ touchedBytes: v.number() }, v.number()),
 })
 
 export interface AnankeOptions {
@@ -140,7 +140,7 @@ export class Ananke {
       afterLastMark: 'wait',
     })
     if (child.status !== 0) throw new RunFailed(`ananke ${args[0]} left with ${child.status}: ${tailOf(child.stderr)}`)
-    const { hostCpuSeconds, hostPeakBytes, ...closing } = closingSchema.parse(lastObject(child.stdout))
+    const { hostCpuSeconds, hostPeakBytes, ...closing } = v.parse(closingSchema, lastObject(child.stdout))
     const usage = { cpuSeconds: hostCpuSeconds, peakBytes: hostPeakBytes }
     const peakBeyondGuestBytes = hostPeakBytes - closing.statistics.touchedBytes
     return { child, usage, project: { ...closing, peakBeyondGuestBytes } }

@@ -5,21 +5,21 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import Table from 'cli-table3'
-import { z } from 'zod'
+import * as v from 'valibot'
 import { rounded } from './report.ts'
 
-const profileSchema = z.object({
-  nodes: z.array(
-    z.object({
-      id: z.number(),
-      callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }),
+const profileSchema = v.object({
+  nodes: v.array(
+    v.object({
+      id: v.number(),
+      callFrame: v.object({ functionName: v.string(), url: v.string(), lineNumber: v.number() }),
     }),
   ),
-  samples: z.array(z.number()),
+  samples: v.array(v.number()),
   /** Microseconds from each sample's predecessor to it. */
-  timeDeltas: z.array(z.number()),
+  timeDeltas: v.array(v.number()),
 })
-export type CpuProfile = z.infer<typeof profileSchema>
+export type CpuProfile = v.InferOutput<typeof profileSchema>
 type CallFrame = CpuProfile['nodes'][number]['callFrame']
 
 export interface ProfileLine {
@@ -117,7 +117,7 @@ export function summarizeProfile({ nodes, samples, timeDeltas }: CpuProfile): Pr
 export function readProfile(directory: string): CpuProfile {
   const profiles = readdirSync(directory)
     .filter((name) => name.endsWith('.cpuprofile'))
-    .map((name) => profileSchema.parse(JSON.parse(readFileSync(join(directory, name), 'utf8'))))
+    .map((name) => v.parse(profileSchema, JSON.parse(readFileSync(join(directory, name), 'utf8'))))
   const [main] = profiles.sort((a, b) => b.samples.length - a.samples.length)
   if (main === undefined) throw new Error(`no profile in ${directory}`)
   return main

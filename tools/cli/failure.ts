@@ -1,6 +1,7 @@
 /**
  * What is said, and which exit status is left, when a command cannot do what it was asked.
  */
+import type { BaseIssue } from 'valibot'
 import { UserError } from '../errors.ts'
 
 export const STATUS_OK = 0
@@ -20,7 +21,7 @@ const UNNAMED: ReadonlySet<string> = new Set([
   'SyntaxError',
   'EvalError',
   'AssertionError',
-  'ZodError',
+  'ValiError',
   'RuntimeError',
 ])
 
@@ -33,11 +34,20 @@ export interface Failure {
 /** Named error classes speak for themselves; errors of the host's system calls nearly so; all else is our defect. */
 export function describeFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { status: STATUS_FAILED, line: `internal error: ${String(error)}` }
-  const line = error.message.trim().replaceAll(/\s*\n\s*/g, ' ')
+  const line = messageOf(error)
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
   if (error instanceof UserError) return { status: error.exitStatus, line }
   const isSystemError = typeof (error as NodeJS.ErrnoException).errno === 'number'
   if (isSystemError || !UNNAMED.has(error.name)) return { status: STATUS_FAILED, line }
   return { status: STATUS_FAILED, line: `internal error: ${line} (set ANANKE_DEBUG=1 to see where, and report it)` }
+}
+
+/** A schema's error says what is wrong, and keeps beside it where. (Valibot itself is not loaded to say so.) */
+function messageOf(error: Error): string {
+  const { issues } = error as { issues?: readonly BaseIssue<unknown>[] }
+  const path = error.name === 'ValiError' ? issues?.[0]?.path : undefined
+  return path === undefined ? error.message : `${path.map(({ key }) => key).join('.')}: ${error.message}`
 }
 
 /** Tells the person at standard error, and gives the exit status. With ANANKE_DEBUG=1 the stack follows. */

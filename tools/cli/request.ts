@@ -2,6 +2,7 @@
  * From the words of a command line to what is to be booted, with every image read and checked.
  */
 import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
 import { sha256 } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import type { ReportStage } from '../guests/apt.ts'
@@ -112,7 +113,7 @@ function boardOptions(
   startSeconds: number,
 ): Record<string, JsonValue> {
   const { options: schema } = boardNamed(machine)
-  const defaults = schema.parse({}) as Record<string, JsonValue>
+  const defaults = v.parse(schema, {}) as Record<string, JsonValue>
   const guestMemory = guest?.machine === machine ? guest.memoryBytes : undefined
   const given: Record<string, JsonValue | undefined> = {
     memoryBytes: words.memory === undefined ? guestMemory : memoryOf(words.memory),
@@ -123,10 +124,10 @@ function boardOptions(
     throw new UsageError(`machine ${machine} hands no command line to a kernel; leave --append out`)
   }
   const known = Object.entries(given).filter(([name, value]) => name in defaults && value !== undefined)
-  const parsed = schema.safeParse(Object.fromEntries(known))
-  if (parsed.success) return parsed.data as Record<string, JsonValue>
-  const issue = parsed.error.issues[0]
-  throw new UsageError(`${issue?.message ?? 'its options do not fit'} (--machine ${machine})`, { cause: parsed.error })
+  const parsed = v.safeParse(schema, Object.fromEntries(known))
+  if (parsed.success) return parsed.output as Record<string, JsonValue>
+  const [issue] = parsed.issues
+  throw new UsageError(`${issue.message} (--machine ${machine})`, { cause: new v.ValiError(parsed.issues) })
 }
 
 interface ImageFile {

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as v from 'valibot'
 import { sha256 } from '../../replay-store/mod.ts'
 import { GuestError } from '../errors.ts'
 import { downloadPackage, type ReportStage, unpackPackage } from './apt.ts'
@@ -22,15 +22,19 @@ const ABANDONED_AFTER_MS = 24 * 3600 * 1000
 
 const IMAGES = ['kernel', 'initrd'] as const
 
-const imageSchema = z.object({ file: z.string(), bytes: z.number().int().positive(), sha256: z.string().length(64) })
-const manifestSchema = z.object({
-  formatVersion: z.literal(FORMAT_VERSION),
-  guest: z.string(),
-  packageFile: z.string(),
+const imageSchema = v.object({
+  file: v.string(),
+  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  sha256: v.pipe(v.string(), v.length(64)),
+})
+const manifestSchema = v.object({
+  formatVersion: v.literal(FORMAT_VERSION),
+  guest: v.string(),
+  packageFile: v.string(),
   kernel: imageSchema,
   initrd: imageSchema,
 })
-type Manifest = z.infer<typeof manifestSchema>
+type Manifest = v.InferOutput<typeof manifestSchema>
 
 export interface GuestImages {
   kernel: Uint8Array
@@ -96,7 +100,7 @@ async function readCached(folder: string, guest: Guest): Promise<GuestImages | s
 
 function parseManifest(text: string): Manifest | undefined {
   try {
-    return manifestSchema.parse(JSON.parse(text))
+    return v.parse(manifestSchema, JSON.parse(text))
   } catch {
     // Whatever is wrong with it, the guest is fetched again.
     return undefined
@@ -137,7 +141,7 @@ async function takeImage(
   unpacked: string,
   where: { folder: string; prefix: string },
   destination: string,
-): Promise<z.infer<typeof imageSchema>> {
+): Promise<v.InferOutput<typeof imageSchema>> {
   const names = await readdir(join(unpacked, where.folder)).catch(() => [])
   const file = names.sort().find((name) => name.startsWith(where.prefix))
   if (file === undefined) throw new GuestError(`the package has no ${where.prefix}* in ${where.folder}`)
