@@ -52,6 +52,9 @@ export interface CpuPort {
 /** Why `Cpu.run` came back. `idle`: the CPU waits for an interrupt. */
 export type RunResult = 'limit' | 'idle'
 
+/** How a digest takes a page of memory: by XXH64 of its bytes with its number as the seed, or by the bytes. */
+export type PageDigest = 'hashed' | 'whole'
+
 /**
  * A machine's CPU node, as its bus drives it. `backing` is all memory of the machine end to end (RAM, ROMs, frame
  * buffers); the address map says where in physical space parts of it appear.
@@ -82,8 +85,11 @@ export interface Cpu {
   hashRegisters(): number
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
-  /** Feeds registers, TLB and memory, canonically, to a strong hash. */
-  digest(update: (bytes: Uint8Array) => void): void
+  /**
+   * Feeds registers, TLB and memory, canonically, to a strong hash. Of memory: the pages that are not all zero, each with its
+   * number, as `pages` says.
+   */
+  digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void
   /** Registers and TLB, named; not memory. */
   save(): Record<string, unknown>
   restore(state: Record<string, unknown>): void

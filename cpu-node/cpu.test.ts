@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { PageDigest } from '../bus/mod.ts'
 import type { Assembler } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
 import { busyProgram, CODE_BASE, DEVICE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
@@ -273,6 +274,34 @@ t.test('the memory hash follows writes by code and from outside, and forgets zer
   t.strictNotSame(third, first)
   machine.runTo(LENGTH + 1)
   t.same(machine.cpu.hashMemory(), third)
+})
+
+t.test('a digest is of every page that is not all zero, whole or by its hash', async (t) => {
+  const digested = (machine: TestMachine, pages: PageDigest) => {
+    const fed: Uint8Array[] = []
+    machine.cpu.digest((bytes) => fed.push(bytes.slice()), pages)
+    return Buffer.concat(fed)
+  }
+  const machine = testMachine(busyProgram)
+  const page = 9
+  const written = new Uint8Array([0x5a])
+  machine.cpu.writeBacking(page * 4096, written)
+  const whole = digested(machine, 'whole')
+  t.ok(whole.includes(Buffer.from([page, 0, 0, 0, ...written, 0])), 'its number, then its bytes')
+  const hashed = digested(machine, 'hashed')
+  t.ok(hashed.includes(Buffer.from([page, 0, 0, 0])))
+  for (const [pages, first] of [
+    ['whole', whole],
+    ['hashed', hashed],
+  ] as const) {
+    machine.cpu.writeBacking(page * 4096 + 4095, new Uint8Array([1]))
+    t.notOk(digested(machine, pages).equals(first))
+    machine.cpu.writeBacking(page * 4096 + 4095, new Uint8Array([0]))
+    t.ok(digested(machine, pages).equals(first))
+    machine.cpu.writeBacking(page * 4096, new Uint8Array([0]))
+    t.ok(digested(machine, pages).length < first.length, 'a page of zeros is as if never written')
+    machine.cpu.writeBacking(page * 4096, written)
+  }
 })
 
 t.test('a fetch that nothing answers is a bus error, one that is not aligned an address error', async (t) => {

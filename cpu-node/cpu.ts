@@ -2,7 +2,16 @@
  * The CPU node: guest state and memory, the soft TLB, the code cache and the loop that runs it all to a limit.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, type Clock, type Cpu, type CpuPort, PORT_WORDS, type RunResult, type Vt } from '../bus/mod.ts'
+import {
+  BUS_ERROR,
+  type Clock,
+  type Cpu,
+  type CpuPort,
+  type PageDigest,
+  PORT_WORDS,
+  type RunResult,
+  type Vt,
+} from '../bus/mod.ts'
 import {
   ARENA_WORDS,
   BLOCK_PC,
@@ -247,11 +256,12 @@ export class InterpretedCpu implements Cpu, Execution {
     return this.#memory.hash()
   }
 
-  digest(update: (bytes: Uint8Array) => void): void {
+  digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {
     const { bytes } = this.#memory
     update(bytes.subarray(0, this.#isa.stateBytes))
     update(bytes.subarray(TLB_BASE, TLB_BASE + this.#isa.tlbBytes))
-    this.#memory.digest(update)
+    if (pages === 'hashed') this.#memory.digestHashes(update)
+    else this.#memory.digestPages(update)
   }
 
   save(): Record<string, unknown> {

@@ -7,7 +7,16 @@
  * (`PortCell`) the second may leave out: translated code does them itself.
  */
 import assert from 'node:assert/strict'
-import { BUS_ERROR, type Clock, type Cpu, type CpuPort, type PortCell, type RunResult, type Vt } from '../bus/mod.ts'
+import {
+  BUS_ERROR,
+  type Clock,
+  type Cpu,
+  type CpuPort,
+  type PageDigest,
+  type PortCell,
+  type RunResult,
+  type Vt,
+} from '../bus/mod.ts'
 import { InterpretedCpu, type IsaFactory, type TierOptions } from './cpu.ts'
 import { BlockBuilder } from './ir/builder.ts'
 import type { Isa } from './isa/isa.ts'
@@ -177,8 +186,8 @@ export class LockstepCpu implements Cpu {
     return this.#first.hashMemory()
   }
 
-  digest(update: (bytes: Uint8Array) => void): void {
-    this.#first.digest(update)
+  digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {
+    this.#first.digest(update, pages)
   }
 
   save(): Record<string, unknown> {

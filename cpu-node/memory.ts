@@ -272,16 +272,29 @@ export class GuestMemory {
     return { low: Number(this.#hash & 0xffff_ffffn), high: Number(this.#hash >> 32n) }
   }
 
+  /**
+   * Feeds the number of every page that is not all zero, in order, and the hash of what its bytes are now: SHA-256 of the
+   * bytes takes more than three times as long, 0.1 s of the end of a boot.
+   */
+  digestHashes(update: (bytes: Uint8Array) => void): void {
+    const pages = [...this.#digested()]
+    const bytes = new Uint8Array(pages.length * (4 + 8))
+    const view = new DataView(bytes.buffer)
+    for (const [index, page] of pages.entries()) {
+      view.setUint32(12 * index, page, true)
+      view.setBigUint64(12 * index + 4, this.hashes.span(this.#byteOf(page), PAGE_BYTES, BigInt(page)), true)
+    }
+    update(bytes)
+  }
+
   /** Feeds every page that is not all zero, with its number, in order. */
-  digest(update: (bytes: Uint8Array) => void): void {
+  digestPages(update: (bytes: Uint8Array) => void): void {
     // Many pages at a time: a call for each takes longer than hashing it.
     const gathered = new Uint8Array(DIGEST_PAGES * (4 + PAGE_BYTES))
     const view = new DataView(gathered.buffer)
     let length = 0
-    for (let page = 0; page < this.#flags.length; page++) {
-      if ((this.#flags[page]! & TOUCHED) === 0) continue
-      const start = BACKING_BASE + page * PAGE_BYTES
-      if (isZero(this.words, start / 4)) continue
+    for (const page of this.#digested()) {
+      const start = this.#byteOf(page)
       view.setUint32(length, page, true)
       gathered.set(this.bytes.subarray(start, start + PAGE_BYTES), length + 4)
       length += 4 + PAGE_BYTES
@@ -290,6 +303,17 @@ export class GuestMemory {
       length = 0
     }
     update(gathered.subarray(0, length))
+  }
+
+  /** Pages that are not all zero, in order. */
+  *#digested(): Iterable<number> {
+    for (let page = 0; page < this.#flags.length; page++) {
+      if ((this.#flags[page]! & TOUCHED) !== 0 && !isZero(this.words, this.#byteOf(page) / 4)) yield page
+    }
+  }
+
+  #byteOf(page: number): number {
+    return BACKING_BASE + page * PAGE_BYTES
   }
 }
 

@@ -4,13 +4,18 @@
 import assert from 'node:assert/strict'
 import { createHash, type Hash } from 'node:crypto'
 import type { Cpu, DeviceHost, NodeName } from '../bus/mod.ts'
+import { FORMAT_VERSION } from '../replay-store/mod.ts'
 
-/** The digest of a run: SHA-256 over the journal's identity (32 bytes) and the CPU node's final state. Hexadecimal. */
-export function runDigest(identity: string, cpu: Cpu): string {
+/**
+ * The digest of a run, hexadecimal: SHA-256 over the journal's identity (32 bytes) and the CPU node's final state.
+ * `formatVersion`: that of the recording.
+ */
+export function runDigest(identity: string, cpu: Cpu, formatVersion = FORMAT_VERSION): string {
   const hash = createHash('sha256').update(Buffer.from(identity, 'hex'))
+  const pages = formatVersion === 1 ? 'whole' : 'hashed'
   cpu.digest((bytes) => {
     hash.update(bytes)
-  })
+  }, pages)
   return hash.digest('hex')
 }
 

@@ -191,7 +191,7 @@ function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runne
   return {
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
-    digest: (identity) => runDigest(identity, replay.machine.cpu),
+    digest: (identity) => runDigest(identity, replay.machine.cpu, options.recording.manifest.formatVersion),
     statistics: () => replay.machine.cpu.statistics,
     deviceStates: () => ({}),
   }
@@ -205,7 +205,7 @@ function fullRunner(options: ReplayOptions): Runner {
   return {
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
     position: () => positionOf({ icount: bus.icount, vt: bus.vt, cursor: replay.cursor }, bus.machine.cpu),
-    digest: (identity) => runDigest(identity, bus.machine.cpu),
+    digest: (identity) => runDigest(identity, bus.machine.cpu, journal.manifest.formatVersion),
     statistics: () => bus.machine.cpu.statistics,
     deviceStates: () => deviceDigests(bus.hosts),
   }

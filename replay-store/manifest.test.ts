@@ -55,6 +55,10 @@ t.test('a newer format names both versions', async (t) => {
   })
 })
 
+t.test('an older format is read', async (t) => {
+  t.equal(parse(sealed({ formatVersion: 1 })).formatVersion, 1)
+})
+
 t.test('something else called manifest.json', async (t) => {
   t.throws(() => parse('{"name": "a browser extension"}'), NotARecordingError)
   t.throws(() => parse(''), NotARecordingError)

@@ -7,8 +7,12 @@ import * as v from 'valibot'
 import { DamagedError, NewerFormatError, NotARecordingError } from './errors.ts'
 import { sha256 } from './identity.ts'
 
-/** Version of a recording's layout: manifest, tail, segments and canonical entries. Older ones stay readable. */
-export const FORMAT_VERSION = 1
+/**
+ * Version of a recording's layout: manifest, tail, segments, canonical entries, and what the digest is of. Older ones stay
+ * readable. Since 2 the digest has memory's pages by their hashes.
+ */
+export const FORMAT_VERSION = 2
+const OLDER_VERSIONS = [1]
 
 const FORMAT = 'ananke-recording'
 
@@ -52,7 +56,7 @@ const endSchema = v.strictObject({
 
 const manifestSchema = v.strictObject({
   format: v.literal(FORMAT),
-  formatVersion: v.literal(FORMAT_VERSION),
+  formatVersion: v.picklist([...OLDER_VERSIONS, FORMAT_VERSION]),
   /** The version of Ananke that made the recording. */
   createdWith: v.string(),
   board: v.strictObject({ name, options: record(json) }),

@@ -24,7 +24,7 @@ function boot(tiers: TierOptions, instructions: number, counted: (statistics: St
   )
   runTo(bus, instructions)
   counted(bus.machine.cpu.statistics as Statistics)
-  bus.machine.cpu.digest((bytes) => hash.update(bytes))
+  bus.machine.cpu.digest((bytes) => hash.update(bytes), 'whole')
   return hash.digest('hex')
 }
 
