@@ -5,6 +5,7 @@ import { Assembler } from '../oracle/assembler.ts'
 import { CODE_BASE, testMachine } from '../test-machine.ts'
 import { LateCompiler } from './compilers.ts'
 import { HotCode, HotCodeError } from './hot-code.ts'
+import { FIRST } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
 const [V0, T0, T1] = [2, 8, 9]
@@ -71,14 +72,27 @@ t.test('a region that was found twice is kept once', async (t) => {
   t.equal(new HotCode(hotCode.encode()).known.length, 2)
 })
 
+const region = (...pcs: number[]): RegionCode => ({
+  kind: { isa: 'mips', bigEndian: false, flags: 0, relative: false, fixed: true },
+  pcs: Int32Array.from(pcs),
+  lengths: Int32Array.from(pcs, () => 8),
+  words: Int32Array.from(pcs.flatMap((pc) => [pc, pc + 1])),
+  byCall: Int32Array.of(),
+})
+
+t.test('other runs are told of the regions that a grown one replaced, its own replays of that one', async (t) => {
+  const grown = region(...Array.from({ length: FIRST.blocks + 1 }, (_, index) => 8 * index))
+  const [first, second] = [region(0, 8), region(64, 72)]
+  const hotCode = new HotCode()
+  for (const code of [first, second, grown]) hotCode.add(code)
+  hotCode.replace(first)
+  hotCode.replace(second)
+  t.same(new HotCode(hotCode.encode()).known, [grown])
+  t.same(new HotCode(hotCode.encodeAll()).known, [first, second])
+  t.same(new HotCode(new HotCode(hotCode.encode()).encodeAll()).known, [], 'nor is it known from before')
+})
+
 t.test('what later regions have is left out, and they take its place', async (t) => {
-  const region = (...pcs: number[]): RegionCode => ({
-    kind: { isa: 'mips', bigEndian: false, flags: 0, relative: false, fixed: true },
-    pcs: Int32Array.from(pcs),
-    lengths: Int32Array.from(pcs, () => 8),
-    words: Int32Array.from(pcs.flatMap((pc) => [pc, pc + 1])),
-    byCall: Int32Array.of(),
-  })
   const keptOf = (...regions: RegionCode[]) => {
     const hotCode = new HotCode()
     for (const each of regions) hotCode.add(each)

@@ -20,12 +20,12 @@ import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
 import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher } from './dispatcher.ts'
-import type { HotCode } from './hot-code.ts'
+import { type HotCode, hasGrown } from './hot-code.ts'
 import { IdleLoops } from './idle-loops.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { LiveRegions } from './live-regions.ts'
-import { collectRegion, FIRST, GROWN, type RegionLimits } from './region.ts'
+import { collectRegion, GROWN, type RegionLimits } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
@@ -226,7 +226,7 @@ export class Translator {
       if (region.blocks.some((block) => code.regionEntered(block) === region)) continue
       code.dropRegion(region)
       this.#live.drop([region])
-      this.#hotCode.remove(this.#madeFrom.get(region)!)
+      this.#hotCode.replace(this.#madeFrom.get(region)!)
     }
   }
 
@@ -533,11 +533,6 @@ export class Translator {
     softTlb.fillWrite(address, isa.context(), page, memory.hasCode(page))
     return 1
   }
-}
-
-/** Whether a region took the place of others, in an earlier run, by its size. */
-function hasGrown({ pcs }: RegionCode): boolean {
-  return pcs.length > FIRST.blocks
 }
 
 /** A loaded value of a kind's width, as its register holds it. */
