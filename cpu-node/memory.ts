@@ -79,6 +79,9 @@ const ROM_BIT = 0x4000_0000
 const NO_MEMORY = -1
 /** Gathered for one call of a digest's `update`. */
 const DIGEST_PAGES = 64
+/** Of a page's number and its hash, in a digest. */
+const NUMBER_BYTES = 4
+const HASH_BYTES = 8
 
 /** Keeps what depends on backing memory's contents in step with writes to it. */
 export interface MemoryWatcher {
@@ -262,7 +265,7 @@ export class GuestMemory {
     this.#watcher?.forgetWriteTags()
     for (const page of this.#dirtyPages) {
       this.#flags[page] = this.#flags[page]! & ~DIRTY
-      const start = BACKING_BASE + page * PAGE_BYTES
+      const start = this.#byteOf(page)
       // A page of zeros is as if it had not been touched.
       const hash = isZero(this.words, start / 4) ? 0n : this.hashes.span(start, PAGE_BYTES, BigInt(page))
       this.#hash = BigInt.asUintN(64, this.#hash - this.#pageHashes[page]! + hash)
@@ -278,11 +281,14 @@ export class GuestMemory {
    */
   digestHashes(update: (bytes: Uint8Array) => void): void {
     const pages = [...this.#digested()]
-    const bytes = new Uint8Array(pages.length * (4 + 8))
+    const bytes = new Uint8Array(pages.length * (NUMBER_BYTES + HASH_BYTES))
     const view = new DataView(bytes.buffer)
-    for (const [index, page] of pages.entries()) {
-      view.setUint32(12 * index, page, true)
-      view.setBigUint64(12 * index + 4, this.hashes.span(this.#byteOf(page), PAGE_BYTES, BigInt(page)), true)
+    let length = 0
+    for (const page of pages) {
+      view.setUint32(length, page, true)
+      const hash = this.hashes.span(this.#byteOf(page), PAGE_BYTES, BigInt(page))
+      view.setBigUint64(length + NUMBER_BYTES, hash, true)
+      length += NUMBER_BYTES + HASH_BYTES
     }
     update(bytes)
   }
@@ -290,14 +296,14 @@ export class GuestMemory {
   /** Feeds every page that is not all zero, with its number, in order. */
   digestPages(update: (bytes: Uint8Array) => void): void {
     // Many pages at a time: a call for each takes longer than hashing it.
-    const gathered = new Uint8Array(DIGEST_PAGES * (4 + PAGE_BYTES))
+    const gathered = new Uint8Array(DIGEST_PAGES * (NUMBER_BYTES + PAGE_BYTES))
     const view = new DataView(gathered.buffer)
     let length = 0
     for (const page of this.#digested()) {
       const start = this.#byteOf(page)
       view.setUint32(length, page, true)
-      gathered.set(this.bytes.subarray(start, start + PAGE_BYTES), length + 4)
-      length += 4 + PAGE_BYTES
+      gathered.set(this.bytes.subarray(start, start + PAGE_BYTES), length + NUMBER_BYTES)
+      length += NUMBER_BYTES + PAGE_BYTES
       if (length < gathered.length) continue
       update(gathered)
       length = 0

@@ -42,15 +42,19 @@ import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
 import { emitPure, typeOf } from './values.ts'
 
-/** `window`: RAM that all code of the region may use. `byCall`: where accesses are that often miss the fast way. */
+/**
+ * `window`: RAM that all code of the region may use. `byCall`: where accesses are that often miss the fast way. `waits`: as
+ * `mayWait` says; it imports `goOn` then.
+ */
 export function emitRegion(
   blocks: readonly RegionBlock[],
   layout: Layout,
   window: Window | undefined,
   byCall: ReadonlySet<number>,
+  waits: boolean,
   inlineCall: Code['inlineCall'],
 ): FunctionBody {
-  return new RegionEmitter(blocks, layout, window, byCall, inlineCall).run()
+  return new RegionEmitter(blocks, layout, window, byCall, waits, inlineCall).run()
 }
 
 class RegionEmitter {
@@ -105,6 +109,7 @@ class RegionEmitter {
     layout: Layout,
     window: Window | undefined,
     byCall: ReadonlySet<number>,
+    waits: boolean,
     inlineCall: Code['inlineCall'],
   ) {
     this.#byCall = byCall
@@ -118,7 +123,7 @@ class RegionEmitter {
     this.#unspent = this.#f.local('i32')
     this.#pc = this.#f.local('i32')
     this.#base = blocks[0]!.block.relative ? this.#f.local('i32') : undefined
-    this.#waiting = mayWait(blocks, byCall) ? { passes: this.#f.local('i32'), armed: this.#f.local('i32') } : undefined
+    this.#waiting = waits ? { passes: this.#f.local('i32'), armed: this.#f.local('i32') } : undefined
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
   }
 

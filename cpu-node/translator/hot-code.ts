@@ -27,8 +27,8 @@ export class HotCode {
   readonly known: readonly RegionCode[]
   /** By `keyOf`: what made room for other regions, or was translated otherwise since, is found again. */
   readonly #found = new Map<string, RegionCode>()
-  /** What was found, and then a larger region took the place of. */
-  readonly #replaced = new Map<string, RegionCode>()
+  /** Of it, by the same: what a larger region has taken the place of. */
+  readonly #replaced = new Set<string>()
   #words = 0
 
   /** What is known is of the very run that is to come: all of it will be hot. */
@@ -54,6 +54,7 @@ export class HotCode {
       this.#words += code.words.length
     }
     this.#found.set(key, code)
+    this.#replaced.delete(key)
   }
 
   /** It has been translated otherwise since. */
@@ -61,27 +62,27 @@ export class HotCode {
     const key = keyOf(code)
     if (this.#found.get(key) !== code) return
     this.#found.delete(key)
+    this.#replaced.delete(key)
     this.#words -= code.words.length
   }
 
   /** A larger region has taken its place. */
   replace(code: RegionCode): void {
-    this.remove(code)
-    this.#replaced.set(keyOf(code), code)
+    const key = keyOf(code)
+    if (this.#found.get(key) === code) this.#replaced.add(key)
   }
 
   /** What this run found: for its replays. */
   encode(): Uint8Array {
-    return encode(withoutCovered([...this.#found.values()]))
+    return encode(withoutCovered([...this.#found].flatMap(([key, code]) => (this.#replaced.has(key) ? [] : [code]))))
   }
 
   /**
    * For other runs: what this run found before it grew and, as far as there is room, what is known and was of no use this time.
    */
   encodeAll(): Uint8Array {
-    const found = new Set([...this.#replaced.values(), ...this.#found.values()].filter((code) => !hasGrown(code)))
-    const keys = new Set([...found].map(keyOf))
-    const unused = this.known.filter((known) => !keys.has(keyOf(known)))
+    const found = new Set([...this.#found.values()].filter((code) => !hasGrown(code)))
+    const unused = this.known.filter((known) => !this.#found.has(keyOf(known)))
     const kept = withoutCovered([...unused, ...found])
     const regions: RegionCode[] = []
     let words = 0

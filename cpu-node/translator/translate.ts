@@ -75,8 +75,9 @@ export function encodeRegion({ code, layout, window, memoryPages, optimized }: T
   // In address order most branches go forward, which costs less than going back.
   blocks.sort((a, b) => (a.block.pc >>> 0) - (b.block.pc >>> 0))
   const called = new Set(byCall)
-  const body = emitRegion(blocks, layout, window, called, inlineCall)
-  const imports = mayWait(blocks, called) ? [...IMPORTS, GO_ON] : IMPORTS
+  const waits = mayWait(blocks, called)
+  const body = emitRegion(blocks, layout, window, called, waits, inlineCall)
+  const imports = waits ? [...IMPORTS, GO_ON] : IMPORTS
   const region = {
     name: REGION_EXPORT,
     signature: REGION_SIGNATURE,
