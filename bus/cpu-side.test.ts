@@ -25,7 +25,8 @@ function makeSide(endian: 'little' | 'big' = 'little', answer: Partial<Data> = {
   const create = scriptedCpu({}, (made) => {
     cpu = made
   })
-  const machine = buildMachine(testBoard(endian), create, TEST_LOADS, exchange)
+  const machine = buildMachine(testBoard(endian), create, exchange)
+  machine.load(TEST_LOADS)
   machine.resetCpu()
   return { side: machine.cpuSide, machine, cpu: cpu as ScriptedCpu, asked, data }
 }

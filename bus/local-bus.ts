@@ -146,7 +146,8 @@ export class LocalBus {
     const { board, createCpu, loads, sink, sources, onUnhandled } = options
     this.#sink = sink
     this.#sources = sources
-    this.machine = buildMachine(board, createCpu, loads, (slot, payload) => this.#cpuAccess(slot, payload))
+    this.machine = buildMachine(board, createCpu, (slot, payload) => this.#cpuAccess(slot, payload))
+    this.machine.load(loads)
     this.hosts = board.devices.map(
       ({ name, model, properties }) => new DeviceHost(name, model, properties, onUnhandled),
     )

@@ -1,5 +1,5 @@
 /**
- * A board with its CPU: clock, backing memory, address map, and the bytes loaded before power-on. What a live bus and a
+ * A board with its CPU: clock, backing memory, address map, and the bytes loaded at power-on. What a live bus and a
  * `cpu` replay have in common.
  */
 import type { Board, LoadedBytes } from './board.ts'
@@ -16,28 +16,19 @@ export interface Machine {
   clock: Clock
   cpu: Cpu
   cpuSide: CpuSide
+  /** Says what stands in memory at power-on: before that. Throws a `BoardError` where something does not fit. */
+  load(loads: readonly LoadedBytes[]): void
   /** Power-on and reset of the CPU node: the board's address map, the loaded bytes, the CPU's own reset. */
   resetCpu(): void
 }
 
 /**
  * Puts a board together. `exchange` takes the CPU's accesses to devices. Nothing is reset or loaded yet.
- * Throws a `BoardError` where the board contradicts itself or `loads` do not fit.
+ * Throws a `BoardError` where the board contradicts itself.
  */
-export function buildMachine(
-  board: Board,
-  createCpu: CreateCpu,
-  loads: readonly LoadedBytes[],
-  exchange: Exchange,
-): Machine {
+export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Exchange): Machine {
   const layout = layoutBoard(board)
-  const placed = loads.map(({ memory, offset, bytes }) => {
-    const found = findMemory(layout, memory)
-    if (offset < 0 || offset + bytes.length > found.size) {
-      throw new BoardError(`${bytes.length} bytes at ${offset} do not fit into ${memory}, which has ${found.size}`)
-    }
-    return { backing: found.offset + offset, bytes }
-  })
+  let placed: { backing: number; bytes: Uint8Array }[] = []
   const clock = new Clock(board.nsPerInstruction, board.gridNs)
   const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
   const cpuSide = new CpuSide(layout, clock, cpu, exchange)
@@ -46,6 +37,15 @@ export function buildMachine(
     clock,
     cpu,
     cpuSide,
+    load(loads) {
+      placed = loads.map(({ memory, offset, bytes }) => {
+        const found = findMemory(layout, memory)
+        if (offset < 0 || offset + bytes.length > found.size) {
+          throw new BoardError(`${bytes.length} bytes at ${offset} do not fit into ${memory}, which has ${found.size}`)
+        }
+        return { backing: found.offset + offset, bytes }
+      })
+    },
     resetCpu() {
       for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)
       cpu.reset()

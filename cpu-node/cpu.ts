@@ -841,7 +841,11 @@ export class InterpretedCpu implements Cpu, Execution {
   #mappingChanged(): void {
     this.forgetPortCells()
     this.forgetTranslations(0, 2 ** 32)
-    if (this.#translator.mappingChanged()) this.#flushRequested = true
+    if (this.#translator.mappingChanged()) {
+      this.#flushRequested = true
+      // Now, since memory is still to be filled where the machine was just made.
+      this.#translator.prepare(this.icount)
+    }
     const { window } = this.#translator
     this.#directBytes = window?.bytes ?? 0
     this.state[SCRATCH.directAddend / 4] = window === undefined ? 0 : window.host - window.address

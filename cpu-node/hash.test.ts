@@ -3,7 +3,7 @@ import { makeSpanHashes } from './hash.ts'
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
 const bytes = new Uint8Array(memory.buffer)
-const { span: xxh64, twoSpans } = makeSpanHashes(memory, 1)
+const { span: xxh64, twoSpans, store } = makeSpanHashes(memory, 1)
 
 // Of the bytes 0, 1, 2, ... modulo 251: as xxhsum 0.8.1 has them where the seed is 0, else as the specification computes.
 const KNOWN = [
@@ -32,4 +32,24 @@ t.test('two spans: the low half of the second, with the first as its seed', asyn
   }
   t.throws(() => twoSpans(0, 32, 0, 31), { name: 'AssertionError' })
   t.throws(() => twoSpans(0, 0, 0, 32), { name: 'AssertionError' })
+})
+
+t.test('a stored hash: 0 where all bytes are, wherever a single one is not', async (t) => {
+  const into = 32_760
+  const stored = () => new DataView(memory.buffer).getBigUint64(into, true)
+  bytes.fill(0, 8192, 8192 + 4096)
+  store(8192, 4096, 7, into)
+  t.equal(stored(), 0n)
+  for (const at of [0, 31, 32, 2047, 4088, 4095]) {
+    bytes[8192 + at] = 1
+    store(8192, 4096, 7, into)
+    t.equal(stored(), xxh64(8192, 4096, 7n), `byte ${at}`)
+    bytes[8192 + at] = 0
+  }
+  store(8192, 4096, 7, into)
+  t.equal(stored(), 0n)
+  bytes[8192] = 1
+  store(8192, 32, 0x8000_0000, into)
+  t.equal(stored(), xxh64(8192, 32, 0x8000_0000n), 'the seed is unsigned')
+  t.throws(() => store(0, 31, 0, into), { name: 'AssertionError' })
 })

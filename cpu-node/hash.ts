@@ -23,19 +23,23 @@ export interface SpanHashes {
    * for at each grid point makes no `bigint`.
    */
   twoSpans(start: number, bytes: number, secondStart: number, secondBytes: number): number
+  /** Stores the hash of a span, or 0 if all its bytes are, as 64 bits at `into`: of pages, without a `bigint` for each. */
+  store(start: number, bytes: number, seed: number, into: number): void
 }
 
 const SPAN = { parameters: ['i32', 'i32', 'i64'], results: ['i64'] } as const
+const STORE = { parameters: ['i32', 'i32', 'i32', 'i32'], results: [] } as const
 const TWO_SPANS = { parameters: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const
 
 export function makeSpanHashes(memory: WebAssembly.Memory, memoryPages: number): SpanHashes {
   const functions = [
     { name: 'span', signature: SPAN, body: emitSpan() },
     { name: 'twoSpans', signature: TWO_SPANS, body: emitTwoSpans() },
+    { name: 'store', signature: STORE, body: emitStore() },
   ]
   const module = new WebAssembly.Module(encodeModule({ memoryPages, imports: [], functions }))
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-  const { span, twoSpans } = exports as unknown as SpanHashes
+  const { span, twoSpans, store } = exports as unknown as SpanHashes
   return {
     span(start, bytes, seed) {
       checkLength(bytes)
@@ -45,6 +49,10 @@ export function makeSpanHashes(memory: WebAssembly.Memory, memoryPages: number):
       checkLength(bytes)
       checkLength(secondBytes)
       return twoSpans(start, bytes, secondStart, secondBytes) >>> 0
+    },
+    store(start, bytes, seed, into) {
+      checkLength(bytes)
+      store(start, bytes, seed, into)
     },
   }
 }
@@ -67,6 +75,50 @@ function emitTwoSpans(): FunctionBody {
   body.get(hash)
   body.call(SPAN_FUNCTION)
   body.op('i32.wrap_i64')
+  return body
+}
+
+function emitStore(): FunctionBody {
+  const body = new FunctionBody(STORE.parameters)
+  const start = body.parameter(0)
+  const bytes = body.parameter(1)
+  const hash = body.local('i64')
+  const at = body.local('i32')
+  body.get(start)
+  body.set(at)
+  const done = body.block()
+  const notZero = body.block()
+  const stripes = body.loop()
+  for (let word = 0; word < STRIPE_BYTES; word += 8) {
+    body.get(at)
+    body.memory('i64.load', word)
+    if (word > 0) body.op('i64.or')
+  }
+  body.i64(0n)
+  body.op('i64.ne')
+  body.brIf(notZero)
+  body.get(at)
+  body.i32(STRIPE_BYTES)
+  body.op('i32.add')
+  body.tee(at)
+  body.get(start)
+  body.op('i32.sub')
+  body.get(bytes)
+  body.op('i32.ne')
+  body.brIf(stripes)
+  body.end(stripes)
+  body.br(done)
+  body.end(notZero)
+  body.get(start)
+  body.get(bytes)
+  body.get(body.parameter(2))
+  body.op('i64.extend_i32_u')
+  body.call(SPAN_FUNCTION)
+  body.set(hash)
+  body.end(done)
+  body.get(body.parameter(3))
+  body.get(hash)
+  body.memory('i64.store', 0)
   return body
 }
 

@@ -23,7 +23,7 @@ export const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
 /** Guest state and what the interpreter may use for scratch. */
-export const INTERPRETER_STATE_BYTES = STATE_BYTES - 80
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 88
 /** Words above that, as byte offsets, by which generated code and its callers tell each other things. */
 export const SCRATCH = {
   /** The hot loop's `remaining`, `ip`, `block` and `base`, in step whenever it calls out (see interpreter/micro-ops.ts). */
@@ -55,6 +55,8 @@ export const SCRATCH = {
   touched: STATE_BYTES - 68,
   cellsLeft: STATE_BYTES - 72,
   passes: STATE_BYTES - 76,
+  /** A page's hash: 64 bits. */
+  pageHash: STATE_BYTES - 88,
 } as const
 export const TLB_BASE = 0x4000
 export const SECOND_WAY_BASE = 0x5000
@@ -79,9 +81,8 @@ const ROM_BIT = 0x4000_0000
 const NO_MEMORY = -1
 /** Gathered for one call of a digest's `update`. */
 const DIGEST_PAGES = 64
-/** Of a page's number and its hash, in a digest. */
+/** Of a page's number, in a digest. */
 const NUMBER_BYTES = 4
-const HASH_BYTES = 8
 
 /** Keeps what depends on backing memory's contents in step with writes to it. */
 export interface MemoryWatcher {
@@ -113,11 +114,13 @@ export class GuestMemory {
   readonly hashes: SpanHashes
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
-  readonly #pageHashes: BigUint64Array
+  /** Two words each, the low one first. */
+  readonly #pageHashes: Uint32Array
   readonly #codeChunks: Int32Array
   readonly #dirtyPages: number[] = []
-  /** The sum of `#pageHashes`. */
-  #hash = 0n
+  /** The sum of `#pageHashes`, modulo 2^64. */
+  #hashLow = 0
+  #hashHigh = 0
   #watcher: MemoryWatcher | undefined
 
   constructor(backingBytes: number, arenaWords: number) {
@@ -135,7 +138,7 @@ export class GuestMemory {
     this.words = new Int32Array(this.buffer)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
-    this.#pageHashes = new BigUint64Array(pages)
+    this.#pageHashes = new Uint32Array(2 * pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
 
@@ -262,17 +265,19 @@ export class GuestMemory {
 
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */
   hash(): { low: number; high: number } {
+    const hashes = this.#pageHashes
     this.#watcher?.forgetWriteTags()
     for (const page of this.#dirtyPages) {
       this.#flags[page] = this.#flags[page]! & ~DIRTY
-      const start = this.#byteOf(page)
-      // A page of zeros is as if it had not been touched.
-      const hash = isZero(this.words, start / 4) ? 0n : this.hashes.span(start, PAGE_BYTES, BigInt(page))
-      this.#hash = BigInt.asUintN(64, this.#hash - this.#pageHashes[page]! + hash)
-      this.#pageHashes[page] = hash
+      const { low, high } = this.#pageHash(page)
+      const sum = this.#hashLow - hashes[2 * page]! + low
+      this.#hashLow = sum >>> 0
+      this.#hashHigh = (this.#hashHigh - hashes[2 * page + 1]! + high + Math.floor(sum / 2 ** 32)) >>> 0
+      hashes[2 * page] = low
+      hashes[2 * page + 1] = high
     }
     this.#dirtyPages.length = 0
-    return { low: Number(this.#hash & 0xffff_ffffn), high: Number(this.#hash >> 32n) }
+    return { low: this.#hashLow, high: this.#hashHigh }
   }
 
   /**
@@ -280,17 +285,20 @@ export class GuestMemory {
    * bytes takes more than three times as long, 0.1 s of the end of a boot.
    */
   digestHashes(update: (bytes: Uint8Array) => void): void {
-    const pages = [...this.#digested()]
-    const bytes = new Uint8Array(pages.length * (NUMBER_BYTES + HASH_BYTES))
-    const view = new DataView(bytes.buffer)
-    let length = 0
-    for (const page of pages) {
-      view.setUint32(length, page, true)
-      const hash = this.hashes.span(this.#byteOf(page), PAGE_BYTES, BigInt(page))
-      view.setBigUint64(length + NUMBER_BYTES, hash, true)
-      length += NUMBER_BYTES + HASH_BYTES
+    const gathered: number[] = []
+    for (let page = 0; page < this.#flags.length; page++) {
+      if ((this.#flags[page]! & TOUCHED) === 0) continue
+      const { low, high } = this.#pageHash(page)
+      if (low !== 0 || high !== 0) gathered.push(page, low, high)
     }
-    update(bytes)
+    update(new Uint8Array(Uint32Array.from(gathered).buffer))
+  }
+
+  /** Of what its bytes are now; 0 of a page of zeros, which is as if it had not been touched. */
+  #pageHash(page: number): { low: number; high: number } {
+    this.hashes.store(this.#byteOf(page), PAGE_BYTES, page, SCRATCH.pageHash)
+    const at = SCRATCH.pageHash / 4
+    return { low: this.words[at]! >>> 0, high: this.words[at + 1]! >>> 0 }
   }
 
   /** Feeds every page that is not all zero, with its number, in order. */

@@ -154,7 +154,7 @@ function promised(subject: Subject, random: Random): { payload: Payload; data: D
 }
 
 const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const slots = Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {}), {}).board.devices)
+const slots = Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {})).board.devices)
 const models = [...new Map(slots.map((slot) => [slot.model.type, slot])).values()]
 
 /** Whether, after a copy goes on from here with and without reading once more what is promised, both do the same. */

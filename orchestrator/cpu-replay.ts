@@ -81,11 +81,12 @@ export class CpuReplay {
   #readNode = NO_DEVICE
   #answer: number | undefined
 
-  constructor(spec: MachineSpec, journal: FlatJournal, onEntry?: EntryListener) {
+  /** Before it runs, `machine.load` is to be told what stands in memory. */
+  constructor(spec: Omit<MachineSpec, 'loads'>, journal: FlatJournal, onEntry?: EntryListener) {
     this.#journal = journal
     this.#isCut = isCut(journal)
     this.#onEntry = onEntry
-    this.machine = buildMachine(spec.board, spec.createCpu, spec.loads, ({ number }, payload) =>
+    this.machine = buildMachine(spec.board, spec.createCpu, ({ number }, payload) =>
       this.#access(this.#deviceNodes[number]!, payload),
     )
     const { nodes } = journal

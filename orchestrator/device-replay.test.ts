@@ -5,7 +5,7 @@ import { boards } from '../device-nodes/mod.ts'
 import { DeviceReplay } from './device-replay.ts'
 
 t.test('a device that fails at a register that it has not is a divergence there', async (t) => {
-  const { board } = boards['malta']!.build({ memoryBytes: 2 ** 26 }, {})
+  const { board } = boards['malta']!.build({ memoryBytes: 2 ** 26 })
   const failed: string[] = []
   const spec = { board, loads: [], createCpu: scriptedCpu({}) }
   for (const { name } of board.devices) {

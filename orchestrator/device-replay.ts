@@ -8,6 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import {
+  type Board,
   BUS,
   CPU,
   CPU_END,
@@ -33,7 +34,6 @@ import {
   type Journal,
   sameMessage,
 } from './divergence.ts'
-import type { MachineSpec } from './machine-spec.ts'
 
 /** A device that the board has not. */
 export class NoSuchDevice extends Error {
@@ -60,10 +60,10 @@ export class DeviceReplay {
   #asker: NodeName = CPU
 
   /** Throws `NoSuchDevice`. */
-  constructor(spec: MachineSpec, device: NodeName, journal: Journal, onUnhandled?: UnhandledListener) {
-    this.#layout = layoutBoard(spec.board)
+  constructor({ board }: { board: Board }, device: NodeName, journal: Journal, onUnhandled?: UnhandledListener) {
+    this.#layout = layoutBoard(board)
     const slot = this.#layout.byName.get(device)
-    const entry = spec.board.devices.find(({ name }) => name === device)
+    const entry = board.devices.find(({ name }) => name === device)
     if (slot === undefined || entry === undefined) throw new NoSuchDevice(device, this.#layout)
     this.#slot = slot
     this.#journal = journal

@@ -9,7 +9,7 @@ export { CONTEXT_ENTRIES, type Divergence, DivergenceError, isCut, type Journal 
 export { FullReplay, type FullReplayOptions } from './full-replay.ts'
 export type { HostOptions, Progress } from './host-loop.ts'
 export { type LiveOptions, type RunResult, runLive } from './live.ts'
-export { type MachineSpec, nodeNames } from './machine-spec.ts'
+export { type MachineSpec, nodeNames, type RecordedMachine } from './machine-spec.ts'
 export {
   MachineMismatch,
   type ReplayMode,

@@ -19,7 +19,7 @@ import { deviceDigests, runDigest, stateDigest } from './digest.ts'
 import { contextBefore, type Divergence, DivergenceError, isCut } from './divergence.ts'
 import { FullReplay } from './full-replay.ts'
 import { type HostOptions, hostMs, REPLAY_SLICE_MS, SliceMeter, serveHost } from './host-loop.ts'
-import { type MachineSpec, nodeNames } from './machine-spec.ts'
+import { type MachineSpec, nodeNames, type RecordedMachine } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
 export type ReplayMode = 'cpu' | 'full' | { device: NodeName }
@@ -27,7 +27,7 @@ export type ReplayMode = 'cpu' | 'full' | { device: NodeName }
 export interface ReplayOptions extends HostOptions {
   recording: Recording
   /** The machine that was recorded. */
-  machine: MachineSpec
+  machine: RecordedMachine
   mode: ReplayMode
   /** Stop before this instruction, and before what is due there. */
   until?: number
@@ -77,7 +77,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const { recording, machine, mode, onProgress, signal } = options
   checkMachine(recording, machine)
   const startMs = hostMs()
-  const runner = makeRunner(options)
+  const runner = await makeRunner(options)
   const meter = new SliceMeter(REPLAY_SLICE_MS)
   const summary = (digest?: string) => {
     const { icount: instructions, vt, pc } = runner.position()
@@ -119,7 +119,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   }
 }
 
-function checkMachine(recording: Recording, { board }: MachineSpec): void {
+function checkMachine(recording: Recording, { board }: RecordedMachine): void {
   const { nodes, nsPerInstruction, gridNs } = recording.manifest
   const names = nodeNames(board)
   if (nodes.join() !== names.join()) {
@@ -169,13 +169,17 @@ function checkEnd(
   }
 }
 
-function makeRunner(options: ReplayOptions): Runner {
+async function makeRunner(options: ReplayOptions): Promise<Runner> {
   const { mode } = options
-  if (mode === 'cpu') return cpuRunner(options)
-  if (mode === 'full') return fullRunner(options)
+  if (mode === 'cpu') return await cpuRunner(options)
+  if (mode === 'full') return await fullRunner(options)
   return needsMemory(options.recording, mode.device)
-    ? deviceAndCpuRunner(options, mode.device)
+    ? await deviceAndCpuRunner(options, mode.device)
     : deviceRunner(options, mode.device)
+}
+
+async function loadsOf({ loads }: RecordedMachine): Promise<MachineSpec['loads']> {
+  return typeof loads === 'function' ? await loads() : loads
 }
 
 /** Passes recorded outputs on to a listener, where there is one. */
@@ -186,8 +190,9 @@ function outputsOf({ onOutput }: ReplayOptions): EntryListener | undefined {
   }
 }
 
-function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runner {
+async function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Promise<Runner> {
   const replay = new CpuReplay(options.machine, options.recording, listener)
+  replay.machine.load(await loadsOf(options.machine))
   return {
     slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
@@ -197,8 +202,9 @@ function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Runne
   }
 }
 
-function fullRunner(options: ReplayOptions): Runner {
-  const { machine: spec, recording: journal, onUnhandled } = options
+async function fullRunner(options: ReplayOptions): Promise<Runner> {
+  const { machine, recording: journal, onUnhandled } = options
+  const spec = { ...machine, loads: await loadsOf(machine) }
   const onEntry = outputsOf(options)
   const replay = new FullReplay({ spec, journal, ...(onEntry && { onEntry }), ...(onUnhandled && { onUnhandled }) })
   const { bus } = replay
@@ -248,10 +254,10 @@ function deviceRunner(options: ReplayOptions, name: NodeName): Runner {
 }
 
 /** A `cpu` replay brings the bytes that the journal left out. */
-function deviceAndCpuRunner(options: ReplayOptions, name: NodeName): Runner {
+async function deviceAndCpuRunner(options: ReplayOptions, name: NodeName): Promise<Runner> {
   const device = new DeviceReplay(options.machine, name, options.recording, options.onUnhandled)
   const output = outputsOf(options)
-  const { digest: _, ...runner } = cpuRunner(options, (index, message, bytes) => {
+  const { digest: _, ...runner } = await cpuRunner(options, (index, message, bytes) => {
     device.consume(index, message, bytes)
     if (message.payload.kind === 'stop') device.finish()
     output?.(index, message)

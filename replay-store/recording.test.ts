@@ -65,7 +65,7 @@ t.test('what was written is read, closed or not', async (t) => {
     t.equal(recording.identity(), hasher.digest())
     t.strictSame(recording.manifest, writer.manifest)
     t.strictSame(new Uint8Array(recording.image('initrd')), IMAGES[1]!.bytes)
-    t.strictSame(new Uint8Array(await recording.loadImage('initrd')), IMAGES[1]!.bytes)
+    t.strictSame(new Uint8Array(await recording.readImageAside('initrd')()), IMAGES[1]!.bytes)
     t.throws(() => recording.image('disk'), { constructor: StoreError, message: /no image disk.*kernel, initrd/ })
     t.strictSame(recording.verify(), [])
     if (closed) {
@@ -236,7 +236,7 @@ t.test('an image that is damaged, read aside', async (t) => {
   const { sha256: hash } = Recording.open(directory).manifest.images[1]!
   const path = join(directory, 'images', hash)
   const bytes = fs.readFileSync(path)
-  const load = () => Recording.open(directory).loadImage('initrd')
+  const load = () => Recording.open(directory).readImageAside('initrd')()
   await load()
   bytes[0]! ^= 1
   fs.writeFileSync(path, bytes)

@@ -424,10 +424,16 @@ export class Recording {
     return checkImage(bytes, record, path, part)
   }
 
-  /** The same, read on another thread. (To make its hash there takes a copy first, as long as the hash.) */
-  async loadImage(name: string): Promise<Uint8Array> {
+  /**
+   * The same, read by another thread from now on, and checked when it is asked for. (To make its hash there takes a copy first,
+   * as long as the hash.)
+   */
+  readImageAside(name: string): () => Promise<Uint8Array> {
     const { record, path, part } = this.#imageOf(name)
-    return checkImage(await readPartAside(path, part), record, path, part)
+    const reading = readPartAside(path, part)
+    // Told to who asks.
+    reading.catch(() => {})
+    return async () => checkImage(await reading, record, path, part)
   }
 
   #imageOf(name: string): { record: ImageRecord; path: string; part: string } {

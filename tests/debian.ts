@@ -26,9 +26,10 @@ export async function debianBoot(): Promise<DebianBoot> {
   return {
     start(makeCpu, append) {
       const { append: commandLine, memoryBytes } = guest
-      const built = boards['malta']!.build({ append: commandLine, memoryBytes }, { kernel, initrd: images.initrd })
+      const { board, loads } = boards['malta']!.build({ append: commandLine, memoryBytes })
       return new LocalBus({
-        ...built,
+        board,
+        loads: loads({ kernel, initrd: images.initrd }),
         createCpu: ({ board, clock, backingBytes }) => makeCpu({ ...board, clock, backingBytes }),
         sources: [],
         sink: { append },

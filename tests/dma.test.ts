@@ -27,8 +27,12 @@ function readProgram(image: Uint8Array, littleEndian: boolean): GuestProgram {
 
 function machine(endian: 'little' | 'big', image: Uint8Array): MachineSpec {
   const kernel = readProgram(image, endian === 'little')
-  const { board, loads } = boards['dma-test']!.build({ memoryBytes: MEMORY_BYTES, endian }, { kernel })
-  return { board, loads, createCpu: ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes }) }
+  const { board, loads } = boards['dma-test']!.build({ memoryBytes: MEMORY_BYTES, endian })
+  return {
+    board,
+    loads: loads({ kernel }),
+    createCpu: ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes }),
+  }
 }
 
 for (const [endian, file] of [

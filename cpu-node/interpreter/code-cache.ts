@@ -124,7 +124,8 @@ interface MicroOpLayout {
 }
 
 /** By opcode. */
-const layouts = new Map(microOps.map(({ name, operands }) => [opcodeOf(name), makeLayout(operands)]))
+const layouts: MicroOpLayout[] = []
+for (const { name, operands } of microOps) layouts[opcodeOf(name)] = makeLayout(operands)
 
 function makeLayout(operands: readonly string[]): MicroOpLayout {
   const links = operands.flatMap((operand, index) => (/link$/i.test(operand) ? [index + 1] : []))
@@ -133,7 +134,7 @@ function makeLayout(operands: readonly string[]): MicroOpLayout {
 }
 
 function layoutOf(opcode: number): MicroOpLayout {
-  const layout = layouts.get(opcode)
+  const layout = layouts[opcode]
   assert(layout !== undefined, 'a block is made of micro-ops')
   return layout
 }

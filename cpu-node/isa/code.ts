@@ -20,6 +20,16 @@ export interface CodeKind {
   fixed: boolean
 }
 
+export function sameKind(a: CodeKind, b: CodeKind): boolean {
+  return (
+    a.isa === b.isa &&
+    a.bigEndian === b.bigEndian &&
+    a.flags === b.flags &&
+    a.relative === b.relative &&
+    a.fixed === b.fixed
+  )
+}
+
 /** An instruction set's part in reading code. */
 export interface Code {
   /** As `Isa.lift` for code that is entered at `pc`. */

@@ -2,9 +2,8 @@
  * Regions that are known to become hot, found by the code of any of their blocks. So many of their translations are kept;
  * after that the one that was used longest ago makes room, and is made again when it is wanted.
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { CodeBlock } from '../interpreter/code-cache.ts'
-import type { CodeKind } from '../isa/code.ts'
+import { type CodeKind, sameKind } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import type { RegionCode, Translation } from './translate.ts'
 
@@ -65,7 +64,7 @@ export class KnownRegions {
       const isIt =
         code.pcs[index] === pc &&
         code.lengths[index] === length &&
-        isDeepStrictEqual(code.kind, kind) &&
+        sameKind(code.kind, kind) &&
         sameWords(code.words, first, page, from, length / 4)
       if (isIt) return region
     }

@@ -424,6 +424,7 @@ export class Translator {
     if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
     // What was or is being translated ahead was made for the window of before.
     this.#known = new KnownRegions(this.#hotCode.known, this.#maxRegions)
+    this.#prepared = 0
     this.#pending.clear()
     this.#window =
       bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }

@@ -3,14 +3,16 @@
  * started with.
  */
 // biome-ignore lint/style/noRestrictedImports: where and when code is translated is no part of what a guest sees
-import { type MessagePort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
+import type { CompilerThreadData } from '../compiler-thread.ts'
 import { ReleasedModules } from './machine-code.ts'
 import { type TranslationRequest, translateRegion } from './translate.ts'
 
-const port = workerData as MessagePort
+const { port, sent } = workerData as CompilerThreadData
 const released = new ReleasedModules()
 
 port.on('message', (request: TranslationRequest) => {
   port.postMessage(translateRegion(request))
+  Atomics.add(sent, 0, 1)
   released.add()
 })

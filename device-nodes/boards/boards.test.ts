@@ -1,7 +1,7 @@
 import t from 'tap'
 import * as v from 'valibot'
-import { layoutBoard } from '../../bus/mod.ts'
-import { type BuiltBoard, boards, type GuestImages } from './mod.ts'
+import { type Board, type LoadedBytes, layoutBoard } from '../../bus/mod.ts'
+import { boards, type GuestImages } from './mod.ts'
 
 const MIB = 2 ** 20
 const kernel = {
@@ -9,15 +9,21 @@ const kernel = {
   segments: [{ address: 0x80100000, bytes: Uint8Array.of(1, 2, 3), memoryBytes: 16 }],
 }
 
-function build(name: string, options: Record<string, unknown>, images: GuestImages = {}): BuiltBoard {
-  return boards[name]!.build(options, images)
+interface Built {
+  board: Board
+  loads: readonly LoadedBytes[]
 }
 
-const load = (built: BuiltBoard, memory: string, offset: number) =>
+function build(name: string, options: Record<string, unknown>, images: GuestImages = {}): Built {
+  const { board, loads } = boards[name]!.build(options)
+  return { board, loads: loads(images) }
+}
+
+const load = (built: Built, memory: string, offset: number) =>
   built.loads.find((piece) => piece.memory === memory && piece.offset === offset)?.bytes
 
 /** The arguments and environment of a built Malta, read as a kernel would. */
-function firmwareStrings(built: BuiltBoard, littleEndian: boolean): string[] {
+function firmwareStrings(built: Built, littleEndian: boolean): string[] {
   const bytes = load(built, 'ram', 0x2000)!
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const strings: string[] = []

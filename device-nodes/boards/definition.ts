@@ -1,5 +1,5 @@
 /**
- * What a board's file gives: a description made from options that a manifest keeps and from the guest's images.
+ * What a board's file gives: a description made from options that a manifest keeps, and memories filled with the guest's images.
  */
 import * as v from 'valibot'
 import type { Board, LoadedBytes } from '../../bus/mod.ts'
@@ -18,10 +18,11 @@ export interface GuestImages {
   initrd?: Uint8Array
 }
 
-/** A machine to be built: the board, and what is in its memories at power-on. */
+/** A machine to be built. */
 export interface BuiltBoard {
   board: Board
-  loads: readonly LoadedBytes[]
+  /** What is in its memories at power-on. Throws a `BoardOptionsError` for images that do not fit the board. */
+  loads(images: GuestImages): readonly LoadedBytes[]
 }
 
 /** One kind of board. */
@@ -30,8 +31,8 @@ export interface BoardDefinition {
   readonly description: string
   /** Every option has a default, so that `{}` is a board. Parsed options are plain JSON. */
   readonly options: v.GenericSchema<unknown, Record<string, unknown>>
-  /** Throws a `BoardOptionsError` for options or images that do not fit the board. */
-  build(options: Readonly<Record<string, unknown>>, images: GuestImages): BuiltBoard
+  /** Throws a `BoardOptionsError` for options that do not fit the board. */
+  build(options: Readonly<Record<string, unknown>>): BuiltBoard
 }
 
 /** Options or images that a board cannot take. The message says which, and what it can take. */

@@ -45,18 +45,9 @@ const registers = (region: string, base: number): Placement => ({
   mode: 'registers',
 })
 
-function build(given: Readonly<Record<string, unknown>>, images: GuestImages): BuiltBoard {
-  const { memoryBytes, endian } = parseBoardOptions('dma-test', dmaTestOptions, given)
-  if (images.initrd !== undefined) throw new BoardOptionsError('board dma-test takes no initial RAM disk (--initrd)')
-  const code = new BootCode(BOOT_ROM_BYTES, endian)
-  const loads: LoadedBytes[] = [{ memory: 'boot-rom', offset: 0, bytes: code.bytes }]
-  if (images.kernel === undefined) {
-    code.halt()
-  } else {
-    code.li(register.sp, kseg0(memoryBytes - 64))
-    code.start(images.kernel.entry)
-    loads.push(...placeProgram(images.kernel, memoryBytes).loads.map((piece) => ({ memory: 'ram', ...piece })))
-  }
+function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
+  const options = parseBoardOptions('dma-test', dmaTestOptions, given)
+  const { memoryBytes, endian } = options
   const board: Board = {
     name: 'dma-test',
     cpu: { model: '24Kf', endian },
@@ -86,7 +77,20 @@ function build(given: Readonly<Record<string, unknown>>, images: GuestImages): B
     console: 'uart0',
     power: ['power'],
   }
-  return { board, loads }
+  return { board, loads: (images) => loads(options, images) }
+}
+
+function loads({ memoryBytes, endian }: v.InferOutput<typeof dmaTestOptions>, images: GuestImages): LoadedBytes[] {
+  if (images.initrd !== undefined) throw new BoardOptionsError('board dma-test takes no initial RAM disk (--initrd)')
+  const code = new BootCode(BOOT_ROM_BYTES, endian)
+  const rom = { memory: 'boot-rom', offset: 0, bytes: code.bytes }
+  if (images.kernel === undefined) {
+    code.halt()
+    return [rom]
+  }
+  code.li(register.sp, kseg0(memoryBytes - 64))
+  code.start(images.kernel.entry)
+  return [rom, ...placeProgram(images.kernel, memoryBytes).loads.map((piece) => ({ memory: 'ram', ...piece }))]
 }
 
 export const dmaTestBoard: BoardDefinition = {

@@ -35,7 +35,7 @@ import { PCI_IO_SPACE } from '../pci/mod.ts'
 import { piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
 import { uart16550 } from '../uart16550/uart16550.ts'
 import { type BoardDefinition, type BuiltBoard, type GuestImages, parseBoardOptions } from './definition.ts'
-import { BOOT_ROM_BYTES, maltaBoot } from './malta-boot.ts'
+import { BOOT_ROM_BYTES, type MaltaBootOptions, maltaBoot } from './malta-boot.ts'
 
 const MIB = 2 ** 20
 
@@ -165,9 +165,8 @@ function postIoRam(memoryBytes: number): Placement {
   return { region: 'ram', space: MEMORY_SPACE, base: POST_IO_RAM_BASE, length, offset: POST_IO_RAM_BASE, mode: 'ram' }
 }
 
-function build(given: Readonly<Record<string, unknown>>, images: GuestImages): BuiltBoard {
+function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
   const options = parseBoardOptions('malta', maltaOptions, given)
-  const boot = maltaBoot(options, images)
   const memories: BoardMemory[] = [
     { name: 'ram', size: options.memoryBytes },
     { name: 'boot-rom', size: BOOT_ROM_BYTES },
@@ -186,12 +185,16 @@ function build(given: Readonly<Record<string, unknown>>, images: GuestImages): B
     console: 'uart0',
     power: ['pm', 'isa', 'fpga'],
   }
-  const loads: LoadedBytes[] = [
+  return { board, loads: (images) => loads(options, images) }
+}
+
+function loads(options: MaltaBootOptions, images: GuestImages): LoadedBytes[] {
+  const boot = maltaBoot(options, images)
+  return [
     { memory: 'boot-rom', offset: 0, bytes: boot.rom },
     { memory: 'flash.array', offset: 0, bytes: new Uint8Array(FLASH_BYTES).fill(0xff) },
     ...boot.ram.map((piece) => ({ memory: 'ram', ...piece })),
   ]
-  return { board, loads }
 }
 
 export const malta: BoardDefinition = {

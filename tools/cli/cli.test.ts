@@ -142,7 +142,7 @@ t.test('a recording with a damaged kernel is told of nothing else', async (t) =>
     t.match(said(replayed), [/the image kernel: its SHA-256 does not match/])
   }
   t.equal((await ananke(['replay', recording])).status, 1)
-  t.equal((await ananke(['log', recording])).status, 1)
+  t.equal((await ananke(['log', recording])).status, 0, 'what needs no image does its work')
 })
 
 t.test('an interrupted recording is whole', async (t) => {

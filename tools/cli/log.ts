@@ -5,7 +5,7 @@ import { Recording } from '../../replay-store/mod.ts'
 import { UsageError } from '../errors.ts'
 import { STATUS_OK } from './failure.ts'
 import { EntryDecoder, entryLine, entryObject } from './log-line.ts'
-import { recordedMachine } from './machine.ts'
+import { recordedBoard } from './machine.ts'
 import { isReaderGone, print } from './output.ts'
 import { parseIcount } from './replay.ts'
 
@@ -28,8 +28,7 @@ export async function logCommand(directory: string, words: LogWords): Promise<nu
   if (words.node !== undefined && !nodes.includes(words.node)) {
     throw new UsageError(`${directory} has no node '${words.node}'; it has ${nodes.join(', ')}`)
   }
-  const { board } = await recordedMachine(recording)
-  const decoder = new EntryDecoder(board)
+  const decoder = new EntryDecoder(recordedBoard(recording))
   const format = words.json
     ? (...entry: Parameters<typeof entryObject>) => JSON.stringify(entryObject(...entry))
     : entryLine

@@ -1,14 +1,15 @@
 /**
  * From a board's name, its options and its images to a machine: the same for a live run, and for a recording's replay.
  */
+import type { Board, CreateCpu } from '../../bus/mod.ts'
 import { createCpu, HotCode } from '../../cpu-node/mod.ts'
-import { type BoardDefinition, boards } from '../../device-nodes/mod.ts'
-import type { MachineSpec } from '../../orchestrator/mod.ts'
+import { type BoardDefinition, boards, type GuestImages } from '../../device-nodes/mod.ts'
+import type { MachineSpec, RecordedMachine } from '../../orchestrator/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
 import { UserError } from '../errors.ts'
-import { type KernelImage, readKernel } from '../images/kernel.ts'
+import { readKernel } from '../images/kernel.ts'
 import { machineNames } from './machine-names.ts'
-import { KERNEL_IMAGE, readImages } from './recorded-images.ts'
+import { KERNEL_IMAGE, type RecordedImages } from './recorded-images.ts'
 
 /** @param machine one of `machineNames` */
 export function boardNamed(machine: string): BoardDefinition {
@@ -26,29 +27,34 @@ export function boardNamed(machine: string): BoardDefinition {
 export function buildMachine(
   machine: string,
   options: Readonly<Record<string, unknown>>,
-  images: { kernel?: KernelImage; initrd?: Uint8Array },
-  hotCode = new HotCode(),
+  images: GuestImages,
+  hotCode?: HotCode,
 ): MachineSpec {
-  const { board, loads } = boardNamed(machine).build(options, images)
+  const { board, loads } = boardNamed(machine).build(options)
+  return { board, loads: loads(images), createCpu: cpuWith(hotCode) }
+}
+
+/** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
+export function recordedMachine(recording: Recording, images: RecordedImages, hotCode: HotCode): RecordedMachine {
+  const { board: recorded, memoryBytes } = recording.manifest
+  const { board, loads } = boardNamed(recorded.name).build(recorded.options)
+  const name = `${recording.directory}, image ${KERNEL_IMAGE}`
   return {
     board,
-    loads,
-    createCpu: ({ board: cpu, clock, backingBytes }) => createCpu({ ...cpu, clock, backingBytes, tiers: { hotCode } }),
+    async loads() {
+      const [file, initrd] = await Promise.all([images.kernel?.(), images.initrd?.()])
+      const kernel = file && (await readKernel(name, file, { lowMemoryBytes: memoryBytes }))
+      return loads({ ...(kernel && { kernel }), ...(initrd && { initrd }) })
+    },
+    createCpu: cpuWith(hotCode),
   }
 }
 
-/**
- * The machine that was recorded.
- * @throws StoreError if its images are damaged.
- */
-export async function recordedMachine(
-  recording: Recording,
-  images = readImages(recording),
-  hotCode?: Promise<HotCode>,
-): Promise<MachineSpec> {
-  const { board, memoryBytes } = recording.manifest
-  const [kernelFile, initrd, known] = await Promise.all([images.kernel, images.initrd, hotCode])
-  const name = `${recording.directory}, image ${KERNEL_IMAGE}`
-  const kernel = kernelFile && (await readKernel(name, kernelFile, { lowMemoryBytes: memoryBytes }))
-  return buildMachine(board.name, board.options, { ...(kernel && { kernel }), ...(initrd && { initrd }) }, known)
+/** The board that was recorded. */
+export function recordedBoard({ manifest }: Recording): Board {
+  return boardNamed(manifest.board.name).build(manifest.board.options).board
+}
+
+function cpuWith(hotCode = new HotCode()): CreateCpu {
+  return ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes, tiers: { hotCode } })
 }

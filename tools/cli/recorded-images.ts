@@ -9,17 +9,13 @@ export const INITRD_IMAGE = 'initrd'
 
 /** Those that there are, being read. */
 export interface RecordedImages {
-  kernel: Promise<Uint8Array> | undefined
-  initrd: Promise<Uint8Array> | undefined
+  kernel: (() => Promise<Uint8Array>) | undefined
+  initrd: (() => Promise<Uint8Array>) | undefined
 }
 
-/** Has another thread read them; what fails is told to who waits for them. */
+/** Has another thread read them. */
 export function readImages(recording: Recording): RecordedImages {
-  const read = (name: string) => {
-    if (!recording.manifest.images.some((image) => image.name === name)) return undefined
-    const image = recording.loadImage(name)
-    image.catch(() => {})
-    return image
-  }
+  const read = (name: string) =>
+    recording.manifest.images.some((image) => image.name === name) ? recording.readImageAside(name) : undefined
   return { kernel: read(KERNEL_IMAGE), initrd: read(INITRD_IMAGE) }
 }

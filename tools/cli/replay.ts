@@ -44,12 +44,12 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   const until = words.until === undefined ? undefined : parseIcount(words.until, '--until')
   const recording = Recording.open(directory)
   if (words.verify) verifyStore(recording)
-  // They are read while all that a replay needs is loaded.
+  // They are read while all that a replay needs is loaded, and checked when the CPU has its known code translated.
   const images = readImages(recording)
   const { replay } = await import('../../orchestrator/mod.ts')
   const { recordedHotCode } = await import('./hot-code.ts')
   const { recordedMachine } = await import('./machine.ts')
-  const machine = await recordedMachine(recording, images, recordedHotCode(recording))
+  const machine = recordedMachine(recording, images, await recordedHotCode(recording))
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
@@ -147,10 +147,9 @@ async function printDivergence(
 export async function diffCommand(first: string, second: string, words: { json?: boolean }): Promise<number> {
   const [a, b] = [Recording.open(first), Recording.open(second)]
   const { diff } = await import('../../orchestrator/mod.ts')
-  const { recordedMachine } = await import('./machine.ts')
+  const { recordedBoard } = await import('./machine.ts')
   const divergence = diff(a, b)
-  const { board } = await recordedMachine(a)
-  const decoder = new EntryDecoder(board)
+  const decoder = new EntryDecoder(recordedBoard(a))
   if (words.json) {
     const same = divergence === undefined
     await printLine(
