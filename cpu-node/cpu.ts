@@ -510,7 +510,9 @@ export class InterpretedCpu implements Cpu, Execution {
     const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
     const block = this.#code.add(codePage, made, keep)
     if (block === undefined) return undefined
-    if (!this.#memory.hasCode(codePage.page)) this.#softTlb.markCode(codePage.page)
+    if (!this.#memory.hasCode(codePage.page) && this.#memory.isDirty(codePage.page)) {
+      this.#softTlb.markCode(codePage.page)
+    }
     this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), made.length)
     return block
   }
@@ -713,7 +715,7 @@ export class InterpretedCpu implements Cpu, Execution {
     const { words } = this.#code
     this.#brokenIp = this.#code.startOf(block, index)
     this.#brokenOpcode = words[this.#brokenIp]!
-    this.#partedIp = this.#code.joinedWith(block, this.#brokenIp)
+    this.#partedIp = this.#code.joinedWith(block, index)
     this.#partedOpcode = words[this.#partedIp]!
     if (this.#partedIp !== 0) words[this.#partedIp] = firstJoined(this.#partedOpcode)
     words[this.#brokenIp] = BREAK

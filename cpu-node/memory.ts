@@ -227,6 +227,11 @@ export class GuestMemory {
     return pages * PAGE_BYTES
   }
 
+  /** Whether it may have been written since the last hash: else there is no write tag of it. */
+  isDirty(page: number): boolean {
+    return (this.#flags[page]! & DIRTY) !== 0
+  }
+
   hasCode(page: number): boolean {
     return (this.#flags[page]! & CODE) !== 0
   }

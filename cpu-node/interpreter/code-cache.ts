@@ -280,9 +280,12 @@ export class CodeCache {
     return index
   }
 
-  /** Where a micro-op of `block` stands that does the one at `place` too; 0: there is none. */
-  joinedWith(block: CodeBlock, place: number): number {
-    let at = block.ip
+  /** Where a micro-op of `block` stands that does the first one of instruction `index` too; 0: there is none. */
+  joinedWith(block: CodeBlock, index: number): number {
+    const place = this.startOf(block, index)
+    let before = index - 1
+    while (before >= 0 && this.startOf(block, before) === place) before--
+    let at = before < 0 ? block.ip : this.startOf(block, before)
     for (;;) {
       const next = at + layoutOf(this.words[at]!).words
       if (next >= place) return next === place && firstJoined(this.words[at]!) !== 0 ? at : 0

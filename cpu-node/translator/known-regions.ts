@@ -7,6 +7,9 @@ import { type CodeKind, sameKind } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import type { RegionCode, Translation } from './translate.ts'
 
+const NONE = -1
+const SLOTS_PER_BLOCK = 2
+
 export interface KnownRegion {
   readonly code: RegionCode
   /** It is being translated, or has been. */
@@ -16,17 +19,16 @@ export interface KnownRegion {
   translation: Translation | undefined
 }
 
-interface KnownBlock {
-  region: KnownRegion
-  /** Which block of it. */
-  index: number
-  /** Its first word in the region's code. */
-  first: number
-}
-
 export class KnownRegions {
   readonly regions: readonly KnownRegion[]
-  readonly #blocks = new Map<number, KnownBlock[]>()
+  /** Blocks by their key, chained: the number of the first of each slot, and of the next after each; -1: there is none. */
+  readonly #heads: Int32Array
+  readonly #next: Int32Array
+  /** Of each block its key, the number of its region, which of that region's blocks it is, and its first word in its code. */
+  readonly #keys: Int32Array
+  readonly #regionOf: Int32Array
+  readonly #indexOf: Int32Array
+  readonly #firstOf: Int32Array
   readonly #most: number
   /** Those with a translation, the one used last at the end. */
   readonly #translated = new Set<KnownRegion>()
@@ -35,37 +37,59 @@ export class KnownRegions {
   constructor(codes: readonly RegionCode[], most: number) {
     this.#most = most
     this.regions = codes.map((code) => ({ code, isSubmitted: false, asker: undefined, translation: undefined }))
-    for (const region of this.regions) this.#add(region)
+    const blocks = codes.reduce((sum, { pcs }) => sum + pcs.length, 0)
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(SLOTS_PER_BLOCK * blocks + 1))).fill(NONE)
+    this.#next = new Int32Array(blocks)
+    this.#keys = new Int32Array(blocks)
+    this.#regionOf = new Int32Array(blocks)
+    this.#indexOf = new Int32Array(blocks)
+    this.#firstOf = new Int32Array(blocks)
+    // From the last on, since each goes before those of its slot that are there.
+    let block = blocks
+    for (let region = codes.length - 1; region >= 0; region--) {
+      const { pcs, lengths, words } = codes[region]!
+      let first = words.length
+      for (let index = pcs.length - 1; index >= 0; index--) {
+        first -= lengths[index]! / 4
+        block--
+        const key = keyOf(pcs[index]!, words[first]!)
+        const slot = this.#slotOf(key)
+        this.#keys[block] = key
+        this.#regionOf[block] = region
+        this.#indexOf[block] = index
+        this.#firstOf[block] = first
+        this.#next[block] = this.#heads[slot]!
+        this.#heads[slot] = block
+      }
+    }
   }
 
-  #add(region: KnownRegion): void {
-    const { pcs, lengths, words } = region.code
-    let first = 0
-    for (const [index, pc] of pcs.entries()) {
-      const key = keyOf(pc, words[first]!)
-      const list = this.#blocks.get(key)
-      const block = { region, index, first }
-      if (list === undefined) this.#blocks.set(key, [block])
-      else list.push(block)
-      first += lengths[index]! / 4
-    }
+  #slotOf(key: number): number {
+    return (key ^ (key >>> 15)) & (this.#heads.length - 1)
   }
 
   /** Whether there may be a known region with a block at `pc` that begins with `word`. */
   hasAt(pc: number, word: number): boolean {
-    return this.#blocks.has(keyOf(pc, word))
+    const key = keyOf(pc, word)
+    let block = this.#heads[this.#slotOf(key)]!
+    while (block !== NONE && this.#keys[block] !== key) block = this.#next[block]!
+    return block !== NONE
   }
 
   /** The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given. */
   find(kind: CodeKind, pc: number, length: number, page: Int32Array): KnownRegion | undefined {
     const from = (pc & (PAGE_BYTES - 1)) >>> 2
-    for (const { region, index, first } of this.#blocks.get(keyOf(pc, page[from]!)) ?? []) {
+    const key = keyOf(pc, page[from]!)
+    for (let block = this.#heads[this.#slotOf(key)]!; block !== NONE; block = this.#next[block]!) {
+      if (this.#keys[block] !== key) continue
+      const region = this.regions[this.#regionOf[block]!]!
       const { code } = region
+      const index = this.#indexOf[block]!
       const isIt =
         code.pcs[index] === pc &&
         code.lengths[index] === length &&
         sameKind(code.kind, kind) &&
-        sameWords(code.words, first, page, from, length / 4)
+        sameWords(code.words, this.#firstOf[block]!, page, from, length / 4)
       if (isIt) return region
     }
     return undefined

@@ -83,7 +83,7 @@ export class Translator {
   readonly #hotCode: HotCode
   readonly #maxRegions: number
   readonly #madeFrom = new WeakMap<Region, RegionCode>()
-  #known: KnownRegions
+  #regionsKnown: KnownRegions | undefined
   /** Blocks by which other regions have entered theirs very often. */
   #crowded: CodeBlock[] = []
   /** Of what is known, so many have been submitted before they were asked for. */
@@ -99,7 +99,6 @@ export class Translator {
     this.#compiler = compiler
     this.#hotCode = hotCode
     this.#maxRegions = maxRegions
-    this.#known = new KnownRegions(hotCode.known, maxRegions)
     this.#parts = parts
     this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
     const { memory } = parts.memory
@@ -160,6 +159,11 @@ export class Translator {
       translatedInstructions: high * 2 ** 32 + low,
       skippedInstructions: this.#idleLoops.instructions,
     }
+  }
+
+  get #known(): KnownRegions {
+    this.#regionsKnown ??= new KnownRegions(this.#hotCode.known, this.#maxRegions)
+    return this.#regionsKnown
   }
 
   /** The code cache has dropped everything. */
@@ -423,7 +427,7 @@ export class Translator {
     const known = this.#window
     if (known === undefined ? bytes === 0 : known.bytes === bytes && known.host === BACKING_BASE + backing) return false
     // What was or is being translated ahead was made for the window of before.
-    this.#known = new KnownRegions(this.#hotCode.known, this.#maxRegions)
+    this.#regionsKnown = undefined
     this.#prepared = 0
     this.#pending.clear()
     this.#window =
