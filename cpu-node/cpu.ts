@@ -128,7 +128,7 @@ export class InterpretedCpu implements Cpu, Execution {
   constructor(makeIsa: IsaFactory, clock: Clock, backingBytes: number, options: TierOptions = {}) {
     const { arenaWords = ARENA_WORDS, maxRegions = MAX_REGIONS, hotEntries = HOT_ENTRIES } = options
     this.#clock = clock
-    this.#memory = new GuestMemory(backingBytes, arenaWords)
+    this.#memory = new GuestMemory(backingBytes, arenaWords, maxRegions)
     const { buffer } = this.#memory
     this.state = new Int32Array(buffer, 0, STATE_BYTES / 4)
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)

@@ -10,7 +10,7 @@
  *     0x10000    jump cache (see jump-cache.ts)
  *     0x50000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
- *                the code arena
+ *                the instructions done by each translated region, as doubles; then the code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
@@ -107,6 +107,9 @@ export class GuestMemory {
   readonly chunkBase: number
   /** The flags of backing pages, in bytes from the start of `memory`. */
   readonly flagBase: number
+  /** The instructions that each translated region has done, in bytes from the start of `memory`, and as doubles. */
+  readonly regionBase: number
+  readonly regionInstructions: Float64Array
   /** The code arena, in bytes from the start of `memory`, and its words. */
   readonly arenaBase: number
   readonly arena: Int32Array
@@ -123,12 +126,15 @@ export class GuestMemory {
   #hashHigh = 0
   #watcher: MemoryWatcher | undefined
 
-  constructor(backingBytes: number, arenaWords: number) {
+  /** `regions`: how many there may be. */
+  constructor(backingBytes: number, arenaWords: number, regions: number) {
     this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
     const pages = this.backingBytes / PAGE_BYTES
     this.chunkBase = BACKING_BASE + this.backingBytes
     this.flagBase = this.chunkBase + 8 * pages
-    this.arenaBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
+    this.regionBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
+    const { BYTES_PER_ELEMENT } = Float64Array
+    this.arenaBase = Math.ceil((this.regionBase + BYTES_PER_ELEMENT * regions) / PAGE_BYTES) * PAGE_BYTES
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
@@ -136,6 +142,7 @@ export class GuestMemory {
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
+    this.regionInstructions = new Float64Array(this.buffer, this.regionBase, regions)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Uint32Array(2 * pages)

@@ -25,7 +25,7 @@ type Line = readonly [name: string, ...operands: number[]]
 
 /** A hot loop with nothing around it: calls that a test does not give must not happen. */
 function machine(calls: Partial<LoopCalls> = {}) {
-  const memory = new GuestMemory(2 * PAGE_BYTES, 4096)
+  const memory = new GuestMemory(2 * PAGE_BYTES, 4096, 0)
   const state = new Int32Array(memory.buffer, 0, STATE_BYTES / 4)
   const state64 = new BigInt64Array(memory.buffer, 0, STATE_BYTES / 8)
   const softTlb = new SoftTlb(memory.buffer)

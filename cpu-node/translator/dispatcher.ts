@@ -5,7 +5,7 @@
  *     dispatch(entry, budget, context) -> budget left
  *       loop:
  *         count this entry; if it was so many times entered from here, say so
- *         run the region that the `translated` micro-op at `entry` names
+ *         run the region that the `translated` micro-op at `entry` names; count what it does, if that is asked for
  *         if it left for anything but Reason.run: return
  *         find the pc in the jump cache; if it is not there: return
  *         if there is no `translated` at its place: that place, Reason.entry; return
@@ -25,9 +25,11 @@ import { slowAccessLoad, slowAccessStore } from './slow-access.ts'
 export interface DispatcherOptions extends FindOptions {
   memoryPages: number
   tableEntries: number
-  /** Of the code arena and of the code chunks in CPU memory, as byte offsets. */
+  /** Of the code arena and of the code chunks in CPU memory, as byte offsets; */
   arenaBase: number
   chunkBase: number
+  /** Of the instructions that each region has done, where those are to be counted. */
+  regionBase: number | undefined
 }
 
 const SLOW_LOAD = 0
@@ -60,12 +62,14 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
 const REGION_TYPE = 3
 
 function dispatch(options: DispatcherOptions): FunctionBody {
-  const { arenaBase } = options
+  const { arenaBase, regionBase } = options
   const f = new FunctionBody(REGION_SIGNATURE.parameters)
   const entry = f.parameter(0)
   const budget = f.parameter(1)
   const context = f.parameter(2)
   const begun = f.local('i32')
+  const before = f.local('i32')
+  const number = f.local('i32')
   f.get(budget)
   f.set(begun)
   const leave = f.block()
@@ -78,11 +82,14 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   pushArenaAddress(f, entry)
   f.memory('i32.load', arenaBase + 4 * (REGION_NUMBER + 1))
   f.get(budget)
+  f.tee(before)
   f.get(context)
   pushArenaAddress(f, entry)
   f.memory('i32.load', arenaBase + 4 * REGION_NUMBER)
+  f.tee(number)
   f.callIndirect(REGION_TYPE)
   f.set(budget)
+  if (regionBase !== undefined) emitInstructions(f, regionBase, number, before, budget)
   f.i32(0)
   f.memory('i32.load', SCRATCH.reason)
   f.brIf(leave)
@@ -111,6 +118,22 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.memory('i64.store', SCRATCH.translated)
   f.get(budget)
   return f
+}
+
+/** instructions[number] += before - budget */
+function emitInstructions(f: FunctionBody, regionBase: number, number: Local, before: Local, budget: Local): void {
+  for (let operand = 0; operand < 2; operand++) {
+    f.get(number)
+    f.i32(3)
+    f.op('i32.shl')
+  }
+  f.memory('f64.load', regionBase)
+  f.get(before)
+  f.get(budget)
+  f.op('i32.sub')
+  f.op('f64.convert_i32_s')
+  f.op('f64.add')
+  f.memory('f64.store', regionBase)
 }
 
 /** words[entry + 1]--, which is how often it may be entered before it is crowded */

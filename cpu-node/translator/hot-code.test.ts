@@ -4,9 +4,8 @@ import type { TierOptions } from '../cpu.ts'
 import { Assembler } from '../oracle/assembler.ts'
 import { CODE_BASE, testMachine } from '../test-machine.ts'
 import { LateCompiler } from './compilers.ts'
-import { HotCode, HotCodeError } from './hot-code.ts'
+import { type FoundCode, HotCode, HotCodeError } from './hot-code.ts'
 import { FIRST } from './region.ts'
-import type { RegionCode } from './translate.ts'
 
 const [V0, T0, T1] = [2, 8, 9]
 /** More entries than any block has here; of a block that is known to become hot an eighth is enough. */
@@ -32,6 +31,9 @@ function run(step: number, tiers: TierOptions) {
   return { registers: cpu.hashRegisters(), counted: gpr(V0), translated: translatedInstructions! }
 }
 
+/** What a run found, without what it did. */
+const codes = ({ known }: Pick<HotCode, 'known'>) => known.map(({ instructions: _, ...code }) => code)
+
 function kept(): Uint8Array {
   const hotCode = new HotCode()
   run(3, { hotEntries: 20, hotCode })
@@ -51,7 +53,7 @@ t.test('what one run found hot the next translates before it is', async (t) => {
 t.test('a run that uses what is known keeps it for the next', async (t) => {
   const hotCode = new HotCode(kept())
   run(3, { hotEntries: NEVER_HOT, hotCode })
-  t.same(new HotCode(hotCode.encode()).known, hotCode.known)
+  t.same(codes(new HotCode(hotCode.encode())), codes(hotCode))
   const unused = new HotCode(kept())
   t.same(new HotCode(unused.encode()).known, [])
   t.same(new HotCode(unused.encodeAll()).known, unused.known, 'nor is what was of no use this time lost')
@@ -63,7 +65,7 @@ t.test('a region that was found twice is kept once', async (t) => {
   hotCode.add(code!)
   const again = { ...code!, byCall: Int32Array.of(code!.pcs[0]!) }
   hotCode.add(again)
-  t.same(new HotCode(hotCode.encode()).known, [again], 'as it was translated last')
+  t.same(codes(new HotCode(hotCode.encode())), codes({ known: [again] }), 'as it was translated last')
   hotCode.remove(code!)
   t.notOk(hotCode.isEmpty)
   const words = code!.words.slice()
@@ -72,12 +74,13 @@ t.test('a region that was found twice is kept once', async (t) => {
   t.equal(new HotCode(hotCode.encode()).known.length, 2)
 })
 
-const region = (...pcs: number[]): RegionCode => ({
+const region = (...pcs: number[]): FoundCode => ({
   kind: { isa: 'mips', bigEndian: false, flags: 0, relative: false, fixed: true },
   pcs: Int32Array.from(pcs),
   lengths: Int32Array.from(pcs, () => 8),
   words: Int32Array.from(pcs.flatMap((pc) => [pc, pc + 1])),
   byCall: Int32Array.of(),
+  instructions: 0,
 })
 
 t.test('other runs are told of the regions that a grown one replaced, its own replays of that one', async (t) => {
@@ -92,8 +95,30 @@ t.test('other runs are told of the regions that a grown one replaced, its own re
   t.same(new HotCode(hotCode.encodeAll(), { isOfThisRun: true }).known, [first, second])
 })
 
+t.test('it is kept how many instructions a region did', async (t) => {
+  const counted = (hotCode: HotCode) => new HotCode(hotCode.encode()).known.map(({ instructions }) => instructions)
+  const ran = new HotCode()
+  const { translated } = run(3, { hotEntries: 20, hotCode: ran })
+  t.equal(
+    counted(ran).reduce((sum, instructions) => sum + instructions),
+    translated,
+  )
+  const [first, second, both] = [region(0, 8), region(64), region(16, 0, 8)]
+  const hotCode = new HotCode()
+  for (const code of [first, second]) hotCode.add(code)
+  hotCode.did(first, 100)
+  hotCode.live = () => [
+    [first, 20],
+    [second, 3],
+  ]
+  t.same(counted(hotCode), [120, 3], 'when it was dropped, and since')
+  hotCode.add(both)
+  hotCode.live = () => [[both, 5]]
+  t.same(counted(hotCode), [105, 0], 'one that takes the place of another has done what that did')
+})
+
 t.test('what later regions have is left out, and they take its place', async (t) => {
-  const keptOf = (...regions: RegionCode[]) => {
+  const keptOf = (...regions: FoundCode[]) => {
     const hotCode = new HotCode()
     for (const each of regions) hotCode.add(each)
     return new HotCode(hotCode.encode()).known.map(({ pcs }) => [...pcs])

@@ -1,19 +1,20 @@
 /** What is known of earlier runs: found by its code, and translated as far as there is room. */
 import t from 'tap'
 import { PAGE_BYTES } from '../memory.ts'
+import type { FoundCode } from './hot-code.ts'
 import { KnownRegions } from './known-regions.ts'
-import type { RegionCode } from './translate.ts'
 
-const kind: RegionCode['kind'] = { isa: 'mips', bigEndian: false, flags: 0, relative: true, fixed: false }
+const kind: FoundCode['kind'] = { isa: 'mips', bigEndian: false, flags: 0, relative: true, fixed: false }
 
 /** A region of one block of one instruction. */
-function regionOf(pc: number): RegionCode {
+function regionOf(pc: number): FoundCode {
   return {
     kind,
     pcs: Int32Array.of(pc),
     lengths: Int32Array.of(4),
     words: Int32Array.of(1000 + pc),
     byCall: new Int32Array(),
+    instructions: 0,
   }
 }
 

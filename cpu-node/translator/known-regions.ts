@@ -5,13 +5,14 @@
 import type { CodeBlock } from '../interpreter/code-cache.ts'
 import { type CodeKind, sameKind } from '../isa/code.ts'
 import { PAGE_BYTES } from '../memory.ts'
-import type { RegionCode, Translation } from './translate.ts'
+import type { FoundCode } from './hot-code.ts'
+import type { Translation } from './translate.ts'
 
 const NONE = -1
 const SLOTS_PER_BLOCK = 2
 
 export interface KnownRegion {
-  readonly code: RegionCode
+  readonly code: FoundCode
   /** It is being translated, or has been. */
   isSubmitted: boolean
   /** The block that wanted it last. */
@@ -34,7 +35,7 @@ export class KnownRegions {
   readonly #translated = new Set<KnownRegion>()
 
   /** `most`: translations that are kept. */
-  constructor(codes: readonly RegionCode[], most: number) {
+  constructor(codes: readonly FoundCode[], most: number) {
     this.#most = most
     this.regions = codes.map((code) => ({ code, isSubmitted: false, asker: undefined, translation: undefined }))
     const blocks = codes.reduce((sum, { pcs }) => sum + pcs.length, 0)

@@ -24,7 +24,7 @@ const run = new WebAssembly.Instance(
 function setUp() {
   const code = new CodeCache(CODE_SHIFT, new Int32Array(10_000), HOT_ENTRIES)
   const page = code.codePage(0, 0, 0)
-  const regions = new LiveRegions(code, MOST)
+  const regions = new LiveRegions(code, MOST, new Float64Array(MOST))
   const makeBlock = (pc: number): CodeBlock => {
     const made = { pc, length: 4, instructions: 1, lastInDelaySlot: false, code: new Int32Array(10), codeWords: 10 }
     return code.add(page, { ...made, pcs: Int32Array.of(pc), starts: Int32Array.of(3) }, 'entry')!

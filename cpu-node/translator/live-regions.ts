@@ -21,9 +21,15 @@ const AWAKE_FRACTION = 3 / 4
 /** Entries of a block after which its resting region is used again. */
 const WAKING_ENTRIES = 50
 
+/** Hears of a region that is dropped, and how many instructions it has done, where those are counted. */
+export type DropListener = (region: Region, instructions: number) => void
+
 export class LiveRegions {
   readonly table: WebAssembly.Table
   readonly #code: CodeCache
+  /** Instructions done, by region number. */
+  readonly #counts: Float64Array
+  readonly #onDrop: DropListener | undefined
   readonly #most: number
   /** Oldest first. */
   readonly #awake = new Set<Region>()
@@ -34,9 +40,12 @@ export class LiveRegions {
   /** Regions that made room. */
   #dropped = 0
 
-  constructor(code: CodeCache, most: number) {
+  /** `counts`: one for each of the `most` regions that there may be. */
+  constructor(code: CodeCache, most: number, counts: Float64Array, onDrop?: DropListener) {
     assert(most >= MIN_REGIONS)
     this.#code = code
+    this.#counts = counts
+    this.#onDrop = onDrop
     this.#most = most
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: most, maximum: most })
   }
@@ -57,10 +66,18 @@ export class LiveRegions {
     this.#makeRoom()
     const number = this.#freeNumbers.pop() ?? this.#numbers++
     this.table.set(number, run)
+    this.#counts[number] = 0
     const region = { number, blocks, hasGrown }
     this.#awake.add(region)
     this.#code.enterRegion(region)
     return region
+  }
+
+  /** The regions that there are, and how many instructions each has done, where those are counted. */
+  *instructions(): Iterable<readonly [Region, number]> {
+    for (const regions of [this.#awake, this.#resting]) {
+      for (const region of regions) yield [region, this.#counts[region.number]!]
+    }
   }
 
   /** Uses a region again that has `block`, which was found hot. False: there is none. Not while translated code runs. */
@@ -100,6 +117,7 @@ export class LiveRegions {
   }
 
   #remove(region: Region): void {
+    this.#onDrop?.(region, this.#counts[region.number]!)
     this.#awake.delete(region)
     this.#resting.delete(region)
     this.table.set(region.number, null)

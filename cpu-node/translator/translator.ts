@@ -30,8 +30,13 @@ import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Of what is known of this very run, how much is translated before code runs; and when the next is. */
-const PREPARED_AT_ONCE = 24
-const INSTRUCTIONS_PER_PREPARED = 4_500_000
+const PREPARED_AT_ONCE = 3
+const INSTRUCTIONS_PER_PREPARED = 6_000_000
+/**
+ * A region that did so many instructions when it was recorded is optimised at once in a replay: V8 would do so after fewer,
+ * having made its quick code first.
+ */
+const OPTIMIZED_INSTRUCTIONS = 1_000_000
 /** Entries after which a block asks again for a translation that it waits for. */
 const WAITING_ENTRIES = 100
 /** A region grows if that makes it larger by this factor. */
@@ -95,7 +100,10 @@ export class Translator {
   #blocks = 0
 
   constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode, maxRegions: number) {
-    this.#live = new LiveRegions(parts.code, maxRegions)
+    this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionInstructions, (region, instructions) => {
+      hotCode.did(this.#madeFrom.get(region)!, instructions)
+    })
+    hotCode.live = () => this.#instructions()
     this.#compiler = compiler
     this.#hotCode = hotCode
     this.#maxRegions = maxRegions
@@ -109,6 +117,8 @@ export class Translator {
       arenaBase: parts.memory.arenaBase,
       chunkBase: parts.memory.chunkBase,
       fixed: parts.isa.fixed,
+      // A replay knows.
+      regionBase: hotCode.isOfThisRun ? undefined : parts.memory.regionBase,
     })
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(dispatcher), {
       env: {
@@ -159,6 +169,10 @@ export class Translator {
       translatedInstructions: high * 2 ** 32 + low,
       skippedInstructions: this.#idleLoops.instructions,
     }
+  }
+
+  *#instructions(): Iterable<readonly [RegionCode, number]> {
+    for (const [region, instructions] of this.#live.instructions()) yield [this.#madeFrom.get(region)!, instructions]
   }
 
   get #known(): KnownRegions {
@@ -240,8 +254,13 @@ export class Translator {
     const window = code.kind.fixed ? this.#window : undefined
     const { wasmPages: memoryPages } = this.#parts.memory
     // What has grown is the hottest code that there is.
-    const optimized = 'asker' in pending ? hasGrown(code) : pending.hasGrown
+    const optimized = 'asker' in pending ? hasGrown(code) || this.#isWorthOptimizing(pending) : pending.hasGrown
     this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages, optimized })
+  }
+
+  /** What V8 would optimise after a while costs less if it never has V8's quick code. */
+  #isWorthOptimizing({ code }: KnownRegion): boolean {
+    return this.#hotCode.isOfThisRun && code.instructions >= OPTIMIZED_INSTRUCTIONS
   }
 
   #submitKnown(region: KnownRegion): void {
