@@ -52,7 +52,7 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
     name: 'dma-test',
     cpu: { model: '24Kf', endian },
     nsPerInstruction: 8,
-    gridNs: 1_000_000,
+    gridNs: 4_000_000,
     memories: [
       { name: 'ram', size: memoryBytes },
       { name: 'boot-rom', size: BOOT_ROM_BYTES },

@@ -36,11 +36,12 @@ export function buildMachine(
 
 /** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
 export function recordedMachine(recording: Recording, images: RecordedImages, hotCode: HotCode): RecordedMachine {
-  const { board: recorded, memoryBytes } = recording.manifest
+  const { board: recorded, memoryBytes, gridNs } = recording.manifest
   const { board, loads } = boardNamed(recorded.name).build(recorded.options)
   const name = `${recording.directory}, image ${KERNEL_IMAGE}`
   return {
-    board,
+    // A board's grid may have been another then.
+    board: { ...board, gridNs },
     async loads() {
       const [file, initrd] = await Promise.all([images.kernel?.(), images.initrd?.()])
       const kernel = file && (await readKernel(name, file, { lowMemoryBytes: memoryBytes }))
