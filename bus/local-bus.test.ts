@@ -278,6 +278,15 @@ t.test('how slices are cut leaves no trace', async (t) => {
     while (cut.bus.stopped === undefined) cut.run({ maxInstructions })
     t.same(cut.log.map(show), whole.log.map(show), `slices of ${maxInstructions}`)
   }
+  const cut = makeBus(program, [inputs()])
+  let slices = 0
+  while (cut.bus.stopped === undefined) {
+    cut.run({ isOver: () => true })
+    slices++
+  }
+  t.same(cut.log.map(show), whole.log.map(show), 'slices that are over at once')
+  const points = Math.floor(cut.bus.vt / cut.bus.machine.clock.gridNs)
+  t.ok(slices > 3 && slices <= points + 2, `${slices} slices, for ${points} points of the grid`)
 })
 
 t.test('stops: a source, a limit before what is due there, the caller', async (t) => {

@@ -45,9 +45,6 @@ export const SEGMENT_ENTRIES = 4096
 /** The most messages that may be delivered at one position: more is a loop between devices. */
 export const CHAIN_LIMIT = 100_000
 
-/** Boundaries after which a slice ends even if the CPU runs no instruction. */
-const SLICE_BOUNDARIES = 4096
-
 /** The guest is idle, nothing is due, and no input can ever come. */
 export class GuestSleepsForEver extends Error {
   override readonly name = 'GuestSleepsForEver'
@@ -70,7 +67,10 @@ export interface Position {
 }
 
 export interface SliceOptions {
-  maxInstructions: number
+  /** Default: any number. */
+  maxInstructions?: number
+  /** Asked at the points of the input grid: whether the host wants its thread back. Default: never. */
+  isOver?: () => boolean
   /** Stop at the first of these. */
   until?: readonly Position[]
   /** Idle jumps go no further than this, the host's notion of guest time now. Default: any distance. */
@@ -78,7 +78,7 @@ export interface SliceOptions {
 }
 
 /**
- * Why a slice ended. `ran`: it is used up. `until`: a position asked for is reached. `sleep`: the CPU is idle until
+ * Why a slice ended. `ran`: it is used up or over. `until`: a position asked for is reached. `sleep`: the CPU is idle until
  * `until`, which lies after `hostVt` (`NEVER`: only an input can wake it). `stopped`: the log has its `stop` entry.
  */
 export type SliceResult =
@@ -203,12 +203,16 @@ export class LocalBus {
   runSlice(options: SliceOptions): SliceResult {
     const { clock, cpu, cpuSide } = this.machine
     const until = options.until ?? []
-    const sliceEnd = this.icount + options.maxInstructions
+    const { isOver, maxInstructions = NEVER } = options
+    const sliceEnd = this.icount + maxInstructions
     let isIdle = false
-    for (let boundaries = 0; ; boundaries++) {
+    let asked = this.#nextGrid
+    for (;;) {
       if (this.#stopped !== undefined) return { state: 'stopped', reason: this.#stopped }
       if (until.some((position) => this.#isAt(position))) return { state: 'until' }
-      if (this.icount >= sliceEnd || boundaries >= SLICE_BOUNDARIES) return { state: 'ran' }
+      if (this.icount >= sliceEnd) return { state: 'ran' }
+      if (asked !== this.#nextGrid && isOver?.()) return { state: 'ran' }
+      asked = this.#nextGrid
       if (this.#serve()) isIdle = false
       if (this.#stopped !== undefined) continue
       if (until.some((position) => position.entries !== undefined && this.#isAt(position))) return { state: 'until' }

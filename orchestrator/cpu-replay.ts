@@ -43,9 +43,6 @@ export type ReplaySlice =
   | { state: 'cut' }
   | { state: 'stopped'; reason: StopReason }
 
-/** Boundaries after which a slice ends even if the CPU runs no instruction. */
-const SLICE_BOUNDARIES = 4096
-
 const RESET = kindNumber('reset')
 const LINE = kindNumber('line')
 const DATA = kindNumber('data')
@@ -70,6 +67,8 @@ export class CpuReplay {
   /** By place in the node table: a device's number, or `NO_DEVICE`. */
   readonly #devices: readonly number[]
   #cursor = 0
+  /** A point of the input grid was passed, or idle time: whether the slice is over has not been asked since. */
+  #askDue = false
   #end: ReplaySlice | undefined
   /** Entry number `#expectedAt` of the journal. */
   readonly #expected = new FlatEntry()
@@ -110,10 +109,13 @@ export class CpuReplay {
     return this.machine.clock.vtAt(this.machine.cpu.icount)
   }
 
-  /** Replays for a while, to instruction `until` at most. Throws a `DivergenceError` at the first difference. */
-  runSlice(maxInstructions: number, until = NEVER): ReplaySlice {
+  /**
+   * Replays until it `isOver`, which is asked at the points of the input grid, to instruction `until` at most. Throws a
+   * `DivergenceError` at the first difference.
+   */
+  runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
     try {
-      return this.#run(this.icount + maxInstructions, until)
+      return this.#run(isOver, until)
     } catch (error) {
       if (!(error instanceof JournalCut)) throw error
       this.#end = { state: 'cut' }
@@ -121,22 +123,26 @@ export class CpuReplay {
     }
   }
 
-  #run(sliceEnd: number, until: number): ReplaySlice {
+  #run(isOver: () => boolean, until: number): ReplaySlice {
     const { clock, cpu, cpuSide } = this.machine
     let isIdle = false
-    for (let boundaries = 0; ; boundaries++) {
+    for (;;) {
       if (this.#end !== undefined) return this.#end
       if (this.icount >= until) return { state: 'until' }
-      if (this.icount >= sliceEnd || boundaries >= SLICE_BOUNDARIES) return { state: 'ran' }
+      if (this.#askDue) {
+        this.#askDue = false
+        if (isOver()) return { state: 'ran' }
+      }
       const before = this.#cursor
       this.#boundary()
       if (this.#end !== undefined) return this.#end
       if (isIdle && this.#cursor === before) {
         clock.skipTo(this.#idleTarget(), this.icount)
+        this.#askDue = true
         isIdle = false
         continue
       }
-      cpuSide.limit = Math.min(this.#limit(), sliceEnd, until)
+      cpuSide.limit = Math.min(this.#limit(), until)
       isIdle = cpu.run(cpuSide) === 'idle'
     }
   }
@@ -265,6 +271,7 @@ export class CpuReplay {
   #produceHash(kind: number): void {
     const { cpu } = this.machine
     if (kind === GRID) {
+      this.#askDue = true
       this.#produce(this.#busNode, { kind: 'grid', hash: cpu.hashRegisters() })
     } else if (kind === SEGMENT) {
       const { low, high } = cpu.hashMemory()

@@ -68,11 +68,14 @@ export class FullReplay {
     return this.#cursor
   }
 
-  /** Replays for a while, to instruction `until` at most. Throws a `DivergenceError` at the first difference. */
-  runSlice(maxInstructions: number, until = NEVER): ReplaySlice {
+  /**
+   * Replays until it `isOver`, which is asked at the points of the input grid, to instruction `until` at most. Throws a
+   * `DivergenceError` at the first difference.
+   */
+  runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
     const positions = [this.#end, { icount: until, vt: 0 }]
     try {
-      const result = this.bus.runSlice({ maxInstructions, until: positions })
+      const result = this.bus.runSlice({ isOver, until: positions })
       if (result.state === 'stopped' || result.state === 'ran') return result
       if (this.#cursor < (this.#end.entries ?? 0) || this.bus.icount < this.#end.icount) return { state: 'until' }
       if (this.#reason === undefined) return { state: 'cut' }

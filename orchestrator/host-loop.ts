@@ -24,37 +24,16 @@ export interface HostOptions {
 export const LIVE_SLICE_MS = 12
 /** Nobody waits for anything but its end: serving the host costs 60 us. */
 export const REPLAY_SLICE_MS = 50
-const FIRST_SLICE_INSTRUCTIONS = 20_000
-const MIN_SLICE_INSTRUCTIONS = 1_000
-const MAX_SLICE_INSTRUCTIONS = 100_000_000
 
 /** Host milliseconds, from any fixed moment. */
 export function hostMs(): number {
   return performance.now()
 }
 
-/** Sizes slices in instructions so that each takes about `sliceMs`. */
-export class SliceMeter {
-  readonly #sliceMs: number
-  #instructions = FIRST_SLICE_INSTRUCTIONS
-
-  constructor(sliceMs: number) {
-    this.#sliceMs = sliceMs
-  }
-
-  /** Runs one slice and learns from how long it took. */
-  measure<R extends { state: string }>(slice: (maxInstructions: number) => R): R {
-    const from = hostMs()
-    const result = slice(this.#instructions)
-    const ms = Math.max(hostMs() - from, 0.01)
-    // A slice that an idle CPU ended early says nothing about speed.
-    if (result.state === 'ran') {
-      const factor = Math.min(4, Math.max(0.25, this.#sliceMs / ms))
-      const next = Math.round(this.#instructions * factor)
-      this.#instructions = Math.min(MAX_SLICE_INSTRUCTIONS, Math.max(MIN_SLICE_INSTRUCTIONS, next))
-    }
-    return result
-  }
+/** A slice of `ms` that begins now: whether it is over. */
+export function sliceOf(ms: number): () => boolean {
+  const endMs = hostMs() + ms
+  return () => hostMs() >= endMs
 }
 
 /** Lets the host's events be served. */

@@ -16,7 +16,7 @@ import {
 } from '../bus/mod.ts'
 import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store/mod.ts'
 import { deviceDigests, runDigest } from './digest.ts'
-import { type HostOptions, hostMs, LIVE_SLICE_MS, SliceMeter, serveHost, sleepHost } from './host-loop.ts'
+import { type HostOptions, hostMs, LIVE_SLICE_MS, serveHost, sleepHost, sliceOf } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -79,7 +79,6 @@ class LiveRun {
   readonly #bus: LocalBus
   readonly #hasher: JournalHasher | undefined
   readonly #until: Position[] = []
-  readonly #meter = new SliceMeter(LIVE_SLICE_MS)
   /** Outputs of the slice, until their entries are flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
   #outputs: Parameters<OutputListener>[] = []
   readonly #startMs = hostMs()
@@ -117,9 +116,8 @@ class LiveRun {
   #slice(pace: Pace): SliceResult {
     const hostVt = this.#options.paced ? pace.hostVt(this.#bus.vt) : undefined
     try {
-      return this.#meter.measure((maxInstructions) =>
-        this.#bus.runSlice({ maxInstructions, until: this.#until, ...(hostVt !== undefined && { hostVt }) }),
-      )
+      const isOver = sliceOf(LIVE_SLICE_MS)
+      return this.#bus.runSlice({ isOver, until: this.#until, ...(hostVt !== undefined && { hostVt }) })
     } catch (error) {
       if (!(error instanceof GuestSleepsForEver)) throw error
       this.#failure = error

@@ -16,9 +16,9 @@ import type { Recording } from '../replay-store/mod.ts'
 import { CpuReplay, type EntryListener, type ReplaySlice } from './cpu-replay.ts'
 import { DeviceReplay, needsMemory } from './device-replay.ts'
 import { deviceDigests, runDigest, stateDigest } from './digest.ts'
-import { contextBefore, type Divergence, DivergenceError, isCut } from './divergence.ts'
+import { contextBefore, type Divergence, DivergenceError } from './divergence.ts'
 import { FullReplay } from './full-replay.ts'
-import { type HostOptions, hostMs, REPLAY_SLICE_MS, SliceMeter, serveHost } from './host-loop.ts'
+import { type HostOptions, hostMs, REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
 import { type MachineSpec, nodeNames, type RecordedMachine } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -62,7 +62,7 @@ export class MachineMismatch extends Error {
 
 /** A replay of some mode, in slices. */
 interface Runner {
-  slice(maxInstructions: number): ReplaySlice
+  slice(isOver: () => boolean): ReplaySlice
   position(): ReplayPosition
   /** The run's digest, when the replay came to the end and has a CPU. */
   digest?(identity: string): string
@@ -78,7 +78,6 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   checkMachine(recording, machine)
   const startMs = hostMs()
   const runner = await makeRunner(options)
-  const meter = new SliceMeter(REPLAY_SLICE_MS)
   const summary = (digest?: string) => {
     const { icount: instructions, vt, pc } = runner.position()
     const ranCpu = pc !== undefined
@@ -96,7 +95,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   }
   try {
     for (;;) {
-      const result = meter.measure((maxInstructions) => runner.slice(maxInstructions))
+      const result = runner.slice(sliceOf(REPLAY_SLICE_MS))
       const position = runner.position()
       onProgress?.({ instructions: position.icount, vt: position.vt, entries: position.entries })
       if (result.state === 'cut') {
@@ -194,7 +193,7 @@ async function cpuRunner(options: ReplayOptions, listener = outputsOf(options)):
   const replay = new CpuReplay(options.machine, options.recording, listener)
   replay.machine.load(await loadsOf(options.machine))
   return {
-    slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
+    slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
     digest: (identity) => runDigest(identity, replay.machine.cpu, options.recording.manifest.formatVersion),
     statistics: () => replay.machine.cpu.statistics,
@@ -209,7 +208,7 @@ async function fullRunner(options: ReplayOptions): Promise<Runner> {
   const replay = new FullReplay({ spec, journal, ...(onEntry && { onEntry }), ...(onUnhandled && { onUnhandled }) })
   const { bus } = replay
   return {
-    slice: (maxInstructions) => replay.runSlice(maxInstructions, options.until),
+    slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf({ icount: bus.icount, vt: bus.vt, cursor: replay.cursor }, bus.machine.cpu),
     digest: (identity) => runDigest(identity, bus.machine.cpu, journal.manifest.formatVersion),
     statistics: () => bus.machine.cpu.statistics,
@@ -221,20 +220,16 @@ function positionOf(replay: { icount: number; vt: Vt; cursor: number }, cpu: Cpu
   return { icount: replay.icount, vt: replay.vt, entries: replay.cursor, pc: cpu.pc }
 }
 
-/** Entries that a device replay takes in a slice. */
-const SLICE_ENTRIES = 2048
-
 function deviceRunner(options: ReplayOptions, name: NodeName): Runner {
   const { recording, machine, until } = options
   const device = new DeviceReplay(machine, name, recording, options.onUnhandled)
   const listener = outputsOf(options)
-  const cut = isCut(recording)
   let cursor = 0
   let last = { icount: 0, vt: 0 }
   return {
-    slice() {
-      const sliceEnd = Math.min(cursor + SLICE_ENTRIES, recording.entryCount)
-      while (cursor < sliceEnd) {
+    slice(isOver) {
+      while (cursor < recording.entryCount) {
+        if (isOver()) return { state: 'ran' }
         const entry = recording.entry(cursor)
         if (until !== undefined && entry.icount >= until) return { state: 'until' }
         device.consume(cursor, entry)
@@ -246,7 +241,7 @@ function deviceRunner(options: ReplayOptions, name: NodeName): Runner {
           return { state: 'stopped', reason: entry.payload.reason }
         }
       }
-      return cut && cursor === recording.entryCount ? { state: 'cut' } : { state: 'ran' }
+      return { state: 'cut' }
     },
     position: () => ({ icount: last.icount, vt: last.vt, entries: cursor }),
     deviceStates: () => ({ [name]: stateDigest(device.host.save()) }),
