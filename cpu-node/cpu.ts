@@ -171,6 +171,7 @@ export class InterpretedCpu implements Cpu, Execution {
       pc: this.#isa.pcOffset,
       fixed: this.#isa.fixed,
       direct: this.#isa.direct.address,
+      physical: this.#isa.direct.physical,
       flagBase: this.#memory.flagBase,
       chunkBase: this.#memory.chunkBase,
       ramHelpers: this.#isa.ramHelpers,
@@ -762,6 +763,7 @@ export class InterpretedCpu implements Cpu, Execution {
       this.#limitMayBeNearer()
       return this.#atPort(value, width) | 0
     }
+    this.#memory.reached(page, physical)
     if (kind === 'read') this.#softTlb.fillRead(address, this.#isa.context(), page)
     const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
     if (width === 8) return this.#memory.bytes[byte]!
@@ -787,6 +789,7 @@ export class InterpretedCpu implements Cpu, Execution {
       return
     }
     this.#memory.markDirty(page)
+    this.#memory.reached(page, physical)
     const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
     if (width === 8) this.#memory.bytes[byte] = value
     else if (width === 16) this.#memory.halves[byte >>> 1] = value

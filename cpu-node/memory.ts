@@ -79,6 +79,8 @@ export const FREE_TO_WRITE = DIRTY | TOUCHED
 /** Entries of the physical page table: -1 no memory; else the backing page, with this bit where writes go to the port. */
 const ROM_BIT = 0x4000_0000
 const NO_MEMORY = -1
+/** Of a backing page that was reached as several physical pages. */
+const SEVERAL = -1
 /** Gathered for one call of a digest's `update`. */
 const DIGEST_PAGES = 64
 /** Of a page's number, in a digest. */
@@ -107,6 +109,8 @@ export class GuestMemory {
   readonly chunkBase: number
   /** The flags of backing pages, in bytes from the start of `memory`. */
   readonly flagBase: number
+  /** Of each backing page the physical page that it was reached as, and 1: `reached`. In bytes from the start of `memory`. */
+  readonly frameBase: number
   /** The instructions that each translated region has done, in bytes from the start of `memory`, and as doubles. */
   readonly regionBase: number
   readonly regionInstructions: Float64Array
@@ -120,6 +124,7 @@ export class GuestMemory {
   /** Two words each, the low one first. */
   readonly #pageHashes: Uint32Array
   readonly #codeChunks: Int32Array
+  readonly #frames: Int32Array
   readonly #dirtyPages: number[] = []
   /** The sum of `#pageHashes`, modulo 2^64. */
   #hashLow = 0
@@ -134,7 +139,8 @@ export class GuestMemory {
     this.flagBase = this.chunkBase + 8 * pages
     this.regionBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
     const { BYTES_PER_ELEMENT } = Float64Array
-    this.arenaBase = Math.ceil((this.regionBase + BYTES_PER_ELEMENT * regions) / PAGE_BYTES) * PAGE_BYTES
+    this.frameBase = this.regionBase + BYTES_PER_ELEMENT * regions
+    this.arenaBase = Math.ceil((this.frameBase + 4 * pages) / PAGE_BYTES) * PAGE_BYTES
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
     this.buffer = this.memory.buffer
@@ -146,6 +152,7 @@ export class GuestMemory {
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Uint32Array(2 * pages)
+    this.#frames = new Int32Array(this.buffer, this.frameBase, pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
 
@@ -225,6 +232,16 @@ export class GuestMemory {
     if ((flags & DIRTY) !== 0) return
     this.#flags[page] = flags | DIRTY | TOUCHED
     this.#dirtyPages.push(page)
+  }
+
+  /**
+   * The soft TLB is to lead to `page` as that of `physical`: whatever it leads to was reached as one physical page, or as
+   * several, which is noted for good.
+   */
+  reached(page: number, physical: number): void {
+    const frame = (physical >>> PAGE_SHIFT) + 1
+    const known = this.#frames[page]!
+    if (known !== frame) this.#frames[page] = known === 0 ? frame : SEVERAL
   }
 
   /** Of pages that were ever written: the host keeps memory for no others. */

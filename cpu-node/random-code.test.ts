@@ -62,6 +62,7 @@ function anInstruction(random: Random, at: number): number {
     () => word(pick<Mnemonic>(random, 'tlbwr', 'tlbp', 'tlbr')),
     () => word('ll', { s: AT_DATA, t: register(), i: i() }),
     () => word('sc', { s: AT_DATA, t: register(), i: i() }),
+    () => word(pick<Mnemonic>(random, 'll', 'sc'), { s: AT_MAPPED, t: register(), i: i() + 0x1000 * random(4) }),
     () => word('syscall'),
   ]
   return pick(random, ...choices)()

@@ -17,6 +17,8 @@ import { FunctionBody, type Label, type Local } from '../wasm/function.ts'
 export interface DirectAccessOptions {
   /** Where `Isa.direct` begins. As much of it as may be used is in `SCRATCH.directBytes`. */
   direct: number
+  /** And its physical address. */
+  physical: number
   /** Of backing pages, as a byte offset in CPU memory. */
   flagBase: number
   /** Of the code chunks. */
@@ -122,13 +124,9 @@ function emitRamHelper(
   f.memory('i32.store', SCRATCH.slowValue)
 }
 
-function ramOf(f: FunctionBody, { direct, flagBase }: DirectAccessOptions, slow: Label): InlineRam {
-  const byteOf = (distance: Local): Local => {
-    const address = f.local('i32')
-    f.get(distance)
-    f.i32(direct)
-    f.op('i32.add')
-    f.tee(address)
+function ramOf(f: FunctionBody, { direct, physical, flagBase }: DirectAccessOptions, slow: Label): InlineRam {
+  const byteOf = (address: Local): Local => {
+    f.get(address)
     pushIsDirect(f, address, direct, 3)
     f.op('i32.eqz')
     f.brIf(slow, false)
@@ -138,17 +136,22 @@ function ramOf(f: FunctionBody, { direct, flagBase }: DirectAccessOptions, slow:
     return byte
   }
   return {
-    pushWord(distance) {
-      f.get(byteOf(distance))
+    pushWord(address) {
+      f.get(byteOf(address))
       f.memory('i32.load', 0)
     },
-    putWord(distance, value) {
-      const byte = byteOf(distance)
+    putWord(address, value) {
+      const byte = byteOf(address)
       pushTakesMoreThanStore(f, byte, flagBase)
       f.brIf(slow, false)
       f.get(byte)
       f.get(value)
       f.memory('i32.store', 0)
+    },
+    pushPhysical(address) {
+      f.get(address)
+      f.i32((physical - direct) | 0)
+      f.op('i32.add')
     },
   }
 }

@@ -39,6 +39,7 @@ function machine(calls: Partial<LoopCalls> = {}) {
     pc: PC,
     fixed: FIXED,
     direct: DIRECT,
+    physical: 0,
     flagBase: memory.flagBase,
     chunkBase: memory.chunkBase,
     ramHelpers: new Map(),

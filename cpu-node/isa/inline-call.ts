@@ -13,8 +13,6 @@ export interface Cell {
 
 /** A call of a helper whose usual case needs no call. */
 export interface InlineCall {
-  /** The usual case uses `InlineBody.ram`: only code that has it has such a case. */
-  readonly usesRam?: true
   /** What the usual case reads. */
   readonly reads: readonly Cell[]
   /** All state that the helper writes unless it fails; the usual case writes each. */
@@ -28,7 +26,7 @@ export interface InlineBody {
   /** Locals that hold `reads`, not to be changed. */
   readonly inputs: readonly Local[]
   readonly result: Local | undefined
-  readonly ram: InlineRam | undefined
+  readonly ram: InlineRam
   /** The call's arguments that are not constant. */
   readonly args: readonly (Local | undefined)[]
   /** Where the case at hand is left to the helper. */
@@ -37,10 +35,12 @@ export interface InlineBody {
   local(type: ValueType): Local
 }
 
-/** RAM that code uses without asking for a translation. */
+/** RAM that code uses without asking for a translation: what is not of it is slow. */
 export interface InlineRam {
-  /** Pushes the aligned word that is `distance` bytes into it; what is not of it is slow. */
-  pushWord(distance: Local): void
+  /** Pushes the aligned word at guest address `address`. */
+  pushWord(address: Local): void
   /** Puts `value` there; slow too where that takes more than a store. */
-  putWord(distance: Local, value: Local): void
+  putWord(address: Local, value: Local): void
+  /** Pushes the physical address of `address`, whose word was pushed before. */
+  pushPhysical(address: Local): void
 }

@@ -6,7 +6,7 @@
  * free to write: dirty already, and without code. Other code looks the page up in the soft TLB.
  */
 import type { InlineRam } from '../isa/inline-call.ts'
-import { FREE_TO_WRITE, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
+import { BACKING_BASE, FREE_TO_WRITE, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
 import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
 import type { FunctionBody, Label, Local, ValueType } from '../wasm/function.ts'
 import type { AccessGroup, Load, Store } from './access-groups.ts'
@@ -23,6 +23,9 @@ export interface LookUp {
   /** Pushes the operation's address without its displacement. */
   pushAddress(): void
 }
+
+/** What RAM is used with, at an address that is given. */
+export type RamSite = Pick<LookUp, 'f' | 'context' | 'local'>
 
 /** Where an access stands. */
 export interface Site extends LookUp {
@@ -121,10 +124,19 @@ export function emitStore(site: Site, op: Store): void {
   f.end(done)
 }
 
-/** The window as the usual case of a helper uses it. `slow`: where the case is left to the helper. */
-export function inlineRam(f: FunctionBody, layout: Layout, { bytes, host, page }: Window, slow: Label): InlineRam {
-  const check = (distance: Local) => {
-    f.get(distance)
+/** RAM as the usual case of a helper uses it. `slow`: where the case is left to the helper. */
+export function inlineRam(site: RamSite, layout: Layout, window: Window | undefined, slow: Label): InlineRam {
+  return window === undefined ? pagedRam(site, layout, slow) : windowRam(site, layout, window, slow)
+}
+
+function windowRam({ f, local }: RamSite, layout: Layout, window: Window, slow: Label): InlineRam {
+  const { bytes, host, page } = window
+  const distanceOf = (address: Local): Local => {
+    const distance = local('i32')
+    f.get(address)
+    f.i32(-window.address | 0)
+    f.op(window.address === TOP_BIT ? 'i32.xor' : 'i32.add')
+    f.tee(distance)
     if (isPowerOf2(bytes)) f.i32(-bytes | 3)
     else {
       f.i32(bytes)
@@ -135,20 +147,71 @@ export function inlineRam(f: FunctionBody, layout: Layout, { bytes, host, page }
     f.op('i32.and')
     if (!isPowerOf2(bytes)) f.op('i32.or')
     f.brIf(slow, false)
+    return distance
   }
   return {
-    pushWord(distance) {
-      check(distance)
-      f.get(distance)
+    pushWord(address) {
+      f.get(distanceOf(address))
       f.memory('i32.load', host)
     },
-    putWord(distance, value) {
-      check(distance)
+    putWord(address, value) {
+      const distance = distanceOf(address)
       pushTakesMoreThanStore(f, layout, page, () => f.get(distance))
       f.brIf(slow, false)
       f.get(distance)
       f.get(value)
       f.memory('i32.store', host)
+    },
+    pushPhysical(address) {
+      f.get(address)
+      f.i32((window.physical - window.address) | 0)
+      f.op('i32.add')
+    },
+  }
+}
+
+/** What the soft TLB leads to. */
+function pagedRam(site: RamSite, { frameBase }: Layout, slow: Label): InlineRam {
+  const { f } = site
+  const pushHostOf = (address: Local, write: boolean) => {
+    f.get(address)
+    const entry = pushTagDiffers(site, { width: 32 }, write, address)
+    f.brIf(slow, false)
+    pushHost(f, address, entry)
+  }
+  return {
+    pushWord(address) {
+      pushHostOf(address, false)
+      f.memory('i32.load', 0)
+    },
+    putWord(address, value) {
+      pushHostOf(address, true)
+      f.get(value)
+      f.memory('i32.store', 0)
+    },
+    pushPhysical(address) {
+      const frame = site.local('i32')
+      pushHostOf(address, false)
+      f.i32(BACKING_BASE)
+      f.op('i32.sub')
+      f.i32(PAGE_SHIFT)
+      f.op('i32.shr_u')
+      f.i32(2)
+      f.op('i32.shl')
+      f.memory('i32.load', frameBase)
+      f.tee(frame)
+      f.i32(0)
+      f.op('i32.le_s')
+      f.brIf(slow, false)
+      f.get(frame)
+      f.i32(1)
+      f.op('i32.sub')
+      f.i32(PAGE_SHIFT)
+      f.op('i32.shl')
+      f.get(address)
+      f.i32(PAGE_BYTES - 1)
+      f.op('i32.and')
+      f.op('i32.or')
     },
   }
 }
@@ -319,7 +382,7 @@ export function pushAddress(site: LookUp, op: Load | Store): { address: Local; w
 }
 
 /** entry = soft TLB entry of `address`, which is on the stack; pushes whether the tag does not fit. */
-export function pushTagDiffers(site: LookUp, op: Load | Store, write: boolean, address: Local): Local {
+export function pushTagDiffers(site: RamSite, op: Pick<Load | Store, 'width'>, write: boolean, address: Local): Local {
   const { f } = site
   const entry = site.local('i32')
   f.i32(PAGE_SHIFT - 2)

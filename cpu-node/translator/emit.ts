@@ -538,11 +538,10 @@ class RegionEmitter {
   }
 
   #inlineCallOf({ helper, args }: Extract<Op, { op: 'call' }>): InlineCall | undefined {
-    const inline = this.#inlineCall(
+    return this.#inlineCall(
       helper,
       args.map((value) => this.#constantOf(value)),
     )
-    return inline?.usesRam && this.#window === undefined ? undefined : inline
   }
 
   #constantOf(value: Value): number | undefined {
@@ -560,8 +559,9 @@ class RegionEmitter {
     const inputs = inline.reads.map((cell) => cells.hold(cell))
     const done = f.block()
     const slow = f.block()
-    const ram = this.#window && inlineRam(f, this.#layout, this.#window, slow)
-    const outputs = inline.emit({ f, inputs, args, result, ram, slow, local: (type) => this.#local(type) })
+    const local = (type: ValueType) => this.#local(type)
+    const ram = inlineRam({ f, context: this.#context, local }, this.#layout, this.#window, slow)
+    const outputs = inline.emit({ f, inputs, args, result, ram, slow, local })
     inline.writes.forEach((cell, place) => {
       cells.put(cell, outputs[place]!)
     })

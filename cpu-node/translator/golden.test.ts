@@ -31,9 +31,10 @@ const layout: Layout = {
   registerBytes: PC,
   ...SCRATCH,
   flagBase: 0x1000_0000,
+  frameBase: 0x1800_0000,
 }
 /** 16 MiB of RAM at the start of kseg0. */
-const window: Window = { address: 0x8000_0000 | 0, bytes: 0x100_0000, host: BACKING_BASE, page: 0 }
+const window: Window = { address: 0x8000_0000 | 0, physical: 0, bytes: 0x100_0000, host: BACKING_BASE, page: 0 }
 
 const KERNEL_CODE = 0x8000_1000
 /** Where code stands: kernel code uses the window of RAM, other code the soft TLB. */
@@ -137,6 +138,17 @@ const PIECES: Readonly<Record<string, Piece>> = {
         .emit('sc', { s: A0, t: T0, i: 0 })
         .branch('beq', { s: T0, t: ZERO }, 'again')
         .nop(),
+  },
+  'load linked, store conditional in mapped memory': {
+    code: (at) =>
+      at
+        .label('again')
+        .emit('ll', { s: A0, t: T0, i: 0 })
+        .emit('addiu', { s: T0, t: T0, i: 1 })
+        .emit('sc', { s: A0, t: T0, i: 0 })
+        .branch('beq', { s: T0, t: ZERO }, 'again')
+        .nop(),
+    place: 'user',
   },
   'a floating-point addition': {
     code: (at) => at.emit('add.s', { S: 2, T: 4, D: 6 }),

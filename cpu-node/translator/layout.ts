@@ -20,12 +20,16 @@ export interface Layout {
   passes: number
   /** A byte of flags for each page of backing memory. */
   flagBase: number
+  /** A word for each page of backing memory: `GuestMemory.reached`. */
+  frameBase: number
 }
 
 /** Guest addresses that are RAM, end to end, for the code at hand. */
 export interface Window {
   /** Virtual address of its first byte, as int32. */
   address: number
+  /** Its physical address. */
+  physical: number
   bytes: number
   /** Where that byte is in CPU memory. */
   host: number

@@ -108,7 +108,12 @@ export class Translator {
     this.#hotCode = hotCode
     this.#maxRegions = maxRegions
     this.#parts = parts
-    this.#layout = { ...parts.isa.layout, ...SCRATCH, flagBase: parts.memory.flagBase }
+    this.#layout = {
+      ...parts.isa.layout,
+      ...SCRATCH,
+      flagBase: parts.memory.flagBase,
+      frameBase: parts.memory.frameBase,
+    }
     const { memory } = parts.memory
     const dispatcher = encodeDispatcher({
       memoryPages: parts.memory.wasmPages,
@@ -450,7 +455,9 @@ export class Translator {
     this.#prepared = 0
     this.#pending.clear()
     this.#window =
-      bytes === 0 ? undefined : { address, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
+      bytes === 0
+        ? undefined
+        : { address, physical, bytes, host: BACKING_BASE + backing, page: Math.floor(backing / PAGE_BYTES) }
     return true
   }
 
@@ -498,6 +505,7 @@ export class Translator {
     if (physical < 0) return 0
     const page = access === 'write' ? memory.writablePage(physical) : memory.readablePage(physical)
     if (page < 0) return (kind & (DOWN | 64)) === 0 ? this.#loadCell(address, physical, kind) : 0
+    memory.reached(page, physical)
     if (access === 'read') softTlb.fillRead(address, isa.context(), page)
     const width = kind & 0xff
     const byte = BACKING_BASE + page * PAGE_BYTES + (physical & OFFSET_MASK)
@@ -554,6 +562,7 @@ export class Translator {
     if (width === 8) memory.bytes[byte] = value
     else if (width === 16) memory.halves[byte >>> 1] = value
     else memory.words[byte >>> 2] = value
+    memory.reached(page, physical)
     softTlb.fillWrite(address, isa.context(), page, memory.hasCode(page))
     return 1
   }

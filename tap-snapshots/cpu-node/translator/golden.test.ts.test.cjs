@@ -1326,10 +1326,13 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                 (local.set $l8 (local.get $l5))
                 (block $B10
                   (block $B11
-                    (local.set $l9 (i32.xor (local.get $l8) (i32.const 0x80000000)))
-                    (br_if $B11 (i32.and (local.get $l9) (i32.const 0xff000003)))
+                    (br_if $B11
+                      (i32.and
+                        (local.tee $l9 (i32.xor (local.get $l8) (i32.const 0x80000000)))
+                        (i32.const 0xff000003)))
                     (local.set $l7 (i32.load offset=327680 (local.get $l9)))
-                    (local.set $l10 (i32.shr_u (local.get $l9) (i32.const 4)))
+                    (local.set $l10
+                      (i32.shr_u (i32.add (local.get $l8) (i32.const 0x80000000)) (i32.const 4)))
                     (local.set $l11 (i32.const 1))
                     (i32.store offset=148 (i32.const 0) (local.tee $l12 (local.get $l11)))
                     (i32.store offset=1568 (i32.const 0) (local.tee $l13 (local.get $l10)))
@@ -1359,8 +1362,10 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                 (block $B13
                   (block $B14
                     (br_if $B14 (i32.eqz (local.get $l12)))
-                    (local.set $l14 (i32.xor (local.get $l10) (i32.const 0x80000000)))
-                    (br_if $B14 (i32.and (local.get $l14) (i32.const 0xff000003)))
+                    (br_if $B14
+                      (i32.and
+                        (local.tee $l14 (i32.xor (local.get $l10) (i32.const 0x80000000)))
+                        (i32.const 0xff000003)))
                     (br_if $B14
                       (i32.ne
                         (i32.load8_u offset=268435456 (i32.shr_u (local.get $l14) (i32.const 12)))
@@ -1394,6 +1399,162 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                     (br $L8)))
                 (i32.store offset=32 (i32.const 0) (local.get $l6))
                 (i32.store offset=136 (i32.const 0) (i32.const 0x80001014))
+                (br $B0))
+              (unreachable))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
+(local.get $budget)
+
+`
+
+exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store conditional in mapped memory > code, IR and WebAssembly 1`] = `
+0x401000: ll t0, 0(a0)
+  %0 = i32.get +16
+  %1 = i32.const 0x0
+  %2 = call 0(%0) -> i32
+  i32.put +32, %2
+0x401004: addiu t0, t0, 1
+  %4 = i32.get +32
+  %5 = i32.const 0x1
+  %6 = i32.add %4, %5
+  i32.put +32, %6
+0x401008: sc t0, 0(a0)
+  %8 = i32.get +16
+  %9 = i32.get +32
+  %10 = call 1(%8, %9) -> i32
+  i32.put +32, %10
+0x40100c: beq t0, zero, 0x401000
+  %12 = i32.get +32
+  %13 = i32.eq %12, %1
+0x401010 (delay slot): nop
+  branch %13 ? 0x401000 : 0x401014
+
+(block $B0
+  (block $B1
+    (block $B2
+      (block $B3
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (br_table $B7 (local.get $next)))
+              (drop (local.tee $l5 (i32.load offset=16 (i32.const 0))))
+              (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
+              (loop $L8
+                (if $I9
+                  (i32.lt_s (local.get $budget) (i32.const 5))
+                  (then
+                    (i32.store offset=32 (i32.const 0) (local.get $l6))
+                    (local.set $l4 (i32.const 0x401000))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+                (local.set $l8 (local.get $l5))
+                (block $B10
+                  (block $B11
+                    (br_if $B11
+                      (i32.ne
+                        (i32.load offset=32768
+                          (local.tee $l9
+                            (i32.and (i32.shr_u (local.get $l8) (i32.const 10)) (i32.const 4092))))
+                        (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context))))
+                    (local.set $l7
+                      (i32.load (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8))))
+                    (br_if $B11
+                      (i32.ne
+                        (i32.load offset=32768
+                          (local.tee $l11
+                            (i32.and (i32.shr_u (local.get $l8) (i32.const 10)) (i32.const 4092))))
+                        (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context))))
+                    (br_if $B11
+                      (i32.le_s
+                        (local.tee $l10
+                          (i32.load offset=402653184
+                            (i32.shl
+                              (i32.shr_u
+                                (i32.sub
+                                  (i32.add (i32.load offset=40960 (local.get $l11)) (local.get $l8))
+                                  (i32.const 0x50000))
+                                (i32.const 12))
+                              (i32.const 2))))
+                        (i32.const 0)))
+                    (local.set $l12
+                      (i32.shr_u
+                        (i32.or
+                          (i32.shl (i32.sub (local.get $l10) (i32.const 1)) (i32.const 12))
+                          (i32.and (local.get $l8) (i32.const 4095)))
+                        (i32.const 4)))
+                    (local.set $l13 (i32.const 1))
+                    (i32.store offset=148 (i32.const 0) (local.tee $l14 (local.get $l13)))
+                    (i32.store offset=1568 (i32.const 0) (local.tee $l15 (local.get $l12)))
+                    (br $B10))
+                  (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 5)))
+                  (call $env.helper
+                    (i32.const 0)
+                    (local.get $l8)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0))
+                  (if $I12
+                    (i32.load offset=16368 (i32.const 0))
+                    (then
+                      (i32.store offset=32 (i32.const 0) (local.get $l6))
+                      (local.set $l4 (i32.const 0x401000))
+                      (local.set $l3 (i32.const 5))
+                      (br $B4)))
+                  (local.set $l7)
+                  (local.set $l14 (i32.load offset=148 (i32.const 0)))
+                  (local.set $l15 (i32.load offset=1568 (i32.const 0))))
+                (local.set $l6 (local.get $l7))
+                (local.set $l6 (i32.add (local.get $l6) (i32.const 1)))
+                (local.set $l10 (local.get $l5))
+                (local.set $l11 (local.get $l6))
+                (block $B13
+                  (block $B14
+                    (br_if $B14 (i32.eqz (local.get $l14)))
+                    (br_if $B14
+                      (i32.ne
+                        (i32.load offset=36864
+                          (local.tee $l12
+                            (i32.and (i32.shr_u (local.get $l10) (i32.const 10)) (i32.const 4092))))
+                        (i32.or (i32.and (local.get $l10) (i32.const -4093)) (local.get $context))))
+                    (i32.store
+                      (i32.add (i32.load offset=40960 (local.get $l12)) (local.get $l10))
+                      (local.get $l11))
+                    (local.set $l9 (i32.const 1))
+                    (local.set $l13 (i32.const 0))
+                    (i32.store offset=148 (i32.const 0) (local.tee $l14 (local.get $l13)))
+                    (br $B13))
+                  (i32.store offset=16372 (i32.const 0) (i32.add (local.get $budget) (i32.const 3)))
+                  (call $env.helper
+                    (i32.const 1)
+                    (local.get $l10)
+                    (local.get $l11)
+                    (i32.const 0)
+                    (i32.const 0)
+                    (i32.const 0))
+                  (if $I15
+                    (i32.load offset=16368 (i32.const 0))
+                    (then
+                      (i32.store offset=32 (i32.const 0) (local.get $l6))
+                      (local.set $l4 (i32.const 0x401008))
+                      (local.set $l3 (i32.const 3))
+                      (br $B4)))
+                  (local.set $l9)
+                  (local.set $l14 (i32.load offset=148 (i32.const 0))))
+                (local.set $l6 (local.get $l9))
+                (if $I16
+                  (i32.eq (local.get $l6) (i32.const 0))
+                  (then
+                    (br $L8)))
+                (i32.store offset=32 (i32.const 0) (local.get $l6))
+                (i32.store offset=136 (i32.const 0) (i32.const 0x401014))
                 (br $B0))
               (unreachable))
             (unreachable))
