@@ -140,7 +140,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
     this.#codeShift = this.#isa.codeShift
     this.#builder = new MicroOpBuilder(this.#isa.stateBytes)
-    this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries)
+    this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries, () => this.#jumpCache.forgetRegions())
     this.#translator = new Translator(
       {
         isa: this.#isa,

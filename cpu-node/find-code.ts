@@ -13,14 +13,17 @@ export interface FindOptions {
 }
 
 /** entry = place in the code arena, in words, of the code at state's PC; goes to `missing` if it is not known. */
-export function emitFindCode(
-  f: FunctionBody,
-  { pc: pcOffset, fixed }: FindOptions,
-  entry: Local,
-  missing: Label,
-): void {
-  const pc = f.local('i32')
+export function emitFindCode(f: FunctionBody, options: FindOptions, entry: Local, missing: Label): void {
   const slot = f.local('i32')
+  emitFindSlot(f, options, slot, missing)
+  f.get(slot)
+  f.memory('i32.load', JUMP_CACHE.base + 4 * JUMP_CACHE.entryWord)
+  f.set(entry)
+}
+
+/** slot = byte offset in the jump cache of what is known of the code at state's PC; goes to `missing` if nothing is. */
+export function emitFindSlot(f: FunctionBody, { pc: pcOffset, fixed }: FindOptions, slot: Local, missing: Label): void {
+  const pc = f.local('i32')
   const context = f.local('i32')
   // slot = 16 * (place in its page ^ page)
   const [one, other] = JUMP_CACHE.shifts
@@ -63,9 +66,6 @@ export function emitFindCode(
   f.set(slot)
   emitMatch(f, slot, pc, context, missing)
   f.end(found)
-  f.get(slot)
-  f.memory('i32.load', JUMP_CACHE.base + 8)
-  f.set(entry)
 }
 
 /** Goes to `otherwise` unless the entry at `slot` is of `pc` in `context`. */

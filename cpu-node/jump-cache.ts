@@ -1,9 +1,9 @@
 /**
  * The jump cache: from virtual code address to compiled block, for code that goes from block to block without a call.
  *
- * An entry is four words: pc, context, place in the code arena of the block's `entry`, unused. A context is `Isa.context` with
- * `Isa.codeTag`; for an address that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes
- * apart.
+ * An entry is four words: pc, context, place in the code arena of the block's `entry`, and which block of which translated region
+ * that leads to, if the dispatcher has looked there (0: it has not). A context is `Isa.context` with `Isa.codeTag`; for an address
+ * that is the same in every address space (`Isa.fixed`) it has only the bits that tell modes apart.
  *
  * An address belongs in one entry, or in its neighbour (`at ^ ENTRY_WORDS`): two that want the same place, in one loop
  * perhaps, are both found. The entries of one virtual page are a part of the cache of their own, in which a page can be
@@ -28,6 +28,9 @@ export const JUMP_CACHE = {
   entryMask: ENTRIES - 1,
   /** An address is mixed from these two shifts of it: where it is in its page, and the page. */
   shifts: [2, PAGE_SHIFT],
+  /** Words of an entry. */
+  entryWord: 2,
+  regionWord: 3,
 } as const
 /** Entries of a page. */
 const PAGE_ENTRIES = PAGE_BYTES >> JUMP_CACHE.shifts[0]
@@ -75,7 +78,14 @@ export class JumpCache {
     words[at] = pc
     words[at + 1] = context
     words[at + 2] = entry
+    words[at + 3] = 0
     this.#hasCode[pc >>> PAGE_SHIFT] = 1
+  }
+
+  /** Entries lead to other regions now, or to none. */
+  forgetRegions(): void {
+    const words = this.#words
+    for (let at = JUMP_CACHE.regionWord; at < words.length; at += ENTRY_WORDS) words[at] = 0
   }
 
   /** The block whose `entry` is at `entry`, entered at virtual `pc`, is no longer to be found here. */

@@ -10,7 +10,7 @@
  *     0x10000    jump cache (see jump-cache.ts)
  *     0x50000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
- *                the instructions done by each translated region, as doubles; then the code arena
+ *                the counts of each translated region (`REGION_COUNTS`); then the code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
@@ -81,6 +81,8 @@ const ROM_BIT = 0x4000_0000
 const NO_MEMORY = -1
 /** Of a backing page that was reached as several physical pages. */
 const SEVERAL = -1
+/** What is counted of a region, as byte offsets: the instructions it has done, 64 bits; entries before it is crowded. */
+export const REGION_COUNTS = { shift: 4, instructions: 0, left: 8 } as const
 /** Gathered for one call of a digest's `update`. */
 const DIGEST_PAGES = 64
 /** Of a page's number, in a digest. */
@@ -111,9 +113,9 @@ export class GuestMemory {
   readonly flagBase: number
   /** Of each backing page the physical page that it was reached as, and 1: `reached`. In bytes from the start of `memory`. */
   readonly frameBase: number
-  /** The instructions that each translated region has done, in bytes from the start of `memory`, and as doubles. */
+  /** The counts of each translated region, in bytes from the start of `memory`, and as words: see `REGION_COUNTS`. */
   readonly regionBase: number
-  readonly regionInstructions: Float64Array
+  readonly regionCounts: Int32Array
   /** The code arena, in bytes from the start of `memory`, and its words. */
   readonly arenaBase: number
   readonly arena: Int32Array
@@ -131,15 +133,15 @@ export class GuestMemory {
   #hashHigh = 0
   #watcher: MemoryWatcher | undefined
 
-  /** `regions`: how many there may be. */
+  /** `regions`: how many there may be; their numbers begin with 1. */
   constructor(backingBytes: number, arenaWords: number, regions: number) {
     this.backingBytes = Math.ceil(backingBytes / PAGE_BYTES) * PAGE_BYTES
     const pages = this.backingBytes / PAGE_BYTES
     this.chunkBase = BACKING_BASE + this.backingBytes
     this.flagBase = this.chunkBase + 8 * pages
     this.regionBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
-    const { BYTES_PER_ELEMENT } = Float64Array
-    this.frameBase = this.regionBase + BYTES_PER_ELEMENT * regions
+    const countBytes = (regions + 1) << REGION_COUNTS.shift
+    this.frameBase = this.regionBase + countBytes
     this.arenaBase = Math.ceil((this.frameBase + 4 * pages) / PAGE_BYTES) * PAGE_BYTES
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
@@ -148,7 +150,7 @@ export class GuestMemory {
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
-    this.regionInstructions = new Float64Array(this.buffer, this.regionBase, regions)
+    this.regionCounts = new Int32Array(this.buffer, this.regionBase, countBytes / 4)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Uint32Array(2 * pages)

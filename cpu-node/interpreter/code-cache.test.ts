@@ -1,6 +1,14 @@
 /** Room in the code arena. */
 import t from 'tap'
-import { BLOCK_WORDS, type CodeBlock, CodeCache, ENTRY_WORDS, type NewBlock, REGION_NUMBER } from './code-cache.ts'
+import {
+  BLOCK_WORDS,
+  type CodeBlock,
+  CodeCache,
+  ENTRY_REGION,
+  ENTRY_WORDS,
+  type NewBlock,
+  REGION_SHIFT,
+} from './code-cache.ts'
 import { opcodeOf } from './micro-ops.ts'
 
 const CODE_SHIFT = 2
@@ -14,7 +22,7 @@ function oneInstruction(pc: number, code: Int32Array): NewBlock {
 }
 
 function cacheWithPage() {
-  const cache = new CodeCache(CODE_SHIFT, new Int32Array(1000), 0)
+  const cache = new CodeCache(CODE_SHIFT, new Int32Array(1000), 0, () => {})
   const page = cache.codePage(0, 0, 0)
   const add = (pc: number, word: number) => {
     return cache.add(page, oneInstruction(pc, new Int32Array(10).fill(word)), undefined)!
@@ -51,7 +59,7 @@ function jumpTo(pc: number, target: number): Int32Array {
 const OVERHEAD_WORDS = ENTRY_WORDS + 2
 
 function cacheOfJumps() {
-  const cache = new CodeCache(CODE_SHIFT, new Int32Array(ARENA_WORDS), HOT_ENTRIES)
+  const cache = new CodeCache(CODE_SHIFT, new Int32Array(ARENA_WORDS), HOT_ENTRIES, () => {})
   const page = cache.codePage(0, 0, 0)
   const add = (pc: number, keep: 'entry' | 'delaySlot' = 'entry') => {
     return cache.add(page, oneInstruction(pc, jumpTo(pc, pc + 4)), keep)
@@ -102,7 +110,7 @@ t.test('blocks of regions and blocks that are being translated stay', async (t) 
     [ofRegion, pending],
   )
   t.ok(cache.isTranslated(ofRegion))
-  t.equal(cache.words[ofRegion.ip - ENTRY_WORDS + REGION_NUMBER], 3)
+  t.equal(cache.words[ofRegion.ip - ENTRY_WORDS + ENTRY_REGION], 3 << REGION_SHIFT)
   t.equal(page.delaySlots.get(12), undefined)
   t.throws(() => cache.block(inSlot.ip))
   t.not(cache.blockAt(page, 0), cold)

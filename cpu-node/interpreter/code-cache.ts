@@ -2,7 +2,7 @@
  * Where compiled blocks stand: an arena, and for each page of code seen through one virtual page a table from address to
  * block. A block in the arena, in words:
  *
- *     entry       6: `entry`, or what has taken its place
+ *     entry       5: `entry`, or what has taken its place
  *     ip          micro-ops, the first is `block`
  *                 of each instruction its virtual address, as `CodeBlock.pc`
  *                 of each instruction the place of its first micro-op, from `ip`
@@ -32,20 +32,19 @@ const INDIRECT = opcodeOf('indirect')
  * boot and some programs after it had found a boot alone wants 450, and with all of them it takes 0.3 s longer.
  */
 const EARLY_FRACTION = 1 / 8
-/** An entry of a region is crowded after so many times as many entries from other regions as make a block hot. */
-const CROWDED_FACTOR = 8
-/** Entries left of a block of a region that is not to grow. */
-const NEVER_CROWDED = 0
+/** A region is crowded after so many times as many entries from other regions as make a block hot. */
+const CROWDED_FACTOR = 16
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
-export const ENTRY_WORDS = 6
+export const ENTRY_WORDS = 5
 /** Which of them is the block's virtual address. */
-export const ENTRY_PC = 4
+export const ENTRY_PC = 3
 /** And its number among all blocks. */
-const ENTRY_BLOCK = 5
-/** Which words of `translated` are the region's number, and after it the block's. */
-export const REGION_NUMBER = 2
+const ENTRY_BLOCK = 4
+/** Which word of `translated` says the region, in its upper bits, and the block's number in it; never 0. */
+export const ENTRY_REGION = 2
+export const REGION_SHIFT = 12
 /** Words of `block`, and which of them is its virtual address. */
 export const BLOCK_WORDS = 3
 export const BLOCK_PC = 2
@@ -148,6 +147,7 @@ export class CodeCache {
   readonly words: Int32Array
   readonly #codeShift: number
   readonly #hotEntries: number
+  readonly #regionsLeft: () => void
   /** By backing page: the pages made from it. */
   readonly #pages = new Map<number, CodePage[]>()
   /** In the order of their places in the arena; with those overwritten, until they make room. */
@@ -156,10 +156,14 @@ export class CodeCache {
   #end = 1
   #reclaims = 0
 
-  /** `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. */
-  constructor(codeShift: number, arena: Int32Array, hotEntries: number) {
+  /**
+   * `arena`: where the micro-ops go. `hotEntries`: how often a block is entered before it is hot; 0: none ever is. `regionsLeft`
+   * hears of it at once where entries that led to a region lead to another, or to none.
+   */
+  constructor(codeShift: number, arena: Int32Array, hotEntries: number, regionsLeft: () => void) {
     this.#codeShift = codeShift
     this.#hotEntries = hotEntries
+    this.#regionsLeft = regionsLeft
     this.words = arena
   }
 
@@ -172,6 +176,11 @@ export class CodeCache {
 
   get codePages(): Iterable<number> {
     return this.#pages.keys()
+  }
+
+  /** After how many entries from other regions a region is crowded. */
+  get crowdedEntries(): number {
+    return CROWDED_FACTOR * this.#hotEntries
   }
 
   /** How often blocks have made room. */
@@ -462,10 +471,9 @@ export class CodeCache {
       if (this.isTranslated(block) && !region.hasGrown) continue
       const entry = block.ip - ENTRY_WORDS
       this.words[entry] = TRANSLATED
-      this.words[entry + 1] = region.hasGrown ? NEVER_CROWDED : CROWDED_FACTOR * this.#hotEntries
-      this.words[entry + REGION_NUMBER] = region.number
-      this.words[entry + REGION_NUMBER + 1] = index
+      this.words[entry + ENTRY_REGION] = (region.number << REGION_SHIFT) | index
     }
+    if (region.hasGrown) this.#regionsLeft()
   }
 
   /** The entries of a region's blocks lead to it no more: those are hot after `entries` entries. It is still told of writes. */
@@ -473,12 +481,13 @@ export class CodeCache {
     const { words } = this
     for (const block of region.blocks) {
       const entry = block.ip - ENTRY_WORDS
-      const isIn = words[entry] === TRANSLATED && words[entry + REGION_NUMBER] === region.number
+      const isIn = words[entry] === TRANSLATED && words[entry + ENTRY_REGION]! >>> REGION_SHIFT === region.number
       const isCounting = words[entry] === ENTRY && words[entry + 1]! <= this.#hotEntries
       if (!isIn && !isCounting) continue
       words[entry] = ENTRY
       words[entry + 1] = Math.min(entries, this.#hotEntries)
     }
+    this.#regionsLeft()
   }
 
   dropRegion(region: Region): void {
@@ -489,7 +498,7 @@ export class CodeCache {
   /** The region that the entry of `block` leads to, if it leads to one. */
   regionEntered(block: CodeBlock): Region | undefined {
     if (!this.isUsed(block) || !this.isTranslated(block)) return undefined
-    const number = this.words[block.ip - ENTRY_WORDS + REGION_NUMBER]!
+    const number = this.words[block.ip - ENTRY_WORDS + ENTRY_REGION]! >>> REGION_SHIFT
     for (const region of block.codePage.regions) if (region.number === number) return region
     return undefined
   }

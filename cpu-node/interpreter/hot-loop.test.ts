@@ -294,12 +294,12 @@ t.test('blocks: counted, cut, linked within a page, entered by what is found', a
     hot: (entry) => hot.push(entry),
   })
   m.put(START, [
-    ['entry', 2, 0, 0, 0x8000_1000, 0],
+    ['entry', 2, 0, 0x8000_1000, 0],
     ['block', 5, 0x8000_1000],
     ['jump', 0, 0x8000_1040],
   ])
   m.put(target, [
-    ['entry', 2, 0, 0, 0x8000_1040, 0],
+    ['entry', 2, 0, 0x8000_1040, 0],
     ['block', 7, 0x8000_1040],
     ['indirect', A],
   ])
@@ -321,7 +321,7 @@ t.test('a relative block counts its addresses from where it was entered', async 
   m.state[A / 4] = 0x0040_3008
   m.put(START, [['indirect', A]])
   m.put(target, [
-    ['entry', 2, 0, 0, 8, 0],
+    ['entry', 2, 0, 8, 0],
     ['block', 1, 8],
     ['move.address', D, 0x24],
     ['look', 0xc],

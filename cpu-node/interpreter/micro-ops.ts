@@ -227,7 +227,7 @@ function runTranslated(at: LoopWriter): void {
 const flow: MicroOp[] = [
   /** Where a block is entered, before its `block`: counts until it is worth translating. */
   {
-    ...op('entry', 'left region number pc block', (at) => {
+    ...op('entry', 'left region pc block', (at) => {
       const { f } = at
       const left = at.temporary()
       f.get(at.ip)
@@ -258,10 +258,10 @@ const flow: MicroOp[] = [
     at.spend('n')
     at.setScratch('block', () => f.get(at.ip))
   }),
-  /** In place of `entry`: the block is number `number` of a translated region. */
-  jump('translated', 'left region number pc block', runTranslated),
+  /** In place of `entry`: it leads to `region` (see `ENTRY_REGION`). */
+  jump('translated', 'left region pc block', runTranslated),
   /** In place of either: a block whose code was overwritten. Whoever is linked to it looks again. */
-  jump('stale', 'left region number pc block', (at) => {
+  jump('stale', 'left region pc block', (at) => {
     at.setPc('pc')
     at.next()
   }),

@@ -1,6 +1,6 @@
 /** Room for regions: what is used stays, what is not makes room. */
 import t from 'tap'
-import { type CodeBlock, CodeCache, ENTRY_WORDS, REGION_NUMBER } from '../interpreter/code-cache.ts'
+import { type CodeBlock, CodeCache, ENTRY_REGION, ENTRY_WORDS, REGION_SHIFT } from '../interpreter/code-cache.ts'
 import { LiveRegions } from './live-regions.ts'
 
 const CODE_SHIFT = 2
@@ -22,9 +22,9 @@ const run = new WebAssembly.Instance(
 ).exports['f']
 
 function setUp() {
-  const code = new CodeCache(CODE_SHIFT, new Int32Array(10_000), HOT_ENTRIES)
+  const code = new CodeCache(CODE_SHIFT, new Int32Array(10_000), HOT_ENTRIES, () => {})
   const page = code.codePage(0, 0, 0)
-  const regions = new LiveRegions(code, MOST, new Float64Array(MOST))
+  const regions = new LiveRegions(code, MOST, new Int32Array(4 * (MOST + 1)))
   const makeBlock = (pc: number): CodeBlock => {
     const made = { pc, length: 4, instructions: 1, lastInDelaySlot: false, code: new Int32Array(10), codeWords: 10 }
     return code.add(page, { ...made, pcs: Int32Array.of(pc), starts: Int32Array.of(3) }, 'entry')!
@@ -32,7 +32,7 @@ function setUp() {
   const blocks = Array.from({ length: 40 }, (_, index) => makeBlock(4 * index))
   const translated = () => blocks.flatMap((block, index) => (code.isTranslated(block) ? [index] : []))
   const entriesLeft = (block: CodeBlock) => code.words[block.ip - ENTRY_WORDS + 1]
-  const table = () => Array.from({ length: MOST }, (_, number) => regions.table.get(number) !== null)
+  const table = () => Array.from({ length: MOST + 1 }, (_, number) => regions.table.get(number) !== null)
   return { code, regions, blocks, translated, entriesLeft, table }
 }
 
@@ -78,7 +78,7 @@ t.test('what made room has to become hot anew', async (t) => {
 t.test('a block that two regions have is entered through the one when the other is gone', async (t) => {
   const { code, regions, blocks } = setUp()
   const [shared, alone, other] = blocks as [CodeBlock, CodeBlock, CodeBlock]
-  const numberOf = (block: CodeBlock) => code.words[block.ip - ENTRY_WORDS + REGION_NUMBER]
+  const numberOf = (block: CodeBlock) => code.words[block.ip - ENTRY_WORDS + ENTRY_REGION]! >>> REGION_SHIFT
   regions.add(run, [shared, alone])
   regions.add(run, [other, shared])
   const number = numberOf(shared)

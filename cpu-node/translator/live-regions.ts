@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import type { CodeBlock, CodeCache, Region } from '../interpreter/code-cache.ts'
+import { REGION_COUNTS } from '../memory.ts'
 import { ReleasedModules } from './machine-code.ts'
 
 /**
@@ -27,8 +28,8 @@ export type DropListener = (region: Region, instructions: number) => void
 export class LiveRegions {
   readonly table: WebAssembly.Table
   readonly #code: CodeCache
-  /** Instructions done, by region number. */
-  readonly #counts: Float64Array
+  /** By region number: `REGION_COUNTS`. */
+  readonly #counts: Int32Array
   readonly #onDrop: DropListener | undefined
   readonly #most: number
   /** Oldest first. */
@@ -36,18 +37,18 @@ export class LiveRegions {
   readonly #resting = new Set<Region>()
   readonly #freeNumbers: number[] = []
   readonly #released = new ReleasedModules()
-  #numbers = 0
+  #numbers = 1
   /** Regions that made room. */
   #dropped = 0
 
-  /** `counts`: one for each of the `most` regions that there may be. */
-  constructor(code: CodeCache, most: number, counts: Float64Array, onDrop?: DropListener) {
+  /** `counts`: `GuestMemory.regionCounts` for the `most` regions that there may be. */
+  constructor(code: CodeCache, most: number, counts: Int32Array, onDrop?: DropListener) {
     assert(most >= MIN_REGIONS)
     this.#code = code
     this.#counts = counts
     this.#onDrop = onDrop
     this.#most = most
-    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: most, maximum: most })
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: most + 1, maximum: most + 1 })
   }
 
   get size(): number {
@@ -66,8 +67,9 @@ export class LiveRegions {
     this.#makeRoom()
     const number = this.#freeNumbers.pop() ?? this.#numbers++
     this.table.set(number, run)
-    this.#counts[number] = 0
     const region = { number, blocks, hasGrown }
+    this.#counts.fill(0, wordOf(number, 'instructions'), wordOf(number + 1, 'instructions'))
+    if (!hasGrown) this.mayCrowd(region)
     this.#awake.add(region)
     this.#code.enterRegion(region)
     return region
@@ -76,8 +78,18 @@ export class LiveRegions {
   /** The regions that there are, and how many instructions each has done, where those are counted. */
   *instructions(): Iterable<readonly [Region, number]> {
     for (const regions of [this.#awake, this.#resting]) {
-      for (const region of regions) yield [region, this.#counts[region.number]!]
+      for (const region of regions) yield [region, this.#instructionsOf(region)]
     }
+  }
+
+  /** The region is found to be crowded after so many more entries from others. */
+  mayCrowd({ number }: Region): void {
+    this.#counts[wordOf(number, 'left')] = this.#code.crowdedEntries
+  }
+
+  #instructionsOf({ number }: Region): number {
+    const low = wordOf(number, 'instructions')
+    return this.#counts[low + 1]! * 2 ** 32 + (this.#counts[low]! >>> 0)
   }
 
   /** Uses a region again that has `block`, which was found hot. False: there is none. Not while translated code runs. */
@@ -117,11 +129,15 @@ export class LiveRegions {
   }
 
   #remove(region: Region): void {
-    this.#onDrop?.(region, this.#counts[region.number]!)
+    this.#onDrop?.(region, this.#instructionsOf(region))
     this.#awake.delete(region)
     this.#resting.delete(region)
     this.table.set(region.number, null)
     this.#freeNumbers.push(region.number)
     this.#released.add()
   }
+}
+
+function wordOf(number: number, count: 'instructions' | 'left'): number {
+  return ((number << REGION_COUNTS.shift) + REGION_COUNTS[count]) / 4
 }

@@ -100,7 +100,7 @@ export class Translator {
   #blocks = 0
 
   constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode, maxRegions: number) {
-    this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionInstructions, (region, instructions) => {
+    this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionCounts, (region, instructions) => {
       hotCode.did(this.#madeFrom.get(region)!, instructions)
     })
     hotCode.live = () => this.#instructions()
@@ -117,13 +117,14 @@ export class Translator {
     const { memory } = parts.memory
     const dispatcher = encodeDispatcher({
       memoryPages: parts.memory.wasmPages,
-      tableEntries: maxRegions,
+      tableEntries: maxRegions + 1,
       pc: parts.isa.layout.pc,
       arenaBase: parts.memory.arenaBase,
       chunkBase: parts.memory.chunkBase,
       fixed: parts.isa.fixed,
+      regionBase: parts.memory.regionBase,
       // A replay knows.
-      regionBase: hotCode.isOfThisRun ? undefined : parts.memory.regionBase,
+      countInstructions: !hotCode.isOfThisRun,
     })
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(dispatcher), {
       env: {
@@ -231,6 +232,7 @@ export class Translator {
       if (region === undefined || region.hasGrown || this.#isGrowing(block)) continue
       const blocks = this.#collect(block, GROWN)
       if (blocks.length >= WORTH_GROWING * region.blocks.length) this.#translate(blocks, true)
+      else this.#live.mayCrowd(region)
     }
   }
 
