@@ -31,6 +31,7 @@ import type { AccessKind, Execution, FetchWindow, Isa, Trap } from './isa/isa.ts
 import { JumpCache, jumpContext } from './jump-cache.ts'
 import {
   BACKING_BASE,
+  CODE_PAGES,
   GuestMemory,
   PAGE_BYTES,
   PAGE_SHIFT,
@@ -55,8 +56,6 @@ const MAX_RUN_INSTRUCTIONS = 2 ** 30
 /** Entries of a block after which translating it pays: measured on a boot. */
 const HOT_ENTRIES = 4000
 const OFFSET_MASK = PAGE_BYTES - 1
-/** Recently used code pages, by virtual page. */
-const PAGE_CACHE_ENTRIES = 4096
 const MAX_PARTS = 256
 /** Of the code cache: where more is kept when it is full, it would soon be full again. */
 const KEPT_FRACTION = 3 / 4
@@ -106,8 +105,10 @@ export class InterpretedCpu implements Cpu, Execution {
   #running = false
   /** The instruction at hand must be the last before a look. */
   #breakRequested = false
-  readonly #pageCache: (CodePage | undefined)[] = new Array(PAGE_CACHE_ENTRIES)
-  readonly #pageCacheTags = new Int32Array(PAGE_CACHE_ENTRIES).fill(NO_PAGE)
+  /** `CODE_PAGES`; the pages themselves; and what their tags were when they were found. */
+  readonly #pageTags: Int32Array
+  readonly #pages: (CodePage | undefined)[] = new Array(CODE_PAGES.entries)
+  readonly #foundTags = new Int32Array(CODE_PAGES.entries).fill(NO_PAGE)
   #context = 0
   #codeContext = 0
   #linkSlot = 0
@@ -134,6 +135,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.state64 = new BigInt64Array(buffer, 0, STATE_BYTES / 8)
     this.tlb = new Int32Array(buffer, TLB_BASE, (SECOND_WAY_BASE - TLB_BASE) / 4)
     this.portWords = new Int32Array(buffer, PORT_WORDS_BASE, PORT_WORDS)
+    this.#pageTags = new Int32Array(buffer, CODE_PAGES.base, 2 * CODE_PAGES.entries).fill(NO_PAGE)
     this.#softTlb = new SoftTlb(buffer)
     this.#jumpCache = new JumpCache(buffer)
     this.#isa = makeIsa(this, clock)
@@ -153,6 +155,7 @@ export class InterpretedCpu implements Cpu, Execution {
         portWords: this.portWords,
         cell: (physical, width) => this.#port!.cell(physical, (width / 8) as 1 | 2 | 4),
         atPort: (value, width) => this.#atPort(value, width),
+        likelyPage: (address) => this.#likelyPage(address),
         makeBlock: (codePage, pc) => this.#liftBlock(codePage, pc, undefined),
       },
       options.compiler ?? new BackgroundCompiler(),
@@ -498,7 +501,7 @@ export class InterpretedCpu implements Cpu, Execution {
       this.#makeRoom()
       return this.#makeBlock(most)
     }
-    if (!midInstruction && most === undefined) this.#translator.blockMade(block)
+    if (!midInstruction && most === undefined) this.#translator.blockMade(block, this.#base)
     return block
   }
 
@@ -545,9 +548,12 @@ export class InterpretedCpu implements Cpu, Execution {
     }
     const address = this.#isa.isRelative(pc) ? RELATIVE : pc & ~OFFSET_MASK
     const codePage = this.#code.codePage(address, page, this.#isa.codeFlags(pc))
-    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
-    this.#pageCache[entry] = codePage
-    this.#pageCacheTags[entry] = (pc & ~OFFSET_MASK) | jumpContext(this.#isa.fixed, pc, this.#codeContext)
+    const entry = (pc >>> PAGE_SHIFT) % CODE_PAGES.entries
+    const tag = (pc & ~OFFSET_MASK) | jumpContext(this.#isa.fixed, pc, this.#codeContext)
+    this.#pages[entry] = codePage
+    this.#foundTags[entry] = tag
+    this.#pageTags[2 * entry] = tag
+    this.#pageTags[2 * entry + 1] = codePage.id
     return codePage
   }
 
@@ -580,7 +586,7 @@ export class InterpretedCpu implements Cpu, Execution {
     const place = codePage?.address === RELATIVE ? pc & OFFSET_MASK : pc
     const block = codePage && this.#liftBlock(codePage, place, undefined)
     if (block === undefined) return 0
-    this.#translator.blockMade(block)
+    this.#translator.blockMade(block, pc - place)
     return block.ip - ENTRY_WORDS
   }
 
@@ -605,14 +611,21 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** The page of code at `pc` if it was found lately. `context` as `jumpContext` gives it. */
   #knownPage(pc: number, context: number): CodePage | undefined {
-    const entry = (pc >>> PAGE_SHIFT) % PAGE_CACHE_ENTRIES
-    const isKnown = this.#pageCacheTags[entry] === ((pc & ~OFFSET_MASK) | context)
-    return isKnown && (pc & ((1 << this.#codeShift) - 1)) === 0 ? this.#pageCache[entry] : undefined
+    const entry = (pc >>> PAGE_SHIFT) % CODE_PAGES.entries
+    const isKnown = this.#pageTags[2 * entry] === ((pc & ~OFFSET_MASK) | context)
+    return isKnown && (pc & ((1 << this.#codeShift) - 1)) === 0 ? this.#pages[entry] : undefined
+  }
+
+  /** The page of code that was found at `address` last in this context; that may be another's now. */
+  #likelyPage(address: number): CodePage | undefined {
+    const entry = (address >>> PAGE_SHIFT) % CODE_PAGES.entries
+    const context = jumpContext(this.#isa.fixed, address, this.#codeContext)
+    return this.#foundTags[entry] === ((address & ~OFFSET_MASK) | context) ? this.#pages[entry] : undefined
   }
 
   /** The block entered at `entry` has been entered often. */
   #hot(entry: number): void {
-    this.#translator.translate(this.#code.block(entry + ENTRY_WORDS))
+    this.#translator.translate(this.#code.block(entry + ENTRY_WORDS), this.#base)
     this.#translator.install()
   }
 
@@ -824,8 +837,8 @@ export class InterpretedCpu implements Cpu, Execution {
   #forgetPages(address: number, length: number): void {
     this.#jumpCache.forget(address, length)
     const first = address >>> PAGE_SHIFT
-    const pages = Math.min(length / PAGE_BYTES, PAGE_CACHE_ENTRIES)
-    for (let page = first; page < first + pages; page++) this.#pageCacheTags[page % PAGE_CACHE_ENTRIES] = NO_PAGE
+    const pages = Math.min(length / PAGE_BYTES, CODE_PAGES.entries)
+    for (let page = first; page < first + pages; page++) this.#pageTags[2 * (page % CODE_PAGES.entries)] = NO_PAGE
   }
 
   forgetCode(): void {
@@ -892,7 +905,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#code.reclaim()
     this.#linkSlot = 0
     this.#forgetPages(0, 2 ** 32)
-    this.#pageCache.fill(undefined)
+    this.#pages.fill(undefined)
     const { fullness } = this.#code
     if (fullness === before || fullness > KEPT_FRACTION) this.#flush()
   }
@@ -907,7 +920,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#parted = undefined
     this.#parts.clear()
     this.#forgetPages(0, 2 ** 32)
-    this.#pageCache.fill(undefined)
+    this.#pages.fill(undefined)
   }
 }
 

@@ -8,9 +8,10 @@
  *     0xb000     port words (see `Cpu.portWords`)
  *     0xc000     port cell cache (see port-cell-cache.ts)
  *     0x10000    jump cache (see jump-cache.ts)
- *     0x50000    backing memory: RAM, ROMs, device memory, end to end
+ *     0x50000    code pages (see `CODE_PAGES`)
+ *     0x58000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
- *                the counts of each translated region (`REGION_COUNTS`); then the code arena
+ *                a record of each translated region (`REGION_RECORD`); then the code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */
@@ -23,7 +24,7 @@ export const CHUNK_SHIFT = 6
 
 export const STATE_BYTES = 0x4000
 /** Guest state and what the interpreter may use for scratch. */
-export const INTERPRETER_STATE_BYTES = STATE_BYTES - 88
+export const INTERPRETER_STATE_BYTES = STATE_BYTES - 96
 /** Words above that, as byte offsets, by which generated code and its callers tell each other things. */
 export const SCRATCH = {
   /** The hot loop's `remaining`, `ip`, `block` and `base`, in step whenever it calls out (see interpreter/micro-ops.ts). */
@@ -57,6 +58,8 @@ export const SCRATCH = {
   passes: STATE_BYTES - 76,
   /** A page's hash: 64 bits. */
   pageHash: STATE_BYTES - 88,
+  /** Entries of regions before one is counted. */
+  untilSample: STATE_BYTES - 92,
 } as const
 export const TLB_BASE = 0x4000
 export const SECOND_WAY_BASE = 0x5000
@@ -64,7 +67,12 @@ export const SOFT_TLB_BASE = 0x8000
 export const PORT_WORDS_BASE = 0xb000
 export const PORT_CELL_CACHE_BASE = 0xc000
 export const JUMP_CACHE_BASE = 0x10000
-export const BACKING_BASE = 0x50000
+/**
+ * The pages of code that were found lately, by virtual page: an entry is two words, the page's address with its context in the jump
+ * cache, and `CodePage.id`. It holds as long as code can be fetched there.
+ */
+export const CODE_PAGES = { base: 0x50000, entries: 4096, shift: 3 } as const
+export const BACKING_BASE = 0x58000
 const WASM_PAGE_BYTES = 65536
 /** Bits 12 and up of an offset in backing memory lead to the 64 bits of its page. */
 export const CHUNK_BYTES_SHIFT = PAGE_SHIFT - 3
@@ -81,8 +89,13 @@ const ROM_BIT = 0x4000_0000
 const NO_MEMORY = -1
 /** Of a backing page that was reached as several physical pages. */
 const SEVERAL = -1
-/** What is counted of a region, as byte offsets: the instructions it has done, 64 bits; entries before it is crowded. */
-export const REGION_COUNTS = { shift: 4, instructions: 0, left: 8 } as const
+/**
+ * What generated code knows of a region, as byte offsets: the instructions it has done, 64 bits; entries before it is crowded, as far as
+ * they are counted (translator/dispatcher.ts); of relative code each page's `CodePage.id`, in the order of their addresses.
+ */
+export const REGION_RECORD = { shift: 6, instructions: 0, left: 8, pages: 16 } as const
+/** Pages that the code of one region may be of. */
+export const MAX_REGION_PAGES = ((1 << REGION_RECORD.shift) - REGION_RECORD.pages) / 4
 /** Gathered for one call of a digest's `update`. */
 const DIGEST_PAGES = 64
 /** Of a page's number, in a digest. */
@@ -113,9 +126,9 @@ export class GuestMemory {
   readonly flagBase: number
   /** Of each backing page the physical page that it was reached as, and 1: `reached`. In bytes from the start of `memory`. */
   readonly frameBase: number
-  /** The counts of each translated region, in bytes from the start of `memory`, and as words: see `REGION_COUNTS`. */
+  /** The record of each translated region, in bytes from the start of `memory`, and as words: see `REGION_RECORD`. */
   readonly regionBase: number
-  readonly regionCounts: Int32Array
+  readonly regionRecords: Int32Array
   /** The code arena, in bytes from the start of `memory`, and its words. */
   readonly arenaBase: number
   readonly arena: Int32Array
@@ -140,8 +153,8 @@ export class GuestMemory {
     this.chunkBase = BACKING_BASE + this.backingBytes
     this.flagBase = this.chunkBase + 8 * pages
     this.regionBase = Math.ceil((this.flagBase + pages) / PAGE_BYTES) * PAGE_BYTES
-    const countBytes = (regions + 1) << REGION_COUNTS.shift
-    this.frameBase = this.regionBase + countBytes
+    const recordBytes = (regions + 1) << REGION_RECORD.shift
+    this.frameBase = this.regionBase + recordBytes
     this.arenaBase = Math.ceil((this.frameBase + 4 * pages) / PAGE_BYTES) * PAGE_BYTES
     this.wasmPages = Math.ceil((this.arenaBase + 4 * arenaWords) / WASM_PAGE_BYTES)
     this.memory = new WebAssembly.Memory({ initial: this.wasmPages, maximum: this.wasmPages })
@@ -150,7 +163,7 @@ export class GuestMemory {
     this.bytes = new Uint8Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.words = new Int32Array(this.buffer)
-    this.regionCounts = new Int32Array(this.buffer, this.regionBase, countBytes / 4)
+    this.regionRecords = new Int32Array(this.buffer, this.regionBase, recordBytes / 4)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Uint32Array(2 * pages)

@@ -102,7 +102,7 @@ t.test('where there is no room the blocks that were entered seldom make some', a
 t.test('blocks of regions and blocks that are being translated stay', async (t) => {
   const { cache, page, add } = cacheOfJumps()
   const [cold, ofRegion, pending, inSlot] = [add(0)!, add(4)!, add(8)!, add(12, 'delaySlot')!]
-  cache.enterRegion({ number: 3, blocks: [ofRegion], hasGrown: false })
+  cache.enterRegion({ number: 3, blocks: [ofRegion], pcs: [ofRegion.pc], hasGrown: false })
   cache.translationPending([pending])
   cache.reclaim()
   t.same(

@@ -11,9 +11,11 @@
  * use even then, the caller drops everything.
  */
 import assert from 'node:assert/strict'
-import { CHUNK_SHIFT, PAGE_BYTES } from '../memory.ts'
+import { CHUNK_SHIFT, PAGE_BYTES, PAGE_SHIFT } from '../memory.ts'
 import { AccessMisses } from '../translator/access-misses.ts'
-import { firstJoined, microOps, opcodeOf } from './micro-ops.ts'
+import { firstJoined, microOps, NOWHERE, opcodeOf } from './micro-ops.ts'
+
+export { NOWHERE }
 
 /** 14 MiB: some 75,000 blocks. A Debian boot makes 70,000. */
 export const ARENA_WORDS = 3.5 * 2 ** 20
@@ -27,13 +29,15 @@ export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
 const JUMP = opcodeOf('jump')
 const INDIRECT = opcodeOf('indirect')
+/** Which of its words says where it went last. */
+const INDIRECT_LAST = 2
 /**
  * After how much of what makes a block hot one is looked at that was hot in an earlier run. Not at once: of 750 regions that a
  * boot and some programs after it had found a boot alone wants 450, and with all of them it takes 0.3 s longer.
  */
 const EARLY_FRACTION = 1 / 8
 /** A region is crowded after so many times as many entries from other regions as make a block hot. */
-const CROWDED_FACTOR = 16
+const CROWDED_FACTOR = 64
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
@@ -42,9 +46,15 @@ export const ENTRY_WORDS = 5
 export const ENTRY_PC = 3
 /** And its number among all blocks. */
 const ENTRY_BLOCK = 4
-/** Which word of `translated` says the region, in its upper bits, and the block's number in it; never 0. */
+/**
+ * Which word of `translated` says where it leads: a region's number, and above these bits of it; of relative code, which of the
+ * region's pages the block is on; and which of its blocks it is. Never 0.
+ */
 export const ENTRY_REGION = 2
-export const REGION_SHIFT = 12
+export const REGION_SHIFT = 16
+export const REGION_PAGE_SHIFT = 8
+/** Of a region's pages as of its blocks there are fewer. */
+export const REGION_PART_MASK = 0xff
 /** Words of `block`, and which of them is its virtual address. */
 export const BLOCK_WORDS = 3
 export const BLOCK_PC = 2
@@ -54,6 +64,8 @@ export const RELATIVE = 1
 
 /** The code of one backing page, seen at one virtual page, or relative to any. */
 export interface CodePage {
+  /** No other has had it. */
+  readonly id: number
   /** Virtual address of the page, as int32, or `RELATIVE`. */
   readonly address: number
   readonly page: number
@@ -74,6 +86,8 @@ export interface Region {
   readonly number: number
   /** What it was made from, by their numbers in it. Their entries may lead to it, or to another that has them too. */
   readonly blocks: readonly CodeBlock[]
+  /** Where each begins, as the region counts: `RegionCode.pcs`. */
+  readonly pcs: readonly number[]
   /** It takes the place of others. */
   readonly hasGrown: boolean
 }
@@ -153,6 +167,7 @@ export class CodeCache {
   /** In the order of their places in the arena; with those overwritten, until they make room. */
   readonly #blocks: CodeBlock[] = []
   #codePages = 0
+  #nextPageId = 1
   #end = 1
   #reclaims = 0
 
@@ -208,6 +223,7 @@ export class CodeCache {
     let found = this.findCodePage(address, page, flags)
     if (found === undefined) {
       found = {
+        id: this.#nextPageId++,
         address,
         page,
         flags,
@@ -280,6 +296,15 @@ export class CodeCache {
       if (opcode === JUMP || opcode === INDIRECT) targets.push((pc + length) | 0)
     }
     return targets
+  }
+
+  /** The virtual address where `block` went last, if it ends in an indirect jump; `NOWHERE`. */
+  lastTarget({ ip, codeWords }: CodeBlock): number {
+    const { words } = this
+    for (let at = ip; at < ip + codeWords; at += layoutOf(words[at]!).words) {
+      if (words[at] === INDIRECT) return words[at + INDIRECT_LAST]!
+    }
+    return NOWHERE
   }
 
   /** The instruction of `block` that the micro-op at `ip` belongs to: its number. */
@@ -469,9 +494,11 @@ export class CodeCache {
     for (const [index, block] of region.blocks.entries()) {
       block.codePage.regions.add(region)
       if (this.isTranslated(block) && !region.hasGrown) continue
+      const page = block.codePage.address === RELATIVE ? region.pcs[index]! >>> PAGE_SHIFT : 0
+      assert(page <= REGION_PART_MASK && index <= REGION_PART_MASK, 'a region is small')
       const entry = block.ip - ENTRY_WORDS
       this.words[entry] = TRANSLATED
-      this.words[entry + ENTRY_REGION] = (region.number << REGION_SHIFT) | index
+      this.words[entry + ENTRY_REGION] = (region.number << REGION_SHIFT) | (page << REGION_PAGE_SHIFT) | index
     }
     if (region.hasGrown) this.#regionsLeft()
   }

@@ -301,7 +301,7 @@ t.test('blocks: counted, cut, linked within a page, entered by what is found', a
   m.put(target, [
     ['entry', 2, 0, 0x8000_1040, 0],
     ['block', 7, 0x8000_1040],
-    ['indirect', A],
+    ['indirect', A, 1],
   ])
   m.state[A / 4] = 0x8000_2000
   t.equal(m.run(12), Left.missing)
@@ -319,7 +319,7 @@ t.test('a relative block counts its addresses from where it was entered', async 
   const target = START + 100
   const m = machine({ next: () => target })
   m.state[A / 4] = 0x0040_3008
-  m.put(START, [['indirect', A]])
+  m.put(START, [['indirect', A, 1]])
   m.put(target, [
     ['entry', 2, 0, 8, 0],
     ['block', 1, 8],

@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { Builder, bytesOf, type Integer, type LoadOptions } from '../ir/builder.ts'
 import type { Alignment, Binary, Compare, Convert, Exit, Type, Unary, Value, Width } from '../ir/ir.ts'
 import { INTERPRETER_STATE_BYTES } from '../memory.ts'
-import { joinedOpcode, microOps, opcodeOf } from './micro-ops.ts'
+import { joinedOpcode, microOps, NOWHERE, opcodeOf } from './micro-ops.ts'
 
 const SCRATCH_SLOTS_END = INTERPRETER_STATE_BYTES - 8
 /** A slot that is always 0. */
@@ -573,7 +573,7 @@ export class MicroOpBuilder extends Builder {
         this.#compileBranch(exit)
         return
       case 'indirect':
-        this.#emit1(INDIRECT, this.#slot(exit.target))
+        this.#emit2(INDIRECT, this.#slot(exit.target), NOWHERE)
         return
       case 'look':
         this.#emit1(LOOK, exit.target)

@@ -176,6 +176,9 @@ const calls: MicroOp[] = [
   call('call.imm', (at, operand) => at.operand(operand)),
 ]
 
+/** `last` of an indirect jump that has gone nowhere yet: no instruction can be there. */
+export const NOWHERE = 1
+
 function fault(at: LoopWriter): void {
   at.sync()
   at.operand('code')
@@ -294,8 +297,16 @@ const flow: MicroOp[] = [
   }),
   jump('fault', 'code', fault),
   jump('jump', 'link target', (at) => at.follow('link', 'target')),
-  jump('indirect', 'a', (at) => {
-    at.setStatePc(() => at.slot('a'))
+  /** `last`: where it went, for the translator to guess from. */
+  jump('indirect', 'a last', (at) => {
+    const { f } = at
+    const target = at.temporary()
+    at.slot('a')
+    f.set(target)
+    f.get(at.ip)
+    f.get(target)
+    f.memory('i32.store', at.placeOf('last'))
+    at.setStatePc(() => f.get(target))
     at.next()
   }),
   jump('look', 'target', (at) => {

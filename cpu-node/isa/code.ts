@@ -44,7 +44,7 @@ export function codeOf(kind: CodeKind): Code {
   return codes[kind.isa](kind)
 }
 
-/** The page of code whose words begin at `words[first]`. `address`: its virtual address, if it is not relative. */
+/** The page of code whose words begin at `words[first]`. `address`: of the page, or of any place in it, as its blocks count. */
 export class PageWindow implements FetchWindow {
   readonly end: number
   readonly flags: number
@@ -59,7 +59,7 @@ export class PageWindow implements FetchWindow {
     address: number,
     { bigEndian, relative, flags }: Pick<CodeKind, 'bigEndian' | 'relative' | 'flags'>,
   ) {
-    this.end = (relative ? 0 : address >>> 0) + PAGE_BYTES
+    this.end = ((address & -PAGE_BYTES) >>> 0) + PAGE_BYTES
     this.flags = flags
     this.relativeTo = relative ? flags : undefined
     this.#words = words

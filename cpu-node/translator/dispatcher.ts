@@ -5,8 +5,8 @@
  *     dispatch(entry, budget, context) -> budget left
  *       region = what the `translated` micro-op at `entry` names
  *       loop:
- *         count this entry; if the region was so many times entered from here, say so
- *         run it; count what it does, if that is asked for
+ *         now and then count the entry; if the region was so many times entered from here, say so
+ *         run it; if that is asked for, count its instructions, where they are few now and then
  *         if it left for anything but Reason.run: return
  *         find the pc in the jump cache; if it is not there: return
  *         region = what is noted there, or what the `translated` at its place names, which is noted
@@ -18,7 +18,7 @@
 import { emitFindSlot, type FindOptions } from '../find-code.ts'
 import { ENTRY_REGION, REGION_SHIFT, TRANSLATED } from '../interpreter/code-cache.ts'
 import { JUMP_CACHE } from '../jump-cache.ts'
-import { REGION_COUNTS, SCRATCH } from '../memory.ts'
+import { REGION_RECORD, SCRATCH } from '../memory.ts'
 import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { LOAD_SIGNATURE, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
@@ -31,12 +31,15 @@ export interface DispatcherOptions extends FindOptions {
   /** Of the code arena and of the code chunks in CPU memory, as byte offsets; */
   arenaBase: number
   chunkBase: number
-  /** Of the regions' counts; */
+  /** Of the regions' records; */
   regionBase: number
   /** whether their instructions are counted. */
   countInstructions: boolean
 }
 
+/** Of so many entries of regions that do little, one is counted: what is counted is not in the host's nearest cache. */
+export const SAMPLED_ENTRIES = 61
+const MANY_INSTRUCTIONS = 4096
 const SLOW_LOAD = 0
 const SLOW_STORE = 1
 const CROWDED = 2
@@ -67,18 +70,21 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
 const REGION_TYPE = 3
 
 function dispatch(options: DispatcherOptions): FunctionBody {
-  const { arenaBase, regionBase, countInstructions } = options
+  const { arenaBase, countInstructions } = options
   const f = new FunctionBody(REGION_SIGNATURE.parameters)
   const entry = f.parameter(0)
   const budget = f.parameter(1)
   const context = f.parameter(2)
   const begun = f.local('i32')
-  const before = f.local('i32')
+  const spent = f.local('i32')
   const region = f.local('i32')
   const slot = f.local('i32')
-  const counts = f.local('i32')
+  const untilSample = f.local('i32')
   f.get(budget)
   f.set(begun)
+  f.i32(0)
+  f.memory('i32.load', SCRATCH.untilSample)
+  f.set(untilSample)
   f.i32(0)
   f.i32(Reason.run)
   f.memory('i32.store', SCRATCH.reason)
@@ -86,27 +92,40 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.set(region)
   const leave = f.block()
   const again = f.loop()
-  // counts = those of its number, region >>> REGION_SHIFT
+  // Of entries some are counted.
+  f.get(untilSample)
+  f.i32(1)
+  f.op('i32.sub')
+  f.tee(untilSample)
+  f.op('i32.eqz')
+  const isSample = f.if(undefined, false)
+  emitCrowd(f, options, region, entry)
+  f.end(isSample)
+  // spent = budget; budget = regions[region >>> REGION_SHIFT](region, budget, context); spent -= budget
   f.get(region)
-  f.i32(REGION_SHIFT - REGION_COUNTS.shift)
-  f.op('i32.shr_u')
-  f.i32(-1 << REGION_COUNTS.shift)
-  f.op('i32.and')
-  f.set(counts)
-  emitCrowd(f, regionBase, counts, entry)
-  // budget = regions[number](block, budget, context)
-  f.get(region)
-  f.i32((1 << REGION_SHIFT) - 1)
-  f.op('i32.and')
   f.get(budget)
-  f.tee(before)
+  f.tee(spent)
   f.get(context)
   f.get(region)
   f.i32(REGION_SHIFT)
   f.op('i32.shr_u')
   f.callIndirect(REGION_TYPE)
   f.set(budget)
-  if (countInstructions) emitInstructions(f, regionBase, counts, before, budget)
+  f.get(spent)
+  f.get(budget)
+  f.op('i32.sub')
+  f.set(spent)
+  f.get(untilSample)
+  f.op('i32.eqz')
+  if (countInstructions) {
+    f.get(spent)
+    f.i32(MANY_INSTRUCTIONS)
+    f.op('i32.ge_u')
+    f.op('i32.or')
+  }
+  const counts = f.if(undefined, false)
+  emitInstructions(f, options, region, spent, untilSample)
+  f.end(counts)
   f.i32(0)
   f.memory('i32.load', SCRATCH.reason)
   f.brIf(leave)
@@ -138,6 +157,9 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.end(again)
   f.end(leave)
   f.i32(0)
+  f.get(untilSample)
+  f.memory('i32.store', SCRATCH.untilSample)
+  f.i32(0)
   f.i32(0)
   f.memory('i64.load', SCRATCH.translated)
   f.get(begun)
@@ -150,26 +172,46 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   return f
 }
 
-/** instructions += before - budget */
-function emitInstructions(f: FunctionBody, regionBase: number, counts: Local, before: Local, budget: Local): void {
-  const offset = regionBase + REGION_COUNTS.instructions
-  f.get(counts)
-  f.get(counts)
-  f.memory('i64.load', offset)
-  f.get(before)
-  f.get(budget)
-  f.op('i32.sub')
-  f.op('i64.extend_i32_s')
-  f.op('i64.add')
-  f.memory('i64.store', offset)
+/** Counts what `region` has `spent`: where that is much as it is, else as that of all entries that a sample stands for. */
+function emitInstructions(
+  f: FunctionBody,
+  { regionBase, countInstructions }: DispatcherOptions,
+  region: Local,
+  spent: Local,
+  untilSample: Local,
+): void {
+  if (countInstructions) {
+    const offset = regionBase + REGION_RECORD.instructions
+    const record = pushRecord(f, region)
+    f.get(record)
+    f.memory('i64.load', offset)
+    f.get(spent)
+    f.op('i64.extend_i32_s')
+    f.get(spent)
+    f.op('i64.extend_i32_s')
+    f.i64(BigInt(SAMPLED_ENTRIES))
+    f.op('i64.mul')
+    f.get(spent)
+    f.i32(MANY_INSTRUCTIONS)
+    f.op('i32.ge_u')
+    f.op('select')
+    f.op('i64.add')
+    f.memory('i64.store', offset)
+  }
+  f.get(untilSample)
+  f.op('i32.eqz')
+  const wasSample = f.if()
+  f.i32(SAMPLED_ENTRIES)
+  f.set(untilSample)
+  f.end(wasSample)
 }
 
-/** left--; says so when none is */
-function emitCrowd(f: FunctionBody, regionBase: number, counts: Local, entry: Local): void {
+/** left--; says so when none is. State's PC is that of the entry. */
+function emitCrowd(f: FunctionBody, { regionBase }: DispatcherOptions, region: Local, entry: Local): void {
   const left = f.local('i32')
-  const offset = regionBase + REGION_COUNTS.left
-  f.get(counts)
-  f.get(counts)
+  const offset = regionBase + REGION_RECORD.left
+  const record = pushRecord(f, region)
+  f.get(record)
   f.memory('i32.load', offset)
   f.i32(1)
   f.op('i32.sub')
@@ -181,6 +223,18 @@ function emitCrowd(f: FunctionBody, regionBase: number, counts: Local, entry: Lo
   f.get(entry)
   f.call(CROWDED)
   f.end(isCrowded)
+}
+
+/** Pushes where the record of `region` is; gives a local that has it too. */
+function pushRecord(f: FunctionBody, region: Local): Local {
+  const record = f.local('i32')
+  f.get(region)
+  f.i32(REGION_SHIFT - REGION_RECORD.shift)
+  f.op('i32.shr_u')
+  f.i32(-1 << REGION_RECORD.shift)
+  f.op('i32.and')
+  f.tee(record)
+  return record
 }
 
 /** Pushes a word of what stands at `entry`. */

@@ -2,7 +2,7 @@
  * A region to one WebAssembly function. In pseudocode:
  *
  *     (entry, budget, context) -> budget left
- *       next = entry
+ *       next = the block that entry says
  *       loop: switch (next)
  *         case a block:
  *           if (budget < its instructions) leave(cut, its pc)
@@ -14,14 +14,19 @@
  * a loop those used most are in locals (`pinned.ts`). Within a block what was read or put is kept in a local, and stored at
  * the block's end or where it is left before; a block that is a loop of its own keeps its registers in locals all the time.
  *
+ * Relative code may be of several pages, which stand as far from each other wherever it runs. Whether they do now, and can be
+ * fetched from, is looked up when execution first comes from one to another. Nothing that a region does can change it: code that
+ * may be mapped elsewhere ends a block after whatever changes the mapping.
+ *
  * What is not a plain operation on registers and memory is left to the interpreter: the function leaves just before that
  * instruction, with the state that it is to find.
  */
 import assert from 'node:assert/strict'
+import { NOWHERE, REGION_PAGE_SHIFT, REGION_PART_MASK, REGION_SHIFT } from '../interpreter/code-cache.ts'
 import type { Block, Op, Value } from '../ir/ir.ts'
 import type { Code } from '../isa/code.ts'
 import type { InlineCall } from '../isa/inline-call.ts'
-import { PAGE_BYTES } from '../memory.ts'
+import { CODE_PAGES, PAGE_BYTES, PAGE_SHIFT, REGION_RECORD } from '../memory.ts'
 import { FunctionBody, type Label, type Local, type ValueType } from '../wasm/function.ts'
 import {
   emitGroupedLoad,
@@ -66,12 +71,15 @@ class RegionEmitter {
   readonly #inlineCall: Code['inlineCall']
   readonly #budget: Local
   readonly #context: Local
+  /** Where it was entered; then the number of the block to go to. */
   readonly #next: Local
   /** Where it is left, and how many instructions of the block are not done. */
   readonly #unspent: Local
   readonly #pc: Local
-  /** For a region of relative blocks: the virtual address of their page. */
+  /** For a region of relative blocks: the virtual address of the lowest of their pages. */
   readonly #base: Local | undefined
+  /** Where those are of several. */
+  readonly #pages: Pages | undefined
   /** Of a region that may wait for a device in a loop (idle-loops.ts): backward jumps before it asks, and whether it is armed. */
   readonly #waiting: { passes: Local; armed: Local } | undefined
   readonly #byPc = new Map<number, number>()
@@ -83,6 +91,7 @@ class RegionEmitter {
   #interpret!: Label
   #missed!: Label
   #cut!: Label
+  #crossing!: Label
   #leaving!: Label
   /** Registers that are in their locals all the time; who leaves by `#leaving` has them stored. */
   #pinned: ReadonlySet<number> = new Set()
@@ -123,19 +132,20 @@ class RegionEmitter {
     this.#unspent = this.#f.local('i32')
     this.#pc = this.#f.local('i32')
     this.#base = blocks[0]!.block.relative ? this.#f.local('i32') : undefined
+    const pages = new Set(blocks.map(({ block }) => block.pc >>> PAGE_SHIFT))
+    if (this.#base !== undefined && pages.size > 1) {
+      const [record, valid, wanted] = [this.#f.local('i32'), this.#f.local('i32'), this.#f.local('i32')]
+      const bits = new Map([...pages].sort((a, b) => a - b).map((page, place) => [page, 1 << place]))
+      const calls = [0, 1].map(() => ({ pc: this.#f.local('i32'), number: this.#f.local('i32') }))
+      this.#pages = { bits, record, valid, wanted, calls }
+    }
     this.#waiting = waits ? { passes: this.#f.local('i32'), armed: this.#f.local('i32') } : undefined
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
   }
 
   run(): FunctionBody {
     const f = this.#f
-    if (this.#base !== undefined) {
-      f.i32(0)
-      f.memory('i32.load', this.#layout.pc)
-      f.i32(-PAGE_BYTES)
-      f.op('i32.and')
-      f.set(this.#base)
-    }
+    this.#emitEntry()
     if (this.#waiting !== undefined) {
       f.i32(FIRST_PASSES)
       f.set(this.#waiting.passes)
@@ -155,6 +165,7 @@ class RegionEmitter {
     this.#interpret = f.block()
     this.#missed = f.block()
     this.#top = f.loop()
+    if (this.#pages !== undefined) this.#crossing = f.block()
     this.#labels = new Array(this.#blocks.length)
     for (let number = this.#blocks.length - 1; number >= 0; number--) this.#labels[number] = f.block()
     f.get(this.#next)
@@ -162,6 +173,10 @@ class RegionEmitter {
     for (const [number, block] of this.#blocks.entries()) {
       f.end(this.#labels[number]!)
       this.#emitBlock(number, block)
+    }
+    if (this.#pages !== undefined) {
+      f.end(this.#crossing)
+      this.#emitCrossing(this.#pages)
     }
     f.end(this.#top)
     f.op('unreachable')
@@ -184,6 +199,48 @@ class RegionEmitter {
     for (const offset of put) this.#storeRegister(offset)
     f.get(this.#budget)
     return f
+  }
+
+  /** next = the block's number; base = state's PC less what the block's page is above the lowest */
+  #emitEntry(): void {
+    const f = this.#f
+    const pages = this.#pages
+    if (pages !== undefined) {
+      f.get(this.#next)
+      f.i32(REGION_SHIFT - REGION_RECORD.shift)
+      f.op('i32.shr_u')
+      f.i32(-1 << REGION_RECORD.shift)
+      f.op('i32.and')
+      f.set(pages.record)
+      // No address: nothing has been called.
+      for (const { pc } of pages.calls) {
+        f.i32(NOWHERE)
+        f.set(pc)
+      }
+    }
+    if (this.#base !== undefined) {
+      f.i32(0)
+      f.memory('i32.load', this.#layout.pc)
+      f.i32(-PAGE_BYTES)
+      f.op('i32.and')
+      if (pages !== undefined) {
+        f.get(this.#next)
+        f.i32(PAGE_SHIFT - REGION_PAGE_SHIFT)
+        f.op('i32.shl')
+        f.i32(REGION_PART_MASK << PAGE_SHIFT)
+        f.op('i32.and')
+        f.op('i32.sub')
+      } else if (this.#blocks[0]!.block.pc >= PAGE_BYTES) {
+        // Of the lower pages nothing could be translated.
+        f.i32(this.#blocks[0]!.block.pc & -PAGE_BYTES)
+        f.op('i32.sub')
+      }
+      f.set(this.#base)
+    }
+    f.get(this.#next)
+    f.i32(REGION_PART_MASK)
+    f.op('i32.and')
+    f.set(this.#next)
   }
 
   // --- Blocks -------------------------------------------------------------------------------------------------------
@@ -676,6 +733,7 @@ class RegionEmitter {
       return
     }
     this.#writeBack()
+    this.#cross(pc, number)
     if (number > this.#number) {
       f.br(this.#labels[number]!)
     } else {
@@ -686,9 +744,74 @@ class RegionEmitter {
     }
   }
 
+  /** Before a jump to block `number` at `pc`: if that is of another page, the page must be where it was. */
+  #cross(pc: number, number: number): void {
+    const pages = this.#pages
+    if (pages === undefined || pc >>> PAGE_SHIFT === this.#block.pc >>> PAGE_SHIFT) return
+    const f = this.#f
+    const bit = pages.bits.get(pc >>> PAGE_SHIFT)!
+    f.get(pages.valid)
+    f.i32(bit)
+    f.op('i32.and')
+    f.op('i32.eqz')
+    const isNew = f.if(undefined, false)
+    this.#pushAddress(pc)
+    f.set(this.#pc)
+    f.i32(number)
+    f.set(this.#next)
+    f.i32(bit)
+    f.set(pages.wanted)
+    f.br(this.#crossing)
+    f.end(isNew)
+  }
+
+  /**
+   * `wanted` is the bit of the page at `#pc`. If it is what it was, goes on with block `#next`; else leaves, and what is there is found
+   * as ever.
+   */
+  #emitCrossing({ record, valid, wanted }: Pages): void {
+    const f = this.#f
+    const entry = f.local('i32')
+    f.get(this.#pc)
+    f.i32(PAGE_SHIFT - CODE_PAGES.shift)
+    f.op('i32.shr_u')
+    f.i32((CODE_PAGES.entries - 1) << CODE_PAGES.shift)
+    f.op('i32.and')
+    f.tee(entry)
+    f.memory('i32.load', CODE_PAGES.base)
+    f.get(this.#pc)
+    f.i32(-PAGE_BYTES)
+    f.op('i32.and')
+    f.i32(0)
+    f.memory('i32.load', this.#layout.codeContext)
+    f.op('i32.or')
+    f.op('i32.eq')
+    f.get(entry)
+    f.memory('i32.load', CODE_PAGES.base + 4)
+    f.get(record)
+    f.get(wanted)
+    f.op('i32.ctz')
+    f.i32(2)
+    f.op('i32.shl')
+    f.op('i32.add')
+    f.memory('i32.load', this.#layout.regionBase + REGION_RECORD.pages)
+    f.op('i32.eq')
+    f.op('i32.and')
+    const isThere = f.if()
+    f.get(valid)
+    f.get(wanted)
+    f.op('i32.or')
+    f.set(valid)
+    f.br(this.#top)
+    f.end(isThere)
+    this.#storePc(() => f.get(this.#pc))
+    f.br(this.#leaving)
+  }
+
   #emitExit(): void {
     const f = this.#f
     const { exit } = this.#block
+    if (exit.kind === 'jump' || exit.kind === 'indirect') this.#noteCall()
     if (exit.kind === 'jump') {
       this.#goTo(exit.target)
     } else if (exit.kind === 'branch') {
@@ -714,21 +837,101 @@ class RegionEmitter {
     this.#push(target)
     f.set(this.#pc)
     this.#settle()
-    for (const { block, count } of this.#blocks) {
-      const isCall =
-        count === block.instructions.length && (block.exit.kind === 'jump' || block.exit.kind === 'indirect')
-      const after = (block.pc + block.length) | 0
-      if (!isCall || !this.#byPc.has(after) || !putsConstant(block, after)) continue
+    this.#emitReturn()
+    for (const place of this.#likelyTargets()) {
       f.get(this.#pc)
-      this.#pushAddress(after)
+      this.#pushAddress(place)
       f.op('i32.eq')
       const here = f.if()
-      this.#goTo(after)
+      this.#goTo(place)
       f.end(here)
     }
     this.#storePc(() => f.get(this.#pc))
     this.#leave(Reason.run)
   }
+
+  /** Where an indirect jump may go on in this region, the likeliest first. */
+  #likelyTargets(): Iterable<number> {
+    const { target } = this.#blocks[this.#number]!
+    const places = new Set<number>()
+    if (this.#byPc.has(target)) places.add(target)
+    if (this.#pages !== undefined) return places
+    for (const block of this.#blocks) {
+      const after = returnOf(block)
+      if (after !== undefined && this.#byPc.has(after)) places.add(after)
+    }
+    return places
+  }
+
+  /** In a region of several pages a call notes where it returns to, for there are many. */
+  #noteCall(): void {
+    const after = returnOf(this.#blocks[this.#number]!)
+    // Of the next page it is not known where it is.
+    if (after === undefined || after >>> PAGE_SHIFT !== this.#block.pc >>> PAGE_SHIFT) return
+    const number = this.#byPc.get(after)
+    if (this.#pages === undefined || number === undefined) return
+    const f = this.#f
+    const [latest, before] = this.#pages.calls as [Call, Call]
+    for (const local of ['pc', 'number'] as const) {
+      f.get(latest[local])
+      f.set(before[local])
+    }
+    this.#pushAddress(after)
+    f.set(latest.pc)
+    f.i32(number)
+    f.set(latest.number)
+  }
+
+  /** Returns from the call that was noted last. Its page is where it was: nothing can have changed that since. */
+  #emitReturn(): void {
+    // A call may be of what it was returned to.
+    if (this.#pages === undefined || returnOf(this.#blocks[this.#number]!) !== undefined) return
+    const f = this.#f
+    const [latest, before] = this.#pages.calls as [Call, Call]
+    f.get(this.#pc)
+    f.get(latest.pc)
+    f.op('i32.eq')
+    const returns = f.if()
+    f.get(latest.number)
+    f.set(this.#next)
+    for (const local of ['pc', 'number'] as const) {
+      f.get(before[local])
+      f.set(latest[local])
+    }
+    f.i32(NOWHERE)
+    f.set(before.pc)
+    f.br(this.#top)
+    f.end(returns)
+  }
+}
+
+/** Of a region of several pages, in locals. */
+interface Pages {
+  /** By page, as its blocks count: its bit in `valid`. */
+  bits: ReadonlyMap<number, number>
+  /** The region's `REGION_RECORD`, from the first one. */
+  record: Local
+  /** The pages that have been found where they were. */
+  valid: Local
+  /** The bit of the one that is looked up. */
+  wanted: Local
+  /** Where the last calls return to, the latest first. */
+  calls: readonly Call[]
+}
+
+interface Call {
+  /** The virtual address. */
+  pc: Local
+  /** Which block that is. */
+  number: Local
+}
+
+/** Where a whole block returns to that ends in a call, as it counts; undefined: it is none. */
+function returnOf({ block, count }: RegionBlock): number | undefined {
+  const { exit, pc, length, instructions } = block
+  const after = (pc + length) | 0
+  const mayCall = count === instructions.length && (exit.kind === 'jump' || exit.kind === 'indirect')
+  return mayCall && putsConstant(block, after) ? after : undefined
 }
 
 /** Blocks of a loop that waits for a device, at most. */

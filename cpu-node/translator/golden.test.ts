@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import makeWabt from 'wabt'
+import { NOWHERE } from '../interpreter/code-cache.ts'
 import { printBlock } from '../ir/print.ts'
 import { disassemble } from '../isa/mips/disassembler.ts'
 import { PC } from '../isa/mips/state.ts'
@@ -32,6 +33,7 @@ const layout: Layout = {
   ...SCRATCH,
   flagBase: 0x1000_0000,
   frameBase: 0x1800_0000,
+  regionBase: 0x1900_0000,
 }
 /** 16 MiB of RAM at the start of kseg0. */
 const window: Window = { address: 0x8000_0000 | 0, physical: 0, bytes: 0x100_0000, host: BACKING_BASE, page: 0 }
@@ -42,6 +44,7 @@ const PLACES = {
   kernel: { address: KERNEL_CODE, relative: false, fixed: true, window },
   user: { address: 0x0040_1000, relative: false, fixed: false, window: undefined },
   relative: { address: 0, relative: true, fixed: false, window: undefined },
+  pageEnd: { address: 0xff0, relative: true, fixed: false, window: undefined },
 }
 
 interface Piece {
@@ -159,6 +162,21 @@ const PIECES: Readonly<Record<string, Piece>> = {
     blocks: ['on'],
     place: 'relative',
   },
+  'a call to another relative page': {
+    code: (at) =>
+      at
+        .branch('bgezal', { s: ZERO }, 'far')
+        .nop()
+        .label('back')
+        .branch('beq', {}, 'end')
+        .nop()
+        .label('far')
+        .emit('jr', { s: RA })
+        .emit('addiu', { s: V0, t: V0, i: 1 })
+        .label('end'),
+    blocks: ['back', 'far'],
+    place: 'pageEnd',
+  },
 }
 
 function golden({ code, blocks: labels = [], bigEndian = false, place = 'kernel', missing = [] }: Piece): string {
@@ -175,6 +193,7 @@ function golden({ code, blocks: labels = [], bigEndian = false, place = 'kernel'
       kind: { isa: 'mips', bigEndian, flags: 0, relative, fixed },
       pcs: Int32Array.from(starts, (start) => address + 4 * start),
       lengths: Int32Array.from(starts, (start) => 4 * (stored.length - start)),
+      targets: new Int32Array(starts.length).fill(NOWHERE),
       words: Int32Array.from(starts.flatMap((start) => stored.slice(start))),
       byCall: Int32Array.from(missing, (index) => address + 4 * index),
     },

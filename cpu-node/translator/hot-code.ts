@@ -3,11 +3,12 @@
  * translates this code before it is hot, and uses it where the guest's memory has it, word for word.
  */
 import { Packr } from 'msgpackr/pack'
-import { PAGE_BYTES } from '../memory.ts'
+import { REGION_PART_MASK } from '../interpreter/code-cache.ts'
+import { MAX_REGION_PAGES, PAGE_BYTES, PAGE_SHIFT } from '../memory.ts'
 import { FIRST, GROWN } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
-const VERSION = 4
+const VERSION = 5
 /** Words of code kept: some 4,000 regions. */
 const MAX_WORDS = 2 ** 20
 /** Of a region's blocks, so many must be in later ones for it to be left out. */
@@ -169,10 +170,11 @@ function blockKeys({ kind, pcs, lengths, words }: RegionCode): number[] {
 }
 
 function encode(regions: readonly FoundCode[]): Uint8Array {
-  const packed = regions.map(({ kind, pcs, lengths, words, byCall, instructions }) => ({
+  const packed = regions.map(({ kind, pcs, lengths, targets, words, byCall, instructions }) => ({
     kind,
     pcs: bytesOf(pcs),
     lengths: bytesOf(lengths),
+    targets: bytesOf(targets),
     words: bytesOf(words),
     byCall: bytesOf(byCall),
     instructions,
@@ -200,6 +202,7 @@ function regionOf(stored: Record<string, unknown>): FoundCode {
   const kind = stored['kind'] as RegionCode['kind'] | undefined
   const pcs = wordsOf(stored['pcs'])
   const lengths = wordsOf(stored['lengths'])
+  const targets = wordsOf(stored['targets'])
   const words = wordsOf(stored['words'])
   const byCall = wordsOf(stored['byCall'])
   const instructions = stored['instructions']
@@ -211,10 +214,18 @@ function regionOf(stored: Record<string, unknown>): FoundCode {
     pcs.length > 0 &&
     pcs.length <= GROWN.blocks &&
     pcs.length === lengths.length &&
+    pcs.length === targets.length &&
+    (kind.relative !== true || fitsTogether(pcs)) &&
     pcs.every((pc, index) => fitsPage(pc, lengths[index]!)) &&
     4 * words.length === lengths.reduce((sum, length) => sum + length, 0)
   if (!fits) throw new HotCodeError('it is damaged')
-  return { kind, pcs, lengths, words, byCall, instructions: instructions as number }
+  return { kind, pcs, lengths, targets, words, byCall, instructions: instructions as number }
+}
+
+/** Relative code of as many pages as a region may be of, near enough to each other. */
+function fitsTogether(pcs: Int32Array): boolean {
+  const pages = new Set(Array.from(pcs, (pc) => pc >> PAGE_SHIFT))
+  return pages.size <= MAX_REGION_PAGES && [...pages].every((page) => page >= 0 && page <= REGION_PART_MASK)
 }
 
 /** Whole instructions of one page. */

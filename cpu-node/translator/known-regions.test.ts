@@ -1,5 +1,6 @@
 /** What is known of earlier runs: found by its code, and translated as far as there is room. */
 import t from 'tap'
+import { NOWHERE } from '../interpreter/code-cache.ts'
 import { PAGE_BYTES } from '../memory.ts'
 import type { FoundCode } from './hot-code.ts'
 import { KnownRegions } from './known-regions.ts'
@@ -12,6 +13,7 @@ function regionOf(pc: number): FoundCode {
     kind,
     pcs: Int32Array.of(pc),
     lengths: Int32Array.of(4),
+    targets: Int32Array.of(NOWHERE),
     words: Int32Array.of(1000 + pc),
     byCall: new Int32Array(),
     instructions: 0,
@@ -24,10 +26,21 @@ page.set([1000, 1004, 1008])
 
 t.test('a region is found by any page that has its code', async (t) => {
   const known = new KnownRegions(codes, 2)
-  t.equal(known.find(kind, 4, 4, page), known.regions[1])
+  t.same(known.find(kind, 4, 4, page), { region: known.regions[1], pc: 4 })
   t.equal(known.find({ ...kind, flags: 1 }, 4, 4, page), undefined)
   t.equal(known.find(kind, 4, 8, page), undefined)
   t.equal(known.find(kind, 4, 4, page.with(1, 0)), undefined)
+})
+
+t.test('a region of several pages is found by any of them', async (t) => {
+  const [first, second] = [regionOf(8), regionOf(PAGE_BYTES + 4)]
+  const both = { ...first, pcs: Int32Array.of(8, PAGE_BYTES + 4), words: Int32Array.of(1008, second.words[0]!) }
+  const known = new KnownRegions([{ ...both, lengths: Int32Array.of(4, 4), targets: Int32Array.of(NOWHERE, 8) }], 2)
+  const other = new Int32Array(PAGE_BYTES / 4).with(1, second.words[0]!)
+  t.same(known.find(kind, 8, 4, page), { region: known.regions[0], pc: 8 })
+  t.same(known.find(kind, 4, 4, other), { region: known.regions[0], pc: PAGE_BYTES + 4 })
+  t.equal(known.hasAt(4, second.words[0]!), true)
+  t.equal(known.hasAt(4, 1004), false)
 })
 
 t.test('of translations as many are kept as were asked for, those used last', async (t) => {

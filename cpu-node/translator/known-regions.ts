@@ -8,6 +8,7 @@ import { PAGE_BYTES } from '../memory.ts'
 import type { FoundCode } from './hot-code.ts'
 import type { Translation } from './translate.ts'
 
+const OFFSET_MASK = PAGE_BYTES - 1
 const NONE = -1
 const SLOTS_PER_BLOCK = 2
 
@@ -15,8 +16,8 @@ export interface KnownRegion {
   readonly code: FoundCode
   /** It is being translated, or has been. */
   isSubmitted: boolean
-  /** The block that wanted it last. */
-  asker: CodeBlock | undefined
+  /** The block that wanted it last, and the address that it counted from then. */
+  asker: { block: CodeBlock; base: number } | undefined
   translation: Translation | undefined
 }
 
@@ -48,12 +49,12 @@ export class KnownRegions {
     // From the last on, since each goes before those of its slot that are there.
     let block = blocks
     for (let region = codes.length - 1; region >= 0; region--) {
-      const { pcs, lengths, words } = codes[region]!
+      const { kind, pcs, lengths, words } = codes[region]!
       let first = words.length
       for (let index = pcs.length - 1; index >= 0; index--) {
         first -= lengths[index]! / 4
         block--
-        const key = keyOf(pcs[index]!, words[first]!)
+        const key = keyOf(kind.relative ? pcs[index]! & OFFSET_MASK : pcs[index]!, words[first]!)
         const slot = this.#slotOf(key)
         this.#keys[block] = key
         this.#regionOf[block] = region
@@ -69,7 +70,7 @@ export class KnownRegions {
     return (key ^ (key >>> 15)) & (this.#heads.length - 1)
   }
 
-  /** Whether there may be a known region with a block at `pc` that begins with `word`. */
+  /** Whether there may be a known region with a block at `pc`, as `CodeBlock.pc`, that begins with `word`. */
   hasAt(pc: number, word: number): boolean {
     const key = keyOf(pc, word)
     let block = this.#heads[this.#slotOf(key)]!
@@ -77,21 +78,25 @@ export class KnownRegions {
     return block !== NONE
   }
 
-  /** The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given. */
-  find(kind: CodeKind, pc: number, length: number, page: Int32Array): KnownRegion | undefined {
-    const from = (pc & (PAGE_BYTES - 1)) >>> 2
+  /**
+   * The first known region of that kind with the block at `pc`, `length` bytes, of a page whose words are given; and where the
+   * block begins as the region counts.
+   */
+  find(kind: CodeKind, pc: number, length: number, page: Int32Array): { region: KnownRegion; pc: number } | undefined {
+    const from = (pc & OFFSET_MASK) >>> 2
     const key = keyOf(pc, page[from]!)
     for (let block = this.#heads[this.#slotOf(key)]!; block !== NONE; block = this.#next[block]!) {
       if (this.#keys[block] !== key) continue
       const region = this.regions[this.#regionOf[block]!]!
       const { code } = region
       const index = this.#indexOf[block]!
+      const place = code.pcs[index]!
       const isIt =
-        code.pcs[index] === pc &&
+        (code.kind.relative ? place & OFFSET_MASK : place) === pc &&
         code.lengths[index] === length &&
         sameKind(code.kind, kind) &&
         sameWords(code.words, this.#firstOf[block]!, page, from, length / 4)
-      if (isIt) return region
+      if (isIt) return { region, pc: place }
     }
     return undefined
   }

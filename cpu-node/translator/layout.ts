@@ -22,6 +22,10 @@ export interface Layout {
   flagBase: number
   /** A word for each page of backing memory: `GuestMemory.reached`. */
   frameBase: number
+  /** The regions' records (`REGION_RECORD`). */
+  regionBase: number
+  /** The context of the code that runs, as in `CODE_PAGES`. */
+  codeContext: number
 }
 
 /** Guest addresses that are RAM, end to end, for the code at hand. */
@@ -37,7 +41,7 @@ export interface Window {
   page: number
 }
 
-/** (block to enter, instructions that may be begun, soft TLB context) -> instructions left. */
+/** (where to enter, as `ENTRY_REGION` says; instructions that may be begun, soft TLB context) -> instructions left. */
 export const REGION_SIGNATURE = { parameters: ['i32', 'i32', 'i32'], results: ['i32'] } as const
 /**
  * (address, kind, context, instructions left) -> 1 with the value in `slowValue`, or 0: the interpreter is to do it.

@@ -24,7 +24,7 @@ const run = new WebAssembly.Instance(
 function setUp() {
   const code = new CodeCache(CODE_SHIFT, new Int32Array(10_000), HOT_ENTRIES, () => {})
   const page = code.codePage(0, 0, 0)
-  const regions = new LiveRegions(code, MOST, new Int32Array(4 * (MOST + 1)))
+  const regions = new LiveRegions(code, MOST, new Int32Array(16 * (MOST + 1)))
   const makeBlock = (pc: number): CodeBlock => {
     const made = { pc, length: 4, instructions: 1, lastInDelaySlot: false, code: new Int32Array(10), codeWords: 10 }
     return code.add(page, { ...made, pcs: Int32Array.of(pc), starts: Int32Array.of(3) }, 'entry')!
@@ -33,12 +33,18 @@ function setUp() {
   const translated = () => blocks.flatMap((block, index) => (code.isTranslated(block) ? [index] : []))
   const entriesLeft = (block: CodeBlock) => code.words[block.ip - ENTRY_WORDS + 1]
   const table = () => Array.from({ length: MOST + 1 }, (_, number) => regions.table.get(number) !== null)
-  return { code, regions, blocks, translated, entriesLeft, table }
+  const add = (...added: CodeBlock[]) => {
+    regions.add(
+      run,
+      added.map((block) => ({ block, pc: block.pc })),
+    )
+  }
+  return { code, regions, blocks, add, translated, entriesLeft, table }
 }
 
 t.test('there are never more than there may be, and those that are not entered make room', async (t) => {
-  const { regions, blocks, translated, table } = setUp()
-  for (const block of blocks) regions.add(run, [block])
+  const { regions, blocks, add, translated, table } = setUp()
+  for (const block of blocks) add(block)
   t.ok(regions.size <= MOST)
   t.equal(regions.size + regions.dropped, blocks.length)
   t.equal(table().filter((isSet) => isSet).length, regions.size)
@@ -51,9 +57,9 @@ t.test('there are never more than there may be, and those that are not entered m
 })
 
 t.test('one that rests is used again when a block of it is hot', async (t) => {
-  const { regions, blocks, translated, entriesLeft } = setUp()
+  const { regions, blocks, add, translated, entriesLeft } = setUp()
   const [first, second] = blocks as [CodeBlock, CodeBlock]
-  regions.add(run, [first, second])
+  add(first, second)
   for (const block of blocks.slice(2)) {
     if (!translated().includes(0)) {
       t.equal(entriesLeft(second), WAKING_ENTRIES)
@@ -61,26 +67,26 @@ t.test('one that rests is used again when a block of it is hot', async (t) => {
       t.ok(translated().includes(0), 'all of it is')
       t.ok(translated().includes(1))
     }
-    regions.add(run, [block])
+    add(block)
   }
   t.ok(regions.dropped > MOST)
   t.ok(regions.wake(first), 'it is still there')
 })
 
 t.test('what made room has to become hot anew', async (t) => {
-  const { regions, blocks, entriesLeft } = setUp()
-  for (const block of blocks) regions.add(run, [block])
+  const { regions, blocks, add, entriesLeft } = setUp()
+  for (const block of blocks) add(block)
   const [first] = blocks as [CodeBlock]
   t.equal(regions.wake(first), false)
   t.equal(entriesLeft(first), HOT_ENTRIES)
 })
 
 t.test('a block that two regions have is entered through the one when the other is gone', async (t) => {
-  const { code, regions, blocks } = setUp()
+  const { code, regions, blocks, add } = setUp()
   const [shared, alone, other] = blocks as [CodeBlock, CodeBlock, CodeBlock]
   const numberOf = (block: CodeBlock) => code.words[block.ip - ENTRY_WORDS + ENTRY_REGION]! >>> REGION_SHIFT
-  regions.add(run, [shared, alone])
-  regions.add(run, [other, shared])
+  add(shared, alone)
+  add(other, shared)
   const number = numberOf(shared)
   t.equal(number, numberOf(alone))
   const { regions: dropped } = code.written(0, alone.pc, 4)
@@ -93,8 +99,8 @@ t.test('a block that two regions have is entered through the one when the other 
 })
 
 t.test('all go when the code cache drops everything', async (t) => {
-  const { code, regions, blocks, table } = setUp()
-  for (const block of blocks.slice(0, 5)) regions.add(run, [block])
+  const { code, regions, blocks, add, table } = setUp()
+  for (const block of blocks.slice(0, 5)) add(block)
   code.clear()
   regions.clear()
   t.equal(regions.size, 0)

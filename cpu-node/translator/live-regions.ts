@@ -5,9 +5,11 @@
  * meanwhile is in use at once, as the newest, and the one that has rested longest is dropped.
  */
 import assert from 'node:assert/strict'
-import type { CodeBlock, CodeCache, Region } from '../interpreter/code-cache.ts'
-import { REGION_COUNTS } from '../memory.ts'
+import { type CodeBlock, type CodeCache, RELATIVE, type Region } from '../interpreter/code-cache.ts'
+import { MAX_REGION_PAGES, PAGE_SHIFT, REGION_RECORD } from '../memory.ts'
+import { SAMPLED_ENTRIES } from './dispatcher.ts'
 import { ReleasedModules } from './machine-code.ts'
+import type { PlacedBlock } from './region.ts'
 
 /**
  * Debian's boot leaves 510, and hashing, starting programs and walking files after it 540 more: what those have in use should
@@ -28,8 +30,8 @@ export type DropListener = (region: Region, instructions: number) => void
 export class LiveRegions {
   readonly table: WebAssembly.Table
   readonly #code: CodeCache
-  /** By region number: `REGION_COUNTS`. */
-  readonly #counts: Int32Array
+  /** By region number: `REGION_RECORD`. */
+  readonly #records: Int32Array
   readonly #onDrop: DropListener | undefined
   readonly #most: number
   /** Oldest first. */
@@ -41,11 +43,11 @@ export class LiveRegions {
   /** Regions that made room. */
   #dropped = 0
 
-  /** `counts`: `GuestMemory.regionCounts` for the `most` regions that there may be. */
-  constructor(code: CodeCache, most: number, counts: Int32Array, onDrop?: DropListener) {
+  /** `records`: `GuestMemory.regionRecords` for the `most` regions that there may be. */
+  constructor(code: CodeCache, most: number, records: Int32Array, onDrop?: DropListener) {
     assert(most >= MIN_REGIONS)
     this.#code = code
-    this.#counts = counts
+    this.#records = records
     this.#onDrop = onDrop
     this.#most = most
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: most + 1, maximum: most + 1 })
@@ -60,15 +62,16 @@ export class LiveRegions {
   }
 
   /**
-   * Lets `blocks` be entered through `run`, which has them in this order; `hasGrown`: also those that other regions have. Not
+   * Lets blocks be entered through `run`, which has them in this order; `hasGrown`: also those that other regions have. Not
    * while translated code runs.
    */
-  add(run: unknown, blocks: readonly CodeBlock[], hasGrown = false): Region {
+  add(run: unknown, placed: readonly PlacedBlock[], hasGrown = false): Region {
     this.#makeRoom()
     const number = this.#freeNumbers.pop() ?? this.#numbers++
     this.table.set(number, run)
-    const region = { number, blocks, hasGrown }
-    this.#counts.fill(0, wordOf(number, 'instructions'), wordOf(number + 1, 'instructions'))
+    const region = { number, blocks: placed.map(({ block }) => block), pcs: placed.map(({ pc }) => pc), hasGrown }
+    this.#records.fill(0, wordOf(number, 'instructions'), wordOf(number + 1, 'instructions'))
+    this.#records.set(pageIds(placed), wordOf(number, 'pages'))
     if (!hasGrown) this.mayCrowd(region)
     this.#awake.add(region)
     this.#code.enterRegion(region)
@@ -84,12 +87,12 @@ export class LiveRegions {
 
   /** The region is found to be crowded after so many more entries from others. */
   mayCrowd({ number }: Region): void {
-    this.#counts[wordOf(number, 'left')] = this.#code.crowdedEntries
+    this.#records[wordOf(number, 'left')] = Math.ceil(this.#code.crowdedEntries / SAMPLED_ENTRIES)
   }
 
   #instructionsOf({ number }: Region): number {
     const low = wordOf(number, 'instructions')
-    return this.#counts[low + 1]! * 2 ** 32 + (this.#counts[low]! >>> 0)
+    return this.#records[low + 1]! * 2 ** 32 + (this.#records[low]! >>> 0)
   }
 
   /** Uses a region again that has `block`, which was found hot. False: there is none. Not while translated code runs. */
@@ -138,6 +141,15 @@ export class LiveRegions {
   }
 }
 
-function wordOf(number: number, count: 'instructions' | 'left'): number {
-  return ((number << REGION_COUNTS.shift) + REGION_COUNTS[count]) / 4
+function wordOf(number: number, field: 'instructions' | 'left' | 'pages'): number {
+  return ((number << REGION_RECORD.shift) + REGION_RECORD[field]) / 4
+}
+
+/** Of relative code's pages, in the order of their addresses. */
+function pageIds(placed: readonly PlacedBlock[]): number[] {
+  if (placed[0]?.block.codePage.address !== RELATIVE) return []
+  const ids = new Map(placed.map(({ block, pc }) => [pc >>> PAGE_SHIFT, block.codePage.id]))
+  assert(ids.size <= MAX_REGION_PAGES)
+  assert(placed.every(({ block, pc }) => ids.get(pc >>> PAGE_SHIFT) === block.codePage.id))
+  return [...ids].sort(([a], [b]) => a - b).map(([, id]) => id)
 }

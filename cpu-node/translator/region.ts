@@ -1,8 +1,9 @@
 /**
  * A region: blocks that lead to each other, to become one WebAssembly function.
  */
-import type { CodeBlock, CodeCache } from '../interpreter/code-cache.ts'
+import { type CodeBlock, type CodeCache, NOWHERE, REGION_PART_MASK, RELATIVE } from '../interpreter/code-cache.ts'
 import type { Block } from '../ir/ir.ts'
+import { MAX_REGION_PAGES, PAGE_BYTES, PAGE_SHIFT } from '../memory.ts'
 
 /** How large a region may become: what optimising a function costs grows faster than its size. */
 export interface RegionLimits {
@@ -20,6 +21,8 @@ export interface RegionBlock {
   block: Block
   /** Instructions translated: all, or those before the first that only the interpreter does. */
   count: number
+  /** As in `RegionCode.targets`. */
+  target: number
 }
 
 /** Instructions of `block` before the first that is left to the interpreter: one that always faults, or swaps 64 bits. */
@@ -56,23 +59,67 @@ export function successors({ ops, exit, pc, length }: Block): number[] {
   return targets
 }
 
-/** The region around `hot`: blocks found from it, first come first served. `at` gives those that are wanted. */
+/** A block of a region to be. */
+export interface PlacedBlock {
+  block: CodeBlock
+  /** Where it begins, as its region counts: see `RegionCode.pcs`. */
+  pc: number
+}
+
+/** A block as it was found. */
+export interface FoundBlock extends PlacedBlock {
+  /** As in `RegionCode.targets`. */
+  target: number
+}
+
+/**
+ * The region around `hot`: blocks found from it, first come first served. `at` gives those that are wanted; of relative code,
+ * addresses count from the page of `hot`. `lastTarget`: where an indirect jump went last, or undefined.
+ */
 export function collectRegion(
   code: CodeCache,
   hot: CodeBlock,
   at: (pc: number) => CodeBlock | undefined,
+  lastTarget: (block: CodeBlock) => number | undefined,
   limits = FIRST,
-): CodeBlock[] {
+): FoundBlock[] {
   const region = new Map<number, CodeBlock>([[hot.pc, hot]])
+  const lasts = new Map<number, number>()
+  const isRelative = hot.codePage.address === RELATIVE
+  const pages = new Set([pageOf(hot.pc)])
   let instructions = 0
   // What is added while it is walked is walked too.
-  for (const block of region.values()) {
+  for (const [pc, block] of region) {
     instructions += block.instructions
-    for (const pc of code.successors(block)) {
-      if (region.has(pc) || region.size >= limits.blocks || instructions >= limits.instructions) continue
-      const next = at(pc)
-      if (next !== undefined) region.set(pc, next)
+    const base = pc - block.pc
+    const targets = code.successors(block).map((target) => (base + target) | 0)
+    const last = lastTarget(block)
+    if (last !== undefined) {
+      targets.push(last)
+      lasts.set(pc, last)
+    }
+    for (const target of targets) {
+      if (region.has(target) || region.size >= limits.blocks || instructions >= limits.instructions) continue
+      const isFar = isRelative && !pages.has(pageOf(target))
+      if (isFar && (pages.size >= MAX_REGION_PAGES || !isNear(pages, pageOf(target)))) continue
+      const next = at(target)
+      if (next === undefined) continue
+      region.set(target, next)
+      pages.add(pageOf(target))
     }
   }
-  return [...region.values()]
+  const lowest = isRelative ? Math.min(...pages) * PAGE_BYTES : 0
+  return [...region].map(([pc, block]) => {
+    const last = lasts.get(pc)
+    const target = last !== undefined && region.has(last) ? (last - lowest) | 0 : NOWHERE
+    return { block, pc: (pc - lowest) | 0, target }
+  })
+}
+
+const pageOf = (pc: number): number => pc >> PAGE_SHIFT
+
+/** Whether `page` is near enough to all of `pages` for one region. */
+function isNear(pages: ReadonlySet<number>, page: number): boolean {
+  for (const other of pages) if (Math.abs(page - other) > REGION_PART_MASK) return false
+  return true
 }

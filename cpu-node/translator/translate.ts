@@ -23,9 +23,14 @@ const NOTHING = { name: 'nothing', signature: { parameters: [], results: [] }, b
 /** The guest code that a region is made from. */
 export interface RegionCode {
   kind: CodeKind
-  /** Where each block begins, as it counts; and its bytes. The first is the one that was hot. */
+  /**
+   * Where each block begins, and its bytes. The first is the one that was hot. Relative code counts from the lowest of its pages: as
+   * far from each other as these were when the region was made, they are wherever it runs.
+   */
   pcs: Int32Array
   lengths: Int32Array
+  /** Where each is likely to go on by an indirect jump, if that is in the region; else `NOWHERE`. */
+  targets: Int32Array
   /** The blocks' code end to end, as it stands in memory. */
   words: Int32Array
   /** Where accesses stand that often miss the fast way. */
@@ -59,7 +64,7 @@ export interface EncodedRegion {
 }
 
 export function encodeRegion({ code, layout, window, memoryPages, optimized }: TranslationRequest): EncodedRegion {
-  const { kind, pcs, lengths, words, byCall } = code
+  const { kind, pcs, lengths, targets, words, byCall } = code
   const { lift, inlineCall } = codeOf(kind)
   const blocks: RegionBlock[] = []
   let first = 0
@@ -69,7 +74,7 @@ export function encodeRegion({ code, layout, window, memoryPages, optimized }: T
     const block = lift(new PageWindow(words, pageStart, pc & -PAGE_BYTES, kind), pc, MAX_BLOCK_INSTRUCTIONS)
     first += lengths[index]! / 4
     const count = translatable(block)
-    if (count > 0) blocks.push({ block, count })
+    if (count > 0) blocks.push({ block, count, target: targets[index]! })
   }
   if (blocks.length === 0) return { blocks, bytes: undefined }
   // In address order most branches go forward, which costs less than going back.

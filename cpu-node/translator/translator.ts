@@ -10,6 +10,7 @@ import {
   type CodeCache,
   type CodePage,
   ENTRY_WORDS,
+  NOWHERE,
   RELATIVE,
   type Region,
 } from '../interpreter/code-cache.ts'
@@ -19,13 +20,13 @@ import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.t
 import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
 import type { RegionCompiler } from './compilers.ts'
-import { encodeDispatcher } from './dispatcher.ts'
+import { encodeDispatcher, SAMPLED_ENTRIES } from './dispatcher.ts'
 import { type HotCode, hasGrown } from './hot-code.ts'
 import { IdleLoops } from './idle-loops.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { LiveRegions } from './live-regions.ts'
-import { collectRegion, GROWN, type RegionLimits } from './region.ts'
+import { collectRegion, type FoundBlock, GROWN, type PlacedBlock, type RegionLimits } from './region.ts'
 import { REGION_EXPORT, type RegionCode } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
@@ -37,8 +38,10 @@ const INSTRUCTIONS_PER_PREPARED = 6_000_000
  * having made its quick code first.
  */
 const OPTIMIZED_INSTRUCTIONS = 1_000_000
-/** Entries after which a block asks again for a translation that it waits for. */
+/** Entries after which a block whose region was dropped for its misses asks for another. */
 const WAITING_ENTRIES = 100
+/** Entries after which a block of a known region that is being translated asks again: it is told when that is done. */
+const KNOWN_ENTRIES = 2000
 /** A region grows if that makes it larger by this factor. */
 const WORTH_GROWING = 4 / 3
 
@@ -59,6 +62,8 @@ export interface TranslatorParts {
   cell(physical: number, width: Width): PortCell | undefined
   /** From a value in the order of the IR's loads and stores to the port's, or back. */
   atPort(value: number, width: Width): number
+  /** The page of code that was found at a virtual address last, in the address space at hand; it may be another's now. */
+  likelyPage(address: number): CodePage | undefined
   /** The block that begins at `pc` of a page, made now; undefined where there is no room for it. */
   makeBlock(codePage: CodePage, pc: number): CodeBlock | undefined
 }
@@ -66,7 +71,7 @@ export interface TranslatorParts {
 type Width = 8 | 16 | 32
 
 interface PendingRegion {
-  blocks: readonly CodeBlock[]
+  blocks: readonly FoundBlock[]
   code: RegionCode
   hasGrown: boolean
 }
@@ -89,8 +94,8 @@ export class Translator {
   readonly #maxRegions: number
   readonly #madeFrom = new WeakMap<Region, RegionCode>()
   #regionsKnown: KnownRegions | undefined
-  /** Blocks by which other regions have entered theirs very often. */
-  #crowded: CodeBlock[] = []
+  /** Blocks by which other regions have entered theirs very often, and their bases. */
+  #crowded: { block: CodeBlock; base: number }[] = []
   /** Of what is known, so many have been submitted before they were asked for. */
   #prepared = 0
   /** Blocks are being made for a known region. */
@@ -100,7 +105,7 @@ export class Translator {
   #blocks = 0
 
   constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode, maxRegions: number) {
-    this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionCounts, (region, instructions) => {
+    this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionRecords, (region, instructions) => {
       hotCode.did(this.#madeFrom.get(region)!, instructions)
     })
     hotCode.live = () => this.#instructions()
@@ -113,6 +118,7 @@ export class Translator {
       ...SCRATCH,
       flagBase: parts.memory.flagBase,
       frameBase: parts.memory.frameBase,
+      regionBase: parts.memory.regionBase,
     }
     const { memory } = parts.memory
     const dispatcher = encodeDispatcher({
@@ -138,10 +144,14 @@ export class Translator {
           parts.state[SCRATCH.touched >> 2] = 1
           return this.#store(address, value, kind)
         },
-        crowded: (entry: number) => this.#crowded.push(parts.code.block(entry + ENTRY_WORDS)),
+        crowded: (entry: number) => {
+          const block = parts.code.block(entry + ENTRY_WORDS)
+          this.#crowded.push({ block, base: (parts.state[parts.isa.layout.pc >> 2]! - block.pc) | 0 })
+        },
       },
     })
     this.dispatch = exports['dispatch'] as Dispatch
+    parts.state[SCRATCH.untilSample >> 2] = SAMPLED_ENTRIES
     this.#idleLoops = new IdleLoops(parts.state, parts.isa.stateBytes, parts.portWords)
     this.#imports = {
       env: {
@@ -201,25 +211,29 @@ export class Translator {
     this.#live.drop(regions)
   }
 
-  /** Has the region around `hot` translated. */
-  translate(hot: CodeBlock): void {
-    if (this.#live.wake(hot) || this.#useKnown(hot)) return
-    this.#translate(this.#collect(hot), false)
+  /** Has the region around `hot` translated. `base`: the address that what is relative of it counts from now; else 0. */
+  translate(hot: CodeBlock, base: number): void {
+    if (this.#live.wake(hot) || this.#useKnown(hot, base)) return
+    this.#translate(this.#collect(hot, base), false)
   }
 
   /** The warm blocks around `hot`. */
-  #collect(hot: CodeBlock, limits?: RegionLimits): CodeBlock[] {
+  #collect(hot: CodeBlock, base: number, limits?: RegionLimits): FoundBlock[] {
     const { code } = this.#parts
     const at = (pc: number) => {
-      const codePage = this.#pageOf(hot, pc)
+      const codePage = this.#pageOf(hot, hot.pc, pc, base)
       const block = codePage && code.blockAt(codePage, pc)
       return block !== undefined && code.isWarm(block) ? block : undefined
     }
-    return collectRegion(code, hot, at, limits)
+    const lastTarget = (block: CodeBlock) => {
+      const target = block.codePage.address === RELATIVE ? code.lastTarget(block) : NOWHERE
+      return target === NOWHERE ? undefined : (target - base) | 0
+    }
+    return collectRegion(code, hot, at, lastTarget, limits)
   }
 
-  #translate(blocks: readonly CodeBlock[], hasGrown: boolean): void {
-    this.#parts.code.translationPending(blocks)
+  #translate(blocks: readonly FoundBlock[], hasGrown: boolean): void {
+    this.#parts.code.translationPending(blocks.map(({ block }) => block))
     const code = this.#codeOf(blocks)
     this.#submit(code, { blocks, code, hasGrown })
   }
@@ -227,10 +241,10 @@ export class Translator {
   /** Where execution goes to and fro between regions, a larger one is to take their place. Not while translated code runs. */
   #grow(): void {
     const { code } = this.#parts
-    for (const block of this.#crowded.splice(0)) {
+    for (const { block, base } of this.#crowded.splice(0)) {
       const region = code.regionEntered(block)
       if (region === undefined || region.hasGrown || this.#isGrowing(block)) continue
-      const blocks = this.#collect(block, GROWN)
+      const blocks = this.#collect(block, base, GROWN)
       if (blocks.length >= WORTH_GROWING * region.blocks.length) this.#translate(blocks, true)
       else this.#live.mayCrowd(region)
     }
@@ -238,7 +252,8 @@ export class Translator {
 
   #isGrowing(block: CodeBlock): boolean {
     for (const pending of this.#pending.values()) {
-      if ('hasGrown' in pending && pending.hasGrown && pending.blocks.includes(block)) return true
+      if (!('hasGrown' in pending) || !pending.hasGrown) continue
+      if (pending.blocks.some((placed) => placed.block === block)) return true
     }
     return false
   }
@@ -276,9 +291,9 @@ export class Translator {
     this.#submit(region.code, region)
   }
 
-  /** `block` was made: it may be known to become hot. Not while translated code runs. */
-  blockMade(block: CodeBlock): void {
-    if (!this.#making) this.#useKnown(block, true)
+  /** `block` was made: it may be known to become hot. `base`: as `translate` has it. Not while translated code runs. */
+  blockMade(block: CodeBlock, base: number): void {
+    if (!this.#making) this.#useKnown(block, base, true)
   }
 
   /** The access at `pc` missed the fast way, at about `icount`. Not while translated code runs. */
@@ -294,53 +309,66 @@ export class Translator {
     }
   }
 
-  /** Accesses of `block` that are to be done by a call. */
-  #byCall({ codePage, pc, length }: CodeBlock): number[] {
-    return [...codePage.misses.byCall].filter((place) => place >= pc && place < pc + length)
+  /** Accesses of a block that are to be done by a call, as its region counts. */
+  #byCall({ block: { codePage, pc, length }, pc: placed }: PlacedBlock): number[] {
+    const places = [...codePage.misses.byCall].filter((place) => place >= pc && place < pc + length)
+    return places.map((place) => (place - pc + placed) | 0)
   }
 
-  /** Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. */
-  #useKnown(block: CodeBlock, isNew = false): boolean {
+  /**
+   * Lets `block` lead to the known region that it is of; or, while that is being translated, ask again soon. `base`: as `translate`
+   * has it.
+   */
+  #useKnown(block: CodeBlock, base: number, isNew = false): boolean {
     const { memory, code } = this.#parts
     const { codePage, pc, length } = block
     // Most blocks are none of them, and this is asked of each that is made.
     if (!this.#known.hasAt(pc, memory.words[(BACKING_BASE + codePage.page * PAGE_BYTES + (pc & OFFSET_MASK)) / 4]!))
       return false
-    const region = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
-    if (region === undefined) return false
+    const known = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
+    if (known === undefined) return false
+    const { region } = known
     if (isNew && !region.isSubmitted) {
       code.askEarly(block)
       return true
     }
     if (region.translation === undefined) {
       this.#submitKnown(region)
-      region.asker = block
-      code.askAgain(block, WAITING_ENTRIES)
+      region.asker = { block, base }
+      code.askAgain(block, KNOWN_ENTRIES)
       return true
     }
     const { module, pcs } = region.translation
     if (module === undefined) return false
     this.#known.used(region)
     this.#making = true
-    const blocks = this.#blocksOf(block, region.code)
+    const blocks = this.#blocksOf({ block, pc: known.pc }, (base + pc - known.pc) | 0, region.code)
     this.#making = false
+    if (blocks === undefined && isNew) {
+      // Of its other pages nothing may have run yet.
+      code.askEarly(block)
+      return true
+    }
     if (blocks === undefined || !this.#knowsMisses(region.code, blocks)) return false
     this.#install(
       module,
-      pcs.map((pc) => blocks.get(pc)!),
+      pcs.map((pc) => ({ block: blocks.get(pc)!, pc })),
       region.code,
       hasGrown(region.code),
     )
     return code.isTranslated(block)
   }
 
-  /** The blocks of `region`, which `one` of them leads to; undefined where memory has other code by now. */
-  #blocksOf(one: CodeBlock, { pcs, lengths, words }: RegionCode): Map<number, CodeBlock> | undefined {
+  /**
+   * The blocks of `region`, which `one` of them leads to, by where they begin as it counts from `base`; undefined where memory has
+   * other code by now, or it is not known what it has.
+   */
+  #blocksOf(one: PlacedBlock, base: number, { pcs, lengths, words }: RegionCode): Map<number, CodeBlock> | undefined {
     const { memory, code, makeBlock } = this.#parts
     const pages: CodePage[] = []
     let first = 0
     for (const [index, pc] of pcs.entries()) {
-      const codePage = this.#pageOf(one, pc, true)
+      const codePage = this.#pageOf(one.block, one.pc, pc, base, true)
       const count = lengths[index]! / 4
       if (codePage === undefined) return undefined
       if (!sameWords(words, first, memory.pageWords(codePage.page), (pc & OFFSET_MASK) / 4, count)) return undefined
@@ -350,7 +378,8 @@ export class Translator {
     const blocks = new Map<number, CodeBlock>()
     for (const [index, pc] of pcs.entries()) {
       const codePage = pages[index]!
-      const block = code.blockAt(codePage, pc) ?? makeBlock(codePage, pc)
+      const place = codePage.address === RELATIVE ? pc & OFFSET_MASK : pc
+      const block = code.blockAt(codePage, pc) ?? makeBlock(codePage, place)
       // A block of before may have been cut shorter.
       if (block === undefined || block.length !== lengths[index]) return undefined
       blocks.set(pc, block)
@@ -360,31 +389,34 @@ export class Translator {
 
   /** Whether `code` calls where its blocks have missed often; from now on they call where it does. */
   #knowsMisses({ byCall }: RegionCode, blocks: ReadonlyMap<number, CodeBlock>): boolean {
-    for (const block of blocks.values()) {
-      if (!this.#byCall(block).every((place) => byCall.includes(place))) return false
+    for (const [pc, block] of blocks) {
+      if (!this.#byCall({ block, pc }).every((place) => byCall.includes(place))) return false
     }
     for (const place of byCall) {
-      for (const { codePage, pc, length } of blocks.values()) {
-        if (place >= pc && place < pc + length) codePage.misses.byCall.add(place)
+      for (const [placed, { codePage, pc, length }] of blocks) {
+        if (place >= placed && place < placed + length) codePage.misses.byCall.add((place - placed + pc) | 0)
       }
     }
     return true
   }
 
   /** Of blocks of one kind, copied. */
-  #codeOf(blocks: readonly CodeBlock[]): RegionCode {
+  #codeOf(blocks: readonly FoundBlock[]): RegionCode {
     const { memory } = this.#parts
-    const lengths = Int32Array.from(blocks, ({ length }) => length)
+    const lengths = Int32Array.from(blocks, ({ block }) => block.length)
     const words = new Int32Array(lengths.reduce((sum, length) => sum + length, 0) / 4)
     let to = 0
-    for (const { codePage, pc, length } of blocks) {
+    for (const { block } of blocks) {
+      const { codePage, pc, length } = block
       const from = (pc & OFFSET_MASK) / 4
       words.set(memory.pageWords(codePage.page).subarray(from, from + length / 4), to)
       to += length / 4
     }
-    const kind = this.#kindOf(blocks[0]!.codePage)
-    const byCall = Int32Array.from(new Set(blocks.flatMap((block) => this.#byCall(block))))
-    return { kind, pcs: Int32Array.from(blocks, ({ pc }) => pc), lengths, words, byCall }
+    const kind = this.#kindOf(blocks[0]!.block.codePage)
+    const byCall = Int32Array.from(new Set(blocks.flatMap((placed) => this.#byCall(placed))))
+    const pcs = Int32Array.from(blocks, ({ pc }) => pc)
+    const targets = Int32Array.from(blocks, ({ target }) => target)
+    return { kind, pcs, lengths, targets, words, byCall }
   }
 
   #kindOf({ address, flags }: CodePage): CodeKind {
@@ -418,24 +450,24 @@ export class Translator {
         this.#known.translated(pending, translation)
         const { asker } = pending
         pending.asker = undefined
-        if (asker !== undefined && this.#parts.code.isUsed(asker)) this.#useKnown(asker)
+        if (asker !== undefined && this.#parts.code.isUsed(asker.block)) this.#useKnown(asker.block, asker.base)
         continue
       }
       const { blocks, code, hasGrown } = pending
-      const byPc = new Map(blocks.map((block) => [block.pc, block]))
+      const byPc = new Map(blocks.map((placed) => [placed.pc, placed]))
       // Code that was overwritten meanwhile has lost its block; what is left counts anew.
-      if (module !== undefined && blocks.every((block) => this.#parts.code.isUsed(block))) {
+      if (module !== undefined && blocks.every(({ block }) => this.#parts.code.isUsed(block))) {
         this.#install(
           module,
           pcs.map((pc) => byPc.get(pc)!),
           code,
           hasGrown,
         )
-      } else if (module !== undefined) this.#parts.code.translationFailed(blocks)
+      } else if (module !== undefined) this.#parts.code.translationFailed(blocks.map(({ block }) => block))
     }
   }
 
-  #install(module: WebAssembly.Module, blocks: readonly CodeBlock[], madeFrom: RegionCode, hasGrown: boolean): void {
+  #install(module: WebAssembly.Module, blocks: readonly PlacedBlock[], madeFrom: RegionCode, hasGrown: boolean): void {
     this.#hotCode.add(madeFrom)
     const instance = new WebAssembly.Instance(module, this.#imports)
     const region = this.#live.add(instance.exports[REGION_EXPORT], blocks, hasGrown)
@@ -463,11 +495,17 @@ export class Translator {
     return true
   }
 
-  /** The page of code at `pc`, where `pc` may be in one region with `hot`; `make`: also where no code of it is known. */
-  #pageOf(hot: CodeBlock, pc: number, make = false): CodePage | undefined {
-    if (hot.codePage.address === RELATIVE) return pc >>> 0 < PAGE_BYTES ? hot.codePage : undefined
-    const { isa, memory, code } = this.#parts
-    if (((pc ^ hot.codePage.address) & ~OFFSET_MASK) === 0) return hot.codePage
+  /**
+   * The page of code at `pc`, as a region counts from `base`, where it may be in one region with `hot`, which is at `place`; `make`:
+   * also where no code of it is known.
+   */
+  #pageOf(hot: CodeBlock, place: number, pc: number, base: number, make = false): CodePage | undefined {
+    const { isa, memory, code, likelyPage } = this.#parts
+    if (((pc ^ place) & ~OFFSET_MASK) === 0) return hot.codePage
+    if (hot.codePage.address === RELATIVE) {
+      const page = likelyPage((base + pc) | 0)
+      return page?.address === RELATIVE && page.flags === hot.codePage.flags ? page : undefined
+    }
     // Not by `isa.translate`: the CPU may be in another mode by now, and kernel code a fault for it.
     const { address, physical, bytes } = isa.direct
     const distance = (pc - address) >>> 0

@@ -14,6 +14,7 @@ function sample(): HotCode {
     kind: { isa: 'mips', bigEndian: false, flags: 0, relative: false, fixed: true },
     pcs: Int32Array.of(0x8000_1000),
     lengths: Int32Array.of(8),
+    targets: Int32Array.of(1),
     words: Int32Array.of(0x1000_ffff, 0),
     byCall: Int32Array.of(),
   })

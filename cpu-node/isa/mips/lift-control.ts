@@ -15,7 +15,11 @@ function branch(at: Lifting, condition: Value): Outcome {
 /** A branch likely that is not taken passes over its delay slot. */
 function branchLikely(at: Lifting, condition: Value): Outcome {
   at.b.exitIf(at.b.compare('eq', condition, at.b.const(0)), (at.pc + 8) | 0)
-  return { when: 'afterDelaySlot', exit: { kind: 'jump', target: at.branchTarget } }
+  return jumpTo(at.branchTarget)
+}
+
+function jumpTo(target: number): Outcome {
+  return { when: 'afterDelaySlot', exit: { kind: 'jump', target } }
 }
 
 type Finish = (at: Lifting, condition: Value) => Outcome
@@ -23,9 +27,7 @@ type Finish = (at: Lifting, condition: Value) => Outcome
 const ofTwo =
   (name: Compare, finish: Finish): Lifter =>
   (at) => {
-    if (name === 'eq' && finish === branch && at.field(rs) === at.field(rt)) {
-      return { when: 'afterDelaySlot', exit: { kind: 'jump', target: at.branchTarget } }
-    }
+    if (name === 'eq' && finish === branch && at.field(rs) === at.field(rt)) return jumpTo(at.branchTarget)
     return finish(at, at.b.compare(name, at.reg(rs), at.reg(rt)))
   }
 
@@ -36,6 +38,8 @@ const ofOne =
     const zero = at.b.const(0)
     const condition = swapped ? at.b.compare(name, zero, at.reg(rs)) : at.b.compare(name, at.reg(rs), zero)
     if (link) at.b.put(RA, at.b.address(at.pc + 8))
+    // BAL: zero is not less than zero.
+    if (link && name === 'leS' && finish === branch && at.field(rs) === 0) return jumpTo(at.branchTarget)
     return finish(at, condition)
   }
 
@@ -52,7 +56,7 @@ const jump =
     if (link) at.b.put(RA, at.b.address(at.pc + 8))
     const index = at.field(instrIndex) << 2
     if (at.relativeTo === undefined) {
-      return { when: 'afterDelaySlot', exit: { kind: 'jump', target: ((at.pc + 4) & 0xf000_0000) | index } }
+      return jumpTo(((at.pc + 4) & 0xf000_0000) | index)
     }
     const target = at.b.const((at.relativeTo & 0xf000_0000) | index)
     return { when: 'afterDelaySlot', exit: { kind: 'indirect', target } }

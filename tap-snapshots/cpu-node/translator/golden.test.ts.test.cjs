@@ -21,6 +21,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -49,7 +50,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
                   (local.set $l4 (i32.const 0x80001000))
                   (local.set $l3 (i32.const 2))
                   (br $B5)))
-              (local.set $l7 (i32.load offset=327680 (local.get $l5)))
+              (local.set $l7 (i32.load offset=360448 (local.get $l5)))
               (local.set $l9
                 (i32.or
                   (i32.shl
@@ -89,7 +90,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a big-endian load and store 
                     (i32.ne
                       (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
                       (i32.const 5)))
-                  (i32.store16 offset=327680 (local.get $l12) (local.get $l10))
+                  (i32.store16 offset=360448 (local.get $l12) (local.get $l10))
                   (br $B10))
                 (i32.store offset=32 (i32.const 0) (local.get $l9))
                 (local.set $l4 (i32.const 0x80001004))
@@ -128,6 +129,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a block that loops to itself
   i32.put +32, %9
   branch %6 ? 0x80001000 : 0x8000100c
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -184,6 +186,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a branch and its delay slot,
   i32.put +32, %5
   branch %2 ? 0x8000100c : 0x80001008
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -251,6 +254,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a call and its return > code
   i32.put +8, %3
   jump %0
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -314,6 +318,128 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a call and its return > code
 
 `
 
+exports[`cpu-node/translator/golden.test.ts > TAP > a call to another relative page > code, IR and WebAssembly 1`] = `
+0xff0: bgezal zero, 0x1000
+  %0 = i32.const 0x0
+  %1 = i32.leS %0, %0
+  %2 = address 0xff8
+  i32.put +124, %2
+0xff4 (delay slot): nop
+  jump 0x1000
+
+0xff8: beq zero, zero, 0x1008
+0xffc (delay slot): nop
+  %0 = i32.const 0x0
+  jump 0x1008
+
+0x1000: jr ra
+  %0 = i32.get +124
+0x1004 (delay slot): addiu v0, v0, 1
+  %1 = i32.get +8
+  %2 = i32.const 0x1
+  %3 = i32.add %1, %2
+  i32.put +8, %3
+  jump %0
+
+(local.set $l6 (i32.and (i32.shr_u (local.get $next) (i32.const 10)) (i32.const -64)))
+(local.set $l9 (i32.const 1))
+(local.set $l11 (i32.const 1))
+(local.set $l5
+  (i32.sub
+    (i32.and (i32.load offset=136 (i32.const 0)) (i32.const -4096))
+    (i32.and (i32.shl (local.get $next) (i32.const 4)) (i32.const 0xff000))))
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
+(block $B0
+  (block $B1
+    (block $B2
+      (block $B3
+        (block $B4
+          (block $B5
+            (loop $L6
+              (block $B7
+                (block $B8
+                  (block $B9
+                    (block $B10
+                      (br_table $B10 $B9 $B8 (local.get $next)))
+                    (if $I11
+                      (i32.lt_s (local.get $budget) (i32.const 2))
+                      (then
+                        (local.set $l4 (i32.add (i32.const 4080) (local.get $l5)))
+                        (br $B2)))
+                    (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                    (local.set $l13 (i32.add (i32.const 4088) (local.get $l5)))
+                    (local.set $l11 (local.get $l9))
+                    (local.set $l12 (local.get $l10))
+                    (local.set $l9 (i32.add (i32.const 4088) (local.get $l5)))
+                    (local.set $l10 (i32.const 1))
+                    (i32.store offset=124 (i32.const 0) (local.get $l13))
+                    (if $I12
+                      (i32.eqz (i32.and (local.get $l7) (i32.const 2)))
+                      (then
+                        (local.set $l4 (i32.add (i32.const 4096) (local.get $l5)))
+                        (local.set $next (i32.const 2))
+                        (local.set $l8 (i32.const 2))
+                        (br $B7)))
+                    (br $B8))
+                  (if $I13
+                    (i32.lt_s (local.get $budget) (i32.const 2))
+                    (then
+                      (local.set $l4 (i32.add (i32.const 4088) (local.get $l5)))
+                      (br $B2)))
+                  (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                  (i32.store offset=136 (i32.const 0) (i32.add (i32.const 4104) (local.get $l5)))
+                  (br $B0))
+                (if $I14
+                  (i32.lt_s (local.get $budget) (i32.const 2))
+                  (then
+                    (local.set $l4 (i32.add (i32.const 4096) (local.get $l5)))
+                    (br $B2)))
+                (local.set $budget (i32.sub (local.get $budget) (i32.const 2)))
+                (local.set $l14 (local.tee $l13 (i32.load offset=124 (i32.const 0))))
+                (local.set $l15
+                  (i32.add (local.tee $l15 (i32.load offset=8 (i32.const 0))) (i32.const 1)))
+                (local.set $l4 (local.get $l14))
+                (i32.store offset=8 (i32.const 0) (local.get $l15))
+                (if $I15
+                  (i32.eq (local.get $l4) (local.get $l9))
+                  (then
+                    (local.set $next (local.get $l10))
+                    (local.set $l9 (local.get $l11))
+                    (local.set $l10 (local.get $l12))
+                    (local.set $l11 (i32.const 1))
+                    (br $L6)))
+                (i32.store offset=136 (i32.const 0) (local.get $l4))
+                (br $B0))
+              (if $I16
+                (i32.and
+                  (i32.eq
+                    (i32.load offset=327680
+                      (local.tee $l16
+                        (i32.and (i32.shr_u (local.get $l4) (i32.const 9)) (i32.const 0x7ff8))))
+                    (i32.or
+                      (i32.and (local.get $l4) (i32.const -4096))
+                      (i32.load offset=16340 (i32.const 0))))
+                  (i32.eq
+                    (i32.load offset=327684 (local.get $l16))
+                    (i32.load offset=419430416
+                      (i32.add (local.get $l6) (i32.shl (i32.ctz (local.get $l8)) (i32.const 2))))))
+                (then
+                  (local.set $l7 (i32.or (local.get $l7) (local.get $l8)))
+                  (br $L6)))
+              (i32.store offset=136 (i32.const 0) (local.get $l4))
+              (br $B0))
+            (unreachable))
+          (i32.store offset=16352 (i32.const 0) (i32.const 5))
+          (br $B3))
+        (i32.store offset=16352 (i32.const 0) (i32.const 1)))
+      (local.set $budget (i32.add (local.get $budget) (local.get $l3)))
+      (br $B1))
+    (i32.store offset=16352 (i32.const 0) (i32.const 2)))
+  (i32.store offset=136 (i32.const 0) (local.get $l4)))
+(local.get $budget)
+
+`
+
 exports[`cpu-node/translator/golden.test.ts > TAP > a floating-point addition > code, IR and WebAssembly 1`] = `
 0x401000: add.s f6, f2, f4
   %0 = i32.get +164
@@ -326,6 +452,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a floating-point addition > 
 0x401004: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -427,6 +554,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -455,7 +583,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
                   (local.set $l4 (i32.const 0x80001000))
                   (local.set $l3 (i32.const 2))
                   (br $B5)))
-              (local.set $l7 (i32.load16_u offset=327680 (local.get $l5)))
+              (local.set $l7 (i32.load16_u offset=360448 (local.get $l5)))
               (local.set $l8 (local.get $l7))
               (local.set $l9 (local.get $l8))
               (block $B10
@@ -473,7 +601,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of kernel
                     (i32.ne
                       (i32.load8_u offset=268435456 (i32.shr_u (local.get $l10) (i32.const 12)))
                       (i32.const 5)))
-                  (i32.store offset=327680 (local.get $l10) (local.get $l9))
+                  (i32.store offset=360448 (local.get $l10) (local.get $l9))
                   (br $B10))
                 (i32.store offset=32 (i32.const 0) (local.get $l8))
                 (local.set $l4 (i32.const 0x80001004))
@@ -507,6 +635,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store of user c
 0x401008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -591,6 +720,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (local.set $l5 (i32.const 50))
 (block $B0
   (block $B1
@@ -631,7 +761,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
                         (br $B4)))
                     (i32.load offset=16360 (i32.const 0)))
                   (else
-                    (i32.load16_u offset=327680 (local.get $l7)))))
+                    (i32.load16_u offset=360448 (local.get $l7)))))
               (local.set $l10 (local.get $l9))
               (local.set $l11 (local.get $l10))
               (block $B11
@@ -649,7 +779,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load and a store that ofte
                     (i32.ne
                       (i32.load8_u offset=268435456 (i32.shr_u (local.get $l12) (i32.const 12)))
                       (i32.const 5)))
-                  (i32.store offset=327680 (local.get $l12) (local.get $l11))
+                  (i32.store offset=360448 (local.get $l12) (local.get $l11))
                   (local.set $l6 (i32.const 0))
                   (br $B11))
                 (if $I13
@@ -692,6 +822,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a load in a delay slot > cod
   i32.put +32, %4
   branch %2 ? 0x40100c : 0x401008
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -768,6 +899,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a loop of two blocks > code,
   i32.put +8, %2
   jump 0x80001000
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (local.set $l5 (i32.load offset=32 (i32.const 0)))
 (block $B0
   (block $B1
@@ -837,6 +969,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a write of Status > code, IR
 0x8000100c: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -923,6 +1056,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an overflow that faults > co
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1004,6 +1138,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1033,7 +1168,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
                   (local.set $l4 (i32.const 0x80001000))
                   (local.set $l3 (i32.const 2))
                   (br $B5)))
-              (local.set $l9 (i32.load offset=327680 (local.get $l7)))
+              (local.set $l9 (i32.load offset=360448 (local.get $l7)))
               (local.set $l10
                 (i32.shl
                   (i32.and (i32.add (local.get $l6) (i32.const 3)) (i32.const 3))
@@ -1059,7 +1194,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > an unaligned load > code, IR
                   (local.set $l4 (i32.const 0x80001004))
                   (local.set $l3 (i32.const 1))
                   (br $B5)))
-              (local.set $l15 (i32.load offset=327680 (local.get $l13)))
+              (local.set $l15 (i32.load offset=360448 (local.get $l13)))
               (local.set $l16 (i32.shl (i32.and (local.get $l12) (i32.const 3)) (i32.const 3)))
               (local.set $l11
                 (i32.or
@@ -1105,6 +1240,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > arithmetic with constants > 
 0x80001010: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1159,6 +1295,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > code of a relative page > co
   branch %2 ? 0x8 : 0x8
 
 (local.set $l5 (i32.and (i32.load offset=136 (i32.const 0)) (i32.const -4096)))
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1227,6 +1364,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > interrupts off and on > code
 0x80001008: break 0x0, which the interpreter does
   fault 9
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1304,6 +1442,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
 0x80001010 (delay slot): nop
   branch %13 ? 0x80001000 : 0x80001014
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1330,7 +1469,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                       (i32.and
                         (local.tee $l9 (i32.xor (local.get $l8) (i32.const 0x80000000)))
                         (i32.const 0xff000003)))
-                    (local.set $l7 (i32.load offset=327680 (local.get $l9)))
+                    (local.set $l7 (i32.load offset=360448 (local.get $l9)))
                     (local.set $l10
                       (i32.shr_u (i32.add (local.get $l8) (i32.const 0x80000000)) (i32.const 4)))
                     (local.set $l11 (i32.const 1))
@@ -1370,7 +1509,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                       (i32.ne
                         (i32.load8_u offset=268435456 (i32.shr_u (local.get $l14) (i32.const 12)))
                         (i32.const 5)))
-                    (i32.store offset=327680 (local.get $l14) (local.get $l11))
+                    (i32.store offset=360448 (local.get $l14) (local.get $l11))
                     (local.set $l9 (i32.const 1))
                     (local.set $l15 (i32.const 0))
                     (i32.store offset=148 (i32.const 0) (local.tee $l12 (local.get $l15)))
@@ -1435,6 +1574,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
 0x401010 (delay slot): nop
   branch %13 ? 0x401000 : 0x401014
 
+(local.set $next (i32.and (local.get $next) (i32.const 255)))
 (block $B0
   (block $B1
     (block $B2
@@ -1479,7 +1619,7 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                               (i32.shr_u
                                 (i32.sub
                                   (i32.add (i32.load offset=40960 (local.get $l11)) (local.get $l8))
-                                  (i32.const 0x50000))
+                                  (i32.const 0x58000))
                                 (i32.const 12))
                               (i32.const 2))))
                         (i32.const 0)))

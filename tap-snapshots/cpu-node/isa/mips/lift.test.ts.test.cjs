@@ -98,7 +98,7 @@ micro-ops:
   move.imm d=144 b=0
   move move.imm d=2048 a=140
   move.imm d=140 b=0
-  indirect a=2048
+  indirect a=2048 last=1
 
 `
 
@@ -157,7 +157,7 @@ micro-ops:
   move.imm move d=124 b=-2147479544
   move d=2048 a=100
   move.imm d=100 b=0
-  indirect a=2048
+  indirect a=2048 last=1
 
 `
 
@@ -320,7 +320,7 @@ micro-ops:
   ltS.imm d=2068 a=2064 b=0
   faultIf c=2068 code=12
   move d=24 a=2048
-  indirect a=124
+  indirect a=124 last=1
 
 `
 
