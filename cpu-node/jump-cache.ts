@@ -72,9 +72,12 @@ export class JumpCache {
     const words = this.#words
     const first = this.#entryOf(pc)
     const other = first ^ ENTRY_WORDS
-    const isFree = words[first + 1] === NOTHING
-    if (!isFree && words[other + 1] !== NOTHING) words.copyWithin(other, first, first + ENTRY_WORDS)
-    const at = isFree || words[other + 1] !== NOTHING ? first : other
+    let at = first
+    if (words[first + 1] !== NOTHING) {
+      // What was there goes to the other place, unless that has what belongs there.
+      if (words[other + 1] === NOTHING) at = other
+      else if (this.#entryOf(words[other]!) !== other) words.copyWithin(other, first, first + ENTRY_WORDS)
+    }
     words[at] = pc
     words[at + 1] = context
     words[at + 2] = entry

@@ -36,8 +36,12 @@ const INDIRECT_LAST = 2
  * boot and some programs after it had found a boot alone wants 450, and with all of them it takes 0.3 s longer.
  */
 const EARLY_FRACTION = 1 / 8
-/** A region is crowded after so many times as many entries from other regions as make a block hot. */
-const CROWDED_FACTOR = 64
+/**
+ * A region is crowded after so many times as many entries from other regions as make a block hot. Of mapped code, programs',
+ * there is more between which execution goes to and fro, and most of it not for long: what is done in half a second of 20,000
+ * steps of a shell's loop grew too late, and kept a core busy meanwhile. 200,000 steps take a tenth less when it has grown.
+ */
+const CROWDED_FACTOR = { fixed: 16, relative: 256 }
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
@@ -194,8 +198,9 @@ export class CodeCache {
   }
 
   /** After how many entries from other regions a region is crowded. */
-  get crowdedEntries(): number {
-    return CROWDED_FACTOR * this.#hotEntries
+  crowdedEntries({ blocks }: Region): number {
+    const kind = blocks[0]?.codePage.address === RELATIVE ? 'relative' : 'fixed'
+    return CROWDED_FACTOR[kind] * this.#hotEntries
   }
 
   /** How often blocks have made room. */

@@ -86,8 +86,8 @@ export class LiveRegions {
   }
 
   /** The region is found to be crowded after so many more entries from others. */
-  mayCrowd({ number }: Region): void {
-    this.#records[wordOf(number, 'left')] = Math.ceil(this.#code.crowdedEntries / SAMPLED_ENTRIES)
+  mayCrowd(region: Region): void {
+    this.#records[wordOf(region.number, 'left')] = Math.ceil(this.#code.crowdedEntries(region) / SAMPLED_ENTRIES)
   }
 
   #instructionsOf({ number }: Region): number {
