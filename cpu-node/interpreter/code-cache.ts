@@ -41,7 +41,7 @@ const EARLY_FRACTION = 1 / 8
  * there is more between which execution goes to and fro, and most of it not for long: what is done in half a second of 20,000
  * steps of a shell's loop grew too late, and kept a core busy meanwhile. 200,000 steps take a tenth less when it has grown.
  */
-const CROWDED_FACTOR = { fixed: 16, relative: 256 }
+const CROWDED_FACTOR = { fixed: 40, relative: 256 }
 /** Entries left of a block that is being translated. */
 const PENDING = 2 ** 30
 /** Words of `entry`, which stands before a block's `block`. */
