@@ -11,7 +11,8 @@
  *     0x50000    code pages (see `CODE_PAGES`)
  *     0x58000    backing memory: RAM, ROMs, device memory, end to end
  *     after it   of each backing page 64 bits: the chunks of 64 bytes that code was made from; a byte of flags; then
- *                a record of each translated region (`REGION_RECORD`); then the code arena
+ *                a record of each translated region (`REGION_RECORD`); of each backing page a word (`reached`); then the
+ *                code arena
  *
  * Physical space is a table of pages that says which backing page, if any, stands at each physical page.
  */

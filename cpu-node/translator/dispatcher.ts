@@ -23,6 +23,7 @@ import { FunctionBody, type Local } from '../wasm/function.ts'
 import { encodeModule } from '../wasm/module.ts'
 import { LOAD_SIGNATURE, REGION_SIGNATURE, STORE_SIGNATURE } from './layout.ts'
 import { Reason } from './reason.ts'
+import { pushRegionRecord } from './region-record.ts'
 import { slowAccessLoad, slowAccessStore } from './slow-access.ts'
 
 export interface DispatcherOptions extends FindOptions {
@@ -70,7 +71,7 @@ export function encodeDispatcher(options: DispatcherOptions): Uint8Array {
 const REGION_TYPE = 3
 
 function dispatch(options: DispatcherOptions): FunctionBody {
-  const { arenaBase, countInstructions } = options
+  const { arenaBase, regionBase, countInstructions } = options
   const f = new FunctionBody(REGION_SIGNATURE.parameters)
   const entry = f.parameter(0)
   const budget = f.parameter(1)
@@ -99,7 +100,9 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.tee(untilSample)
   f.op('i32.eqz')
   const isSample = f.if(undefined, false)
-  emitCrowd(f, options, region, entry)
+  f.i32(SAMPLED_ENTRIES)
+  f.set(untilSample)
+  emitCrowd(f, regionBase, region, entry)
   f.end(isSample)
   // spent = budget; budget = regions[region >>> REGION_SHIFT](region, budget, context); spent -= budget
   f.get(region)
@@ -115,17 +118,7 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   f.get(budget)
   f.op('i32.sub')
   f.set(spent)
-  f.get(untilSample)
-  f.op('i32.eqz')
-  if (countInstructions) {
-    f.get(spent)
-    f.i32(MANY_INSTRUCTIONS)
-    f.op('i32.ge_u')
-    f.op('i32.or')
-  }
-  const counts = f.if(undefined, false)
-  emitInstructions(f, options, region, spent, untilSample)
-  f.end(counts)
+  if (countInstructions) emitInstructions(f, regionBase, region, spent, untilSample)
   f.i32(0)
   f.memory('i32.load', SCRATCH.reason)
   f.brIf(leave)
@@ -172,45 +165,47 @@ function dispatch(options: DispatcherOptions): FunctionBody {
   return f
 }
 
-/** Counts what `region` has `spent`: where that is much as it is, else as that of all entries that a sample stands for. */
-function emitInstructions(
-  f: FunctionBody,
-  { regionBase, countInstructions }: DispatcherOptions,
-  region: Local,
-  spent: Local,
-  untilSample: Local,
-): void {
-  if (countInstructions) {
-    const offset = regionBase + REGION_RECORD.instructions
-    const record = pushRecord(f, region)
-    f.get(record)
-    f.memory('i64.load', offset)
-    f.get(spent)
-    f.op('i64.extend_i32_s')
-    f.get(spent)
-    f.op('i64.extend_i32_s')
-    f.i64(BigInt(SAMPLED_ENTRIES))
-    f.op('i64.mul')
+/**
+ * instructions += spent, where that is much; else, after a sample, as much as if all entries that it stands for had spent that
+ */
+function emitInstructions(f: FunctionBody, regionBase: number, region: Local, spent: Local, untilSample: Local): void {
+  const offset = regionBase + REGION_RECORD.instructions
+  const record = f.local('i32')
+  const pushIsMuch = () => {
     f.get(spent)
     f.i32(MANY_INSTRUCTIONS)
     f.op('i32.ge_u')
-    f.op('select')
-    f.op('i64.add')
-    f.memory('i64.store', offset)
   }
   f.get(untilSample)
-  f.op('i32.eqz')
-  const wasSample = f.if()
   f.i32(SAMPLED_ENTRIES)
-  f.set(untilSample)
-  f.end(wasSample)
+  f.op('i32.eq')
+  pushIsMuch()
+  f.op('i32.or')
+  const counts = f.if(undefined, false)
+  pushRegionRecord(f, region)
+  f.tee(record)
+  f.get(record)
+  f.memory('i64.load', offset)
+  f.get(spent)
+  f.op('i64.extend_i32_s')
+  f.get(spent)
+  f.op('i64.extend_i32_s')
+  f.i64(BigInt(SAMPLED_ENTRIES))
+  f.op('i64.mul')
+  pushIsMuch()
+  f.op('select')
+  f.op('i64.add')
+  f.memory('i64.store', offset)
+  f.end(counts)
 }
 
 /** left--; says so when none is. State's PC is that of the entry. */
-function emitCrowd(f: FunctionBody, { regionBase }: DispatcherOptions, region: Local, entry: Local): void {
+function emitCrowd(f: FunctionBody, regionBase: number, region: Local, entry: Local): void {
   const left = f.local('i32')
   const offset = regionBase + REGION_RECORD.left
-  const record = pushRecord(f, region)
+  const record = f.local('i32')
+  pushRegionRecord(f, region)
+  f.tee(record)
   f.get(record)
   f.memory('i32.load', offset)
   f.i32(1)
@@ -223,18 +218,6 @@ function emitCrowd(f: FunctionBody, { regionBase }: DispatcherOptions, region: L
   f.get(entry)
   f.call(CROWDED)
   f.end(isCrowded)
-}
-
-/** Pushes where the record of `region` is; gives a local that has it too. */
-function pushRecord(f: FunctionBody, region: Local): Local {
-  const record = f.local('i32')
-  f.get(region)
-  f.i32(REGION_SHIFT - REGION_RECORD.shift)
-  f.op('i32.shr_u')
-  f.i32(-1 << REGION_RECORD.shift)
-  f.op('i32.and')
-  f.tee(record)
-  return record
 }
 
 /** Pushes a word of what stands at `entry`. */

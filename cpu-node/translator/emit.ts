@@ -22,7 +22,7 @@
  * instruction, with the state that it is to find.
  */
 import assert from 'node:assert/strict'
-import { NOWHERE, REGION_PAGE_SHIFT, REGION_PART_MASK, REGION_SHIFT } from '../interpreter/code-cache.ts'
+import { NOWHERE, REGION_PAGE_SHIFT, REGION_PART_MASK } from '../interpreter/code-cache.ts'
 import type { Block, Op, Value } from '../ir/ir.ts'
 import type { Code } from '../isa/code.ts'
 import type { InlineCall } from '../isa/inline-call.ts'
@@ -45,6 +45,7 @@ import { HELPER_ARGUMENTS, Import, type Layout, REGION_SIGNATURE, type Window } 
 import { pinnedRegisters, wordsOf } from './pinned.ts'
 import { Reason } from './reason.ts'
 import type { RegionBlock } from './region.ts'
+import { pushRegionRecord } from './region-record.ts'
 import { emitPure, typeOf } from './values.ts'
 
 /**
@@ -83,6 +84,8 @@ class RegionEmitter {
   /** Of a region that may wait for a device in a loop (idle-loops.ts): backward jumps before it asks, and whether it is armed. */
   readonly #waiting: { passes: Local; armed: Local } | undefined
   readonly #byPc = new Map<number, number>()
+  /** Of each block that ends in a call where that returns to, as it counts. */
+  readonly #returns: readonly (number | undefined)[]
   /** A local for each register, by its offset. */
   readonly #registers = new Map<number, Local>()
   #labels: Label[] = []
@@ -136,11 +139,12 @@ class RegionEmitter {
     if (this.#base !== undefined && pages.size > 1) {
       const [record, valid, wanted] = [this.#f.local('i32'), this.#f.local('i32'), this.#f.local('i32')]
       const bits = new Map([...pages].sort((a, b) => a - b).map((page, place) => [page, 1 << place]))
-      const calls = [0, 1].map(() => ({ pc: this.#f.local('i32'), number: this.#f.local('i32') }))
-      this.#pages = { bits, record, valid, wanted, calls }
+      const call = () => ({ pc: this.#f.local('i32'), number: this.#f.local('i32') })
+      this.#pages = { bits, record, valid, wanted, calls: [call(), call()] }
     }
     this.#waiting = waits ? { passes: this.#f.local('i32'), armed: this.#f.local('i32') } : undefined
     for (const [number, { block }] of blocks.entries()) this.#byPc.set(block.pc | 0, number)
+    this.#returns = blocks.map(returnOf)
   }
 
   run(): FunctionBody {
@@ -206,11 +210,7 @@ class RegionEmitter {
     const f = this.#f
     const pages = this.#pages
     if (pages !== undefined) {
-      f.get(this.#next)
-      f.i32(REGION_SHIFT - REGION_RECORD.shift)
-      f.op('i32.shr_u')
-      f.i32(-1 << REGION_RECORD.shift)
-      f.op('i32.and')
+      pushRegionRecord(f, this.#next)
       f.set(pages.record)
       // No address: nothing has been called.
       for (const { pc } of pages.calls) {
@@ -811,7 +811,7 @@ class RegionEmitter {
   #emitExit(): void {
     const f = this.#f
     const { exit } = this.#block
-    if (exit.kind === 'jump' || exit.kind === 'indirect') this.#noteCall()
+    this.#noteCall()
     if (exit.kind === 'jump') {
       this.#goTo(exit.target)
     } else if (exit.kind === 'branch') {
@@ -856,22 +856,19 @@ class RegionEmitter {
     const places = new Set<number>()
     if (this.#byPc.has(target)) places.add(target)
     if (this.#pages !== undefined) return places
-    for (const block of this.#blocks) {
-      const after = returnOf(block)
-      if (after !== undefined && this.#byPc.has(after)) places.add(after)
-    }
+    for (const after of this.#returns) if (after !== undefined && this.#byPc.has(after)) places.add(after)
     return places
   }
 
   /** In a region of several pages a call notes where it returns to, for there are many. */
   #noteCall(): void {
-    const after = returnOf(this.#blocks[this.#number]!)
-    // Of the next page it is not known where it is.
-    if (after === undefined || after >>> PAGE_SHIFT !== this.#block.pc >>> PAGE_SHIFT) return
+    const after = this.#returns[this.#number]
+    if (this.#pages === undefined || after === undefined) return
     const number = this.#byPc.get(after)
-    if (this.#pages === undefined || number === undefined) return
+    // Of the next page it is not known where it is.
+    if (number === undefined || after >>> PAGE_SHIFT !== this.#block.pc >>> PAGE_SHIFT) return
     const f = this.#f
-    const [latest, before] = this.#pages.calls as [Call, Call]
+    const [latest, before] = this.#pages.calls
     for (const local of ['pc', 'number'] as const) {
       f.get(latest[local])
       f.set(before[local])
@@ -885,9 +882,9 @@ class RegionEmitter {
   /** Returns from the call that was noted last. Its page is where it was: nothing can have changed that since. */
   #emitReturn(): void {
     // A call may be of what it was returned to.
-    if (this.#pages === undefined || returnOf(this.#blocks[this.#number]!) !== undefined) return
+    if (this.#pages === undefined || this.#returns[this.#number] !== undefined) return
     const f = this.#f
-    const [latest, before] = this.#pages.calls as [Call, Call]
+    const [latest, before] = this.#pages.calls
     f.get(this.#pc)
     f.get(latest.pc)
     f.op('i32.eq')
@@ -916,7 +913,7 @@ interface Pages {
   /** The bit of the one that is looked up. */
   wanted: Local
   /** Where the last calls return to, the latest first. */
-  calls: readonly Call[]
+  calls: readonly [Call, Call]
 }
 
 interface Call {

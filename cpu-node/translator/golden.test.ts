@@ -57,6 +57,16 @@ interface Piece {
   missing?: readonly number[]
 }
 
+/** Adds one to the word at a0, as long as nobody else does. */
+const linkedAddition = (at: Assembler) =>
+  at
+    .label('again')
+    .emit('ll', { s: A0, t: T0, i: 0 })
+    .emit('addiu', { s: T0, t: T0, i: 1 })
+    .emit('sc', { s: A0, t: T0, i: 0 })
+    .branch('beq', { s: T0, t: ZERO }, 'again')
+    .nop()
+
 /** All leave by `break`, which is the interpreter's. */
 const PIECES: Readonly<Record<string, Piece>> = {
   'arithmetic with constants': {
@@ -132,27 +142,8 @@ const PIECES: Readonly<Record<string, Piece>> = {
     code: (at) =>
       at.emit('ori', { s: T0, t: T0, i: 1 }).emit('mtc0', { t: T0, d: STATUS }).emit('addiu', { t: V0, i: 1 }),
   },
-  'load linked, store conditional': {
-    code: (at) =>
-      at
-        .label('again')
-        .emit('ll', { s: A0, t: T0, i: 0 })
-        .emit('addiu', { s: T0, t: T0, i: 1 })
-        .emit('sc', { s: A0, t: T0, i: 0 })
-        .branch('beq', { s: T0, t: ZERO }, 'again')
-        .nop(),
-  },
-  'load linked, store conditional in mapped memory': {
-    code: (at) =>
-      at
-        .label('again')
-        .emit('ll', { s: A0, t: T0, i: 0 })
-        .emit('addiu', { s: T0, t: T0, i: 1 })
-        .emit('sc', { s: A0, t: T0, i: 0 })
-        .branch('beq', { s: T0, t: ZERO }, 'again')
-        .nop(),
-    place: 'user',
-  },
+  'load linked, store conditional': { code: linkedAddition },
+  'load linked, store conditional in mapped memory': { code: linkedAddition, place: 'user' },
   'a floating-point addition': {
     code: (at) => at.emit('add.s', { S: 2, T: 4, D: 6 }),
     place: 'user',

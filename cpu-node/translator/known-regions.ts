@@ -54,7 +54,7 @@ export class KnownRegions {
       for (let index = pcs.length - 1; index >= 0; index--) {
         first -= lengths[index]! / 4
         block--
-        const key = keyOf(kind.relative ? pcs[index]! & OFFSET_MASK : pcs[index]!, words[first]!)
+        const key = keyOf(blockPc(kind, pcs[index]!), words[first]!)
         const slot = this.#slotOf(key)
         this.#keys[block] = key
         this.#regionOf[block] = region
@@ -92,7 +92,7 @@ export class KnownRegions {
       const index = this.#indexOf[block]!
       const place = code.pcs[index]!
       const isIt =
-        (code.kind.relative ? place & OFFSET_MASK : place) === pc &&
+        blockPc(code.kind, place) === pc &&
         code.lengths[index] === length &&
         sameKind(code.kind, kind) &&
         sameWords(code.words, this.#firstOf[block]!, page, from, length / 4)
@@ -125,5 +125,8 @@ export function sameWords(a: Int32Array, i: number, b: Int32Array, j: number, co
   for (let index = 0; index < count; index++) if (a[i + index] !== b[j + index]) return false
   return true
 }
+
+/** `CodeBlock.pc` of the block that begins at `pc`, as its region counts. */
+const blockPc = ({ relative }: CodeKind, pc: number): number => (relative ? pc & OFFSET_MASK : pc)
 
 const keyOf = (pc: number, word: number): number => Math.imul(pc, 0x9e37_79b1) ^ word

@@ -221,7 +221,7 @@ export class Translator {
   #collect(hot: CodeBlock, base: number, limits?: RegionLimits): FoundBlock[] {
     const { code } = this.#parts
     const at = (pc: number) => {
-      const codePage = this.#pageOf(hot, hot.pc, pc, base)
+      const codePage = this.#pageOf({ block: hot, pc: hot.pc }, pc, base)
       const block = codePage && code.blockAt(codePage, pc)
       return block !== undefined && code.isWarm(block) ? block : undefined
     }
@@ -368,7 +368,7 @@ export class Translator {
     const pages: CodePage[] = []
     let first = 0
     for (const [index, pc] of pcs.entries()) {
-      const codePage = this.#pageOf(one.block, one.pc, pc, base, true)
+      const codePage = this.#pageOf(one, pc, base, true)
       const count = lengths[index]! / 4
       if (codePage === undefined) return undefined
       if (!sameWords(words, first, memory.pageWords(codePage.page), (pc & OFFSET_MASK) / 4, count)) return undefined
@@ -496,10 +496,10 @@ export class Translator {
   }
 
   /**
-   * The page of code at `pc`, as a region counts from `base`, where it may be in one region with `hot`, which is at `place`; `make`:
-   * also where no code of it is known.
+   * The page of code at `pc`, as a region counts from `base`, where it may be in one region with a block of it; `make`: also where no
+   * code of it is known.
    */
-  #pageOf(hot: CodeBlock, place: number, pc: number, base: number, make = false): CodePage | undefined {
+  #pageOf({ block: hot, pc: place }: PlacedBlock, pc: number, base: number, make = false): CodePage | undefined {
     const { isa, memory, code, likelyPage } = this.#parts
     if (((pc ^ place) & ~OFFSET_MASK) === 0) return hot.codePage
     if (hot.codePage.address === RELATIVE) {
