@@ -41,6 +41,6 @@ export interface InlineRam {
   pushWord(address: Local): void
   /** Puts `value` there; slow too where that takes more than a store. */
   putWord(address: Local, value: Local): void
-  /** Pushes the physical address of `address`, whose word was pushed before. */
+  /** Pushes the physical address of `address`, whose word was pushed just before. */
   pushPhysical(address: Local): void
 }

@@ -5,6 +5,7 @@
  * Code that may use a window of RAM compares the address with its bounds. A store must besides find the page's flags
  * free to write: dirty already, and without code. Other code looks the page up in the soft TLB.
  */
+import assert from 'node:assert/strict'
 import type { InlineRam } from '../isa/inline-call.ts'
 import { BACKING_BASE, FREE_TO_WRITE, PAGE_BYTES, PAGE_SHIFT, SOFT_TLB_BASE } from '../memory.ts'
 import { SOFT_TLB_ENTRIES } from '../soft-tlb.ts'
@@ -173,6 +174,8 @@ function windowRam({ f, local }: RamSite, layout: Layout, window: Window, slow: 
 /** What the soft TLB leads to. */
 function pagedRam(site: RamSite, { frameBase }: Layout, slow: Label): InlineRam {
   const { f } = site
+  /** Where the word is that was pushed last. */
+  let host: Local | undefined
   const pushHostOf = (address: Local, write: boolean) => {
     f.get(address)
     const entry = pushTagDiffers(site, { width: 32 }, write, address)
@@ -182,6 +185,8 @@ function pagedRam(site: RamSite, { frameBase }: Layout, slow: Label): InlineRam 
   return {
     pushWord(address) {
       pushHostOf(address, false)
+      host = site.local('i32')
+      f.tee(host)
       f.memory('i32.load', 0)
     },
     putWord(address, value) {
@@ -190,8 +195,9 @@ function pagedRam(site: RamSite, { frameBase }: Layout, slow: Label): InlineRam 
       f.memory('i32.store', 0)
     },
     pushPhysical(address) {
+      assert(host !== undefined, 'the word was pushed')
       const frame = site.local('i32')
-      pushHostOf(address, false)
+      f.get(host)
       f.i32(BACKING_BASE)
       f.op('i32.sub')
       f.i32(PAGE_SHIFT)

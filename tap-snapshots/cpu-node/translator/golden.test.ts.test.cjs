@@ -1604,29 +1604,23 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                             (i32.and (i32.shr_u (local.get $l8) (i32.const 10)) (i32.const 4092))))
                         (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context))))
                     (local.set $l7
-                      (i32.load (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8))))
-                    (br_if $B11
-                      (i32.ne
-                        (i32.load offset=32768
-                          (local.tee $l11
-                            (i32.and (i32.shr_u (local.get $l8) (i32.const 10)) (i32.const 4092))))
-                        (i32.or (i32.and (local.get $l8) (i32.const -4093)) (local.get $context))))
+                      (i32.load
+                        (local.tee $l10
+                          (i32.add (i32.load offset=40960 (local.get $l9)) (local.get $l8)))))
                     (br_if $B11
                       (i32.le_s
-                        (local.tee $l10
+                        (local.tee $l11
                           (i32.load offset=402653184
                             (i32.shl
                               (i32.shr_u
-                                (i32.sub
-                                  (i32.add (i32.load offset=40960 (local.get $l11)) (local.get $l8))
-                                  (i32.const 0x58000))
+                                (i32.sub (local.get $l10) (i32.const 0x58000))
                                 (i32.const 12))
                               (i32.const 2))))
                         (i32.const 0)))
                     (local.set $l12
                       (i32.shr_u
                         (i32.or
-                          (i32.shl (i32.sub (local.get $l10) (i32.const 1)) (i32.const 12))
+                          (i32.shl (i32.sub (local.get $l11) (i32.const 1)) (i32.const 12))
                           (i32.and (local.get $l8) (i32.const 4095)))
                         (i32.const 4)))
                     (local.set $l13 (i32.const 1))
