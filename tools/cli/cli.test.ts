@@ -15,6 +15,13 @@ function helloDirectory(t: Test, endian: 'little' | 'big' = 'little'): string {
   return directory
 }
 
+/** `bareMetal('hello')`, packed by xz, which Node cannot do. */
+const XZ_KERNEL = [
+  '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4AF3AFhdAD+RRYRoO97epg8j2wWdBjijXMjVrQOn9xYyobY/u4O+C0B3VYsBwPX/f7ns',
+  'yhewQiPCITdkcLx/u5Dke2ZW0ndGiIM5ZZ6ExiWdumtzeCeZfQQZgg1ESwAAyXpgYPwJwR0AAXT4AgAAAB1Iq4GxxGf7AgAAAAAE',
+  'WVo=',
+].join('')
+
 const words = (directory: string, kernel = 'hello') => ['--machine', 'dma-test', '--kernel', join(directory, kernel)]
 
 for (const endian of ['little', 'big'] as const) {
@@ -45,6 +52,14 @@ for (const endian of ['little', 'big'] as const) {
     }
   })
 }
+
+t.test('a kernel packed by xz boots every time', async (t) => {
+  const directory = t.testdir({ packed: Buffer.from(XZ_KERNEL, 'base64') })
+  for (let time = 0; time < 6; time++) {
+    const { status, stderr } = await ananke(['boot', ...words(directory, 'packed')])
+    t.equal(status, 0, stderr)
+  }
+})
 
 t.test('boot, for people', async (t) => {
   const booted = await ananke(['boot', ...words(helloDirectory(t))])

@@ -59,7 +59,13 @@ async function contentsOf(bytes: Uint8Array, compression: Compression): Promise<
       return zstdDecompressSync(bytes, { maxOutputLength: MAX_CONTENTS_BYTES })
     case 'xz': {
       const { default: xz } = await import('xz-decompress')
-      return await readAll(new xz.XzReadableStream(new Blob([new Uint8Array(bytes)]).stream()))
+      // It is WebAssembly, whose compilation alone does not keep Node from ending the process when all else waits for it.
+      const waiting = setInterval(() => {}, 1000)
+      try {
+        return await readAll(new xz.XzReadableStream(new Blob([new Uint8Array(bytes)]).stream()))
+      } finally {
+        clearInterval(waiting)
+      }
     }
     default: {
       const { default: bzip2 } = await import('seek-bzip')
