@@ -48,6 +48,7 @@ import { BackgroundCompiler, type RegionCompiler } from './translator/compilers.
 import { HotCode } from './translator/hot-code.ts'
 import { DOWN, FOR_WRITE } from './translator/layout.ts'
 import { MAX_REGIONS } from './translator/live-regions.ts'
+import type { MachineCode } from './translator/machine-code.ts'
 import { MAX_BLOCK_INSTRUCTIONS } from './translator/translate.ts'
 import { Translator } from './translator/translator.ts'
 
@@ -78,6 +79,8 @@ export interface TierOptions {
   compiler?: RegionCompiler
   /** What earlier runs found hot; it takes what this one finds. */
   hotCode?: HotCode
+  /** What V8 made of regions of earlier runs; it takes what it makes in this one. */
+  machineCode?: MachineCode | undefined
 }
 
 export type IsaFactory = (execution: Execution, clock: Clock) => Isa
@@ -160,6 +163,7 @@ export class InterpretedCpu implements Cpu, Execution {
       },
       options.compiler ?? new BackgroundCompiler(),
       hotEntries === 0 ? new HotCode() : (options.hotCode ?? new HotCode()),
+      options.machineCode,
       maxRegions,
     )
     this.#memory.watch({

@@ -7,6 +7,7 @@ export type { TierOptions } from './cpu.ts'
 export { LockstepError, type LockstepOptions } from './lockstep-cpu.ts'
 export { BackgroundCompiler, ImmediateCompiler, LateCompiler, type RegionCompiler } from './translator/compilers.ts'
 export { HotCode, HotCodeError } from './translator/hot-code.ts'
+export { MachineCode, machineCodeLacks, type StoredRegion } from './translator/machine-code.ts'
 
 /** A CPU model that there is none of. */
 export class UnknownCpuError extends Error {

@@ -2,6 +2,7 @@
  * Random code that does what is hardest for a run loop: it writes over itself, branches across pages, faults, raises
  * interrupts by its accesses, has devices write over it and move it. However a run is cut, it must do the same.
  */
+import { setFlagsFromString } from 'node:v8'
 import t from 'tap'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
@@ -9,9 +10,15 @@ import { randomWords } from './softfloat/test-patterns.ts'
 import { DEVICE_BASE, position, type TestMachine, type TestMachineOptions, testMachine } from './test-machine.ts'
 import { LateCompiler } from './translator/compilers.ts'
 import { HotCode } from './translator/hot-code.ts'
+import { MachineCode, machineCodeLacks, type StoredRegion } from './translator/machine-code.ts'
+
+// What stands second in a module is optimised at once, as the command line has it.
+setFlagsFromString('--wasm-tier-mask-for-testing=2')
 
 const PROGRAMS = 60
 const LENGTH = 600
+/** Entries; of a block that is known to become hot an eighth is enough. */
+const KNOWN_HOT = 16
 /** Code stands on both sides of the end of this page. */
 const PAGE = 0x8000_2000
 const CODE_FROM = PAGE - 0x60
@@ -157,6 +164,8 @@ t.test('random code does the same however its run is cut', async (t) => {
   t.comment(`seed ${seed}`)
   const words = randomWords(seed)
   const random: Random = (below) => (words() >>> 0) % below
+  const stored = new Map<string, StoredRegion>()
+  const machineCode = machineCodeLacks === undefined ? new MachineCode((key) => stored.get(key)) : undefined
   for (let program = 0; program < PROGRAMS; program++) {
     const code = Array.from({ length: CODE_WORDS }, (_, place) => anInstruction(random, place))
     const straight = run(code, () => LENGTH, { hotEntries: 0 })
@@ -176,9 +185,12 @@ t.test('random code does the same however its run is cut', async (t) => {
     compare(() => LENGTH, { hotEntries: 2, lockstep: { stride, memoryEvery: 1 } }, 'compared anywhere, memory too')
     const hotCode = new HotCode()
     compare(() => LENGTH, { hotEntries: 2, hotCode }, 'kept for a later run')
-    const known = () => ({ hotEntries: 1e6, hotCode: new HotCode(hotCode.encode()) })
+    const known = () => ({ hotEntries: KNOWN_HOT, hotCode: new HotCode(hotCode.encode()) })
     compare(inPieces, known(), 'known from an earlier run, in pieces')
     compare(() => LENGTH, { ...known(), compiler: new LateCompiler(random) }, 'known, and translated late')
+    compare(inPieces, { ...known(), machineCode }, 'known, its machine code kept for a later run')
+    for (const [key, region] of machineCode?.made() ?? []) stored.set(key, region)
+    compare(inPieces, { ...known(), machineCode, lockstep: {} }, 'known, and so is its machine code')
     const ofThisRun = new HotCode(hotCode.encode(), { isOfThisRun: true })
     compare(inPieces, { hotEntries: 1e6, hotCode: ofThisRun, compiler: new LateCompiler(random) }, 'all at the start')
     compare(() => LENGTH, { ...known(), hotEntries: 3, arenaWords: 2000 }, 'known, with room for little code')
@@ -191,4 +203,6 @@ t.test('random code does the same however its run is cut', async (t) => {
   t.comment(`code made room ${roomMade.reclaims} times, regions ${roomMade.droppedRegions} times`)
   t.ok(roomMade.reclaims > PROGRAMS)
   t.ok(roomMade.droppedRegions > PROGRAMS)
+  if (machineCode !== undefined)
+    t.ok(machineCode.taken.size > PROGRAMS / 2, `${machineCode.taken.size} regions' machine code`)
 })

@@ -16,9 +16,11 @@ export interface KnownRegion {
   readonly code: FoundCode
   /** It is being translated, or has been. */
   isSubmitted: boolean
+  /** It was looked for among what is stored. */
+  isSought: boolean
   /** The block that wanted it last, and the address that it counted from then. */
   asker: { block: CodeBlock; base: number } | undefined
-  translation: Translation | undefined
+  translation: Omit<Translation, 'id'> | undefined
 }
 
 export class KnownRegions {
@@ -38,7 +40,13 @@ export class KnownRegions {
   /** `most`: translations that are kept. */
   constructor(codes: readonly FoundCode[], most: number) {
     this.#most = most
-    this.regions = codes.map((code) => ({ code, isSubmitted: false, asker: undefined, translation: undefined }))
+    this.regions = codes.map((code) => ({
+      code,
+      isSubmitted: false,
+      isSought: false,
+      asker: undefined,
+      translation: undefined,
+    }))
     const blocks = codes.reduce((sum, { pcs }) => sum + pcs.length, 0)
     this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(SLOTS_PER_BLOCK * blocks + 1))).fill(NONE)
     this.#next = new Int32Array(blocks)
@@ -101,8 +109,8 @@ export class KnownRegions {
     return undefined
   }
 
-  /** Keeps the translation that `region` was submitted for. */
-  translated(region: KnownRegion, translation: Translation): void {
+  /** Keeps the translation of `region`. */
+  translated(region: KnownRegion, translation: Omit<Translation, 'id'>): void {
     region.translation = translation
     this.used(region)
     for (const oldest of this.#translated) {
@@ -110,6 +118,7 @@ export class KnownRegions {
       this.#translated.delete(oldest)
       oldest.translation = undefined
       oldest.isSubmitted = false
+      oldest.isSought = false
     }
   }
 

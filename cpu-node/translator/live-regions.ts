@@ -8,8 +8,8 @@ import assert from 'node:assert/strict'
 import { type CodeBlock, type CodeCache, RELATIVE, type Region } from '../interpreter/code-cache.ts'
 import { MAX_REGION_PAGES, PAGE_SHIFT, REGION_RECORD } from '../memory.ts'
 import { SAMPLED_ENTRIES } from './dispatcher.ts'
-import { ReleasedModules } from './machine-code.ts'
 import type { PlacedBlock } from './region.ts'
+import { ReleasedModules } from './released-modules.ts'
 
 /**
  * Debian's boot leaves 510, and hashing, starting programs and walking files after it 540 more: what those have in use should

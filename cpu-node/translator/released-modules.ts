@@ -5,6 +5,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
+// V8 takes machine code that was stored (machine-code.ts) only where its flags are as they were then: none is set later.
+setFlagsFromString('--expose-gc')
+
 /** Modules let go of before that is worth looking for all garbage. */
 const MODULES = 256
 
@@ -16,10 +19,7 @@ export class ReleasedModules {
   /** One more is no longer used. */
   add(): void {
     if (++this.#count % MODULES !== 0) return
-    if (this.#collectGarbage === undefined) {
-      setFlagsFromString('--expose-gc')
-      this.#collectGarbage = runInNewContext('gc') as () => void
-    }
+    this.#collectGarbage ??= runInNewContext('gc') as () => void
     this.#collectGarbage()
   }
 }

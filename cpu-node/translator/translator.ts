@@ -26,8 +26,9 @@ import { IdleLoops } from './idle-loops.ts'
 import { type KnownRegion, KnownRegions, sameWords } from './known-regions.ts'
 import { DOWN, FOR_WRITE, type Layout, SIGNED, type Window } from './layout.ts'
 import { LiveRegions } from './live-regions.ts'
+import type { MachineCode, RegionSource } from './machine-code.ts'
 import { collectRegion, type FoundBlock, GROWN, type PlacedBlock, type RegionLimits } from './region.ts'
-import { REGION_EXPORT, type RegionCode } from './translate.ts'
+import { REGION_EXPORT, type RegionCode, type Translation } from './translate.ts'
 
 const OFFSET_MASK = PAGE_BYTES - 1
 /** Of what is known of this very run, how much is translated before code runs; and when the next is. */
@@ -91,6 +92,9 @@ export class Translator {
   /** What is being translated: blocks that were found hot, or a region that is known to become so. */
   readonly #pending = new Map<number, PendingRegion | KnownRegion>()
   readonly #hotCode: HotCode
+  readonly #machineCode: MachineCode | undefined
+  /** What was wanted and was stored. */
+  #taken: Translation[] = []
   readonly #maxRegions: number
   readonly #madeFrom = new WeakMap<Region, RegionCode>()
   #regionsKnown: KnownRegions | undefined
@@ -104,13 +108,20 @@ export class Translator {
   #regions = 0
   #blocks = 0
 
-  constructor(parts: TranslatorParts, compiler: RegionCompiler, hotCode: HotCode, maxRegions: number) {
+  constructor(
+    parts: TranslatorParts,
+    compiler: RegionCompiler,
+    hotCode: HotCode,
+    machineCode: MachineCode | undefined,
+    maxRegions: number,
+  ) {
     this.#live = new LiveRegions(parts.code, maxRegions, parts.memory.regionRecords, (region, instructions) => {
       hotCode.did(this.#madeFrom.get(region)!, instructions)
     })
     hotCode.live = () => this.#instructions()
     this.#compiler = compiler
     this.#hotCode = hotCode
+    this.#machineCode = machineCode
     this.#maxRegions = maxRegions
     this.#parts = parts
     this.#layout = {
@@ -179,6 +190,7 @@ export class Translator {
     const high = this.#parts.state[(SCRATCH.translated >> 2) + 1]!
     return {
       regions: this.#regions,
+      storedRegions: this.#machineCode?.taken.size ?? 0,
       liveRegions: this.#live.size,
       droppedRegions: this.#live.dropped,
       regionBlocks: this.#blocks,
@@ -273,15 +285,38 @@ export class Translator {
   #submit(code: RegionCode, pending: PendingRegion | KnownRegion): void {
     const id = this.#nextId++
     this.#pending.set(id, pending)
-    const window = code.kind.fixed ? this.#window : undefined
-    const { wasmPages: memoryPages } = this.#parts.memory
+    const source = this.#sourceOf(code)
+    const stored = this.#machineCode?.find(source)
+    if (stored !== undefined) {
+      this.#taken.push({ id, ...stored })
+      return
+    }
     // What has grown is the hottest code that there is.
-    const optimized = 'asker' in pending ? hasGrown(code) || this.#isWorthOptimizing(pending) : pending.hasGrown
-    this.#compiler.submit({ id, code, layout: this.#layout, window, memoryPages, optimized })
+    const optimized = 'asker' in pending ? this.#isWorthOptimizing(pending) : pending.hasGrown
+    this.#compiler.submit({ id, ...source, optimized })
   }
 
-  /** What V8 would optimise after a while costs less if it never has V8's quick code. */
+  #sourceOf(code: RegionCode): RegionSource {
+    const window = code.kind.fixed ? this.#window : undefined
+    return { code, layout: this.#layout, window, memoryPages: this.#parts.memory.wasmPages }
+  }
+
+  /** Takes the translation of a region that has not been submitted, where it is stored. */
+  #seek(region: KnownRegion): void {
+    if (region.isSought || region.isSubmitted) return
+    region.isSought = true
+    const stored = this.#machineCode?.find(this.#sourceOf(region.code))
+    if (stored === undefined) return
+    region.isSubmitted = true
+    this.#known.translated(region, stored)
+  }
+
+  /**
+   * What V8 would optimise after a while costs less if it never has V8's quick code. Where machine code is kept, it is once that a
+   * region is compiled, and of quick code nothing would be kept.
+   */
   #isWorthOptimizing({ code }: KnownRegion): boolean {
+    if (this.#machineCode !== undefined || hasGrown(code)) return true
     return this.#hotCode.isOfThisRun && code.instructions >= OPTIMIZED_INSTRUCTIONS
   }
 
@@ -328,6 +363,7 @@ export class Translator {
     const known = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (known === undefined) return false
     const { region } = known
+    this.#seek(region)
     if (isNew && !region.isSubmitted) {
       code.askEarly(block)
       return true
@@ -442,29 +478,36 @@ export class Translator {
     // In the middle of an instruction no block can be made.
     if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
     for (const translation of this.#compiler.finished()) {
-      const { id, module, pcs } = translation
-      const pending = this.#pending.get(id)
+      const pending = this.#pending.get(translation.id)
       if (pending === undefined) continue
-      this.#pending.delete(id)
-      if ('asker' in pending) {
-        this.#known.translated(pending, translation)
-        const { asker } = pending
-        pending.asker = undefined
-        if (asker !== undefined && this.#parts.code.isUsed(asker.block)) this.#useKnown(asker.block, asker.base)
-        continue
-      }
-      const { blocks, code, hasGrown } = pending
-      const byPc = new Map(blocks.map((placed) => [placed.pc, placed]))
-      // Code that was overwritten meanwhile has lost its block; what is left counts anew.
-      if (module !== undefined && blocks.every(({ block }) => this.#parts.code.isUsed(block))) {
-        this.#install(
-          module,
-          pcs.map((pc) => byPc.get(pc)!),
-          code,
-          hasGrown,
-        )
-      } else if (module !== undefined) this.#parts.code.translationFailed(blocks.map(({ block }) => block))
+      this.#machineCode?.add(this.#sourceOf(pending.code), translation)
+      this.#translated(pending, translation)
     }
+    for (const translation of this.#taken.splice(0)) {
+      const pending = this.#pending.get(translation.id)
+      if (pending !== undefined) this.#translated(pending, translation)
+    }
+  }
+
+  #translated(pending: PendingRegion | KnownRegion, { id, module, pcs }: Translation): void {
+    this.#pending.delete(id)
+    if ('asker' in pending) {
+      this.#known.translated(pending, { module, pcs })
+      const { asker } = pending
+      pending.asker = undefined
+      if (asker !== undefined && this.#parts.code.isUsed(asker.block)) this.#useKnown(asker.block, asker.base)
+      return
+    }
+    const { blocks, code, hasGrown } = pending
+    if (module === undefined) return
+    // Code that was overwritten meanwhile has lost its block; what is left counts anew.
+    if (!blocks.every(({ block }) => this.#parts.code.isUsed(block))) {
+      this.#parts.code.translationFailed(blocks.map(({ block }) => block))
+      return
+    }
+    const byPc = new Map(blocks.map((placed) => [placed.pc, placed]))
+    const placed = pcs.map((pc) => byPc.get(pc)!)
+    this.#install(module, placed, code, hasGrown)
   }
 
   #install(module: WebAssembly.Module, blocks: readonly PlacedBlock[], madeFrom: RegionCode, hasGrown: boolean): void {

@@ -5,7 +5,7 @@
 // biome-ignore lint/style/noRestrictedImports: where and when code is translated is no part of what a guest sees
 import { workerData } from 'node:worker_threads'
 import type { CompilerThreadData } from '../compiler-thread.ts'
-import { ReleasedModules } from './machine-code.ts'
+import { ReleasedModules } from './released-modules.ts'
 import { type TranslationRequest, translateRegion } from './translate.ts'
 
 const { port, sent } = workerData as CompilerThreadData

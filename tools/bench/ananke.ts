@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
+import { machineCodeDirectory } from '../cli/machine-code.ts'
 import { lastObject } from '../cli/testing.ts'
 import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
@@ -129,7 +130,9 @@ export class Ananke {
   }
 
   async #start(args: readonly string[], marks: readonly string[]): Promise<AnankeRun> {
-    if (this.#options.isCold) rmSync(hotCodeDirectory(), { recursive: true, force: true })
+    if (this.#options.isCold) {
+      for (const kept of [hotCodeDirectory(), machineCodeDirectory()]) rmSync(kept, { recursive: true, force: true })
+    }
     const { nodeOptions } = this.#options
     const child = await runChild({
       program: ANANKE,

@@ -48,7 +48,7 @@ function makeProgram(): Command {
     .option('--peers <names>', `whom to compare with: ${PEERS.join(', ')}, or none`, PEERS.join(','))
     .option('--runs <number>', 'repetitions', DEFAULT_RUNS)
     .option('--json <file>', 'where to write every figure')
-    .option('--cold', 'forget before each run what earlier ones found worth translating, as if there had been none')
+    .option('--cold', 'forget before each run what earlier ones found and made, as if there had been none')
     .option('--profile', 'show where the time of one run of each case goes, instead of measuring')
     .exitOverride()
     .action(async (words: Words) => {

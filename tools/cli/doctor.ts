@@ -6,6 +6,7 @@ import { mkdir, statfs } from 'node:fs/promises'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
 import * as zlib from 'node:zlib'
+import { machineCodeLacks } from '../../cpu-node/mod.ts'
 import { guestDirectory, isCached } from '../guests/cache.ts'
 import { GUESTS } from '../guests/guests.ts'
 import { bytesText } from './format.ts'
@@ -46,7 +47,15 @@ const WASM_MODULES: Readonly<Record<string, readonly number[]>> = {
 const wasm = WebAssembly as unknown as { validate(bytes: Uint8Array): boolean }
 
 export async function examine(): Promise<Finding[]> {
-  const findings = [examineNode(), examineZstd(), ...examineWasm(), examineMemory(), await examineDisk(), examineApt()]
+  const findings = [
+    examineNode(),
+    examineZstd(),
+    ...examineWasm(),
+    examineMachineCode(),
+    examineMemory(),
+    await examineDisk(),
+    examineApt(),
+  ]
   for (const guest of GUESTS) {
     const cached = await isCached(guest)
     const found = cached ? `in ${join(guestDirectory(), guest.name)}` : 'not fetched yet'
@@ -77,6 +86,14 @@ function examineWasm(): Finding[] {
     return { check, verdict: 'limited', found: 'no', advice: `the translator needs it: use Node ${NEEDED_NODE_MAJOR}` }
   })
   return findings
+}
+
+function examineMachineCode(): Finding {
+  const check = 'machine code'
+  if (machineCodeLacks === undefined) return { check, verdict: 'ok', found: 'kept from run to run' }
+  const found = `not kept: ${machineCodeLacks.message.split('\n')[0]}`
+  const advice = 'each run compiles anew: install a C++ compiler, and run in the project: npm run build'
+  return { check, verdict: 'limited', found, advice }
 }
 
 function examineMemory(): Finding {

@@ -2,7 +2,7 @@
  * From a board's name, its options and its images to a machine: the same for a live run, and for a recording's replay.
  */
 import type { Board, CreateCpu } from '../../bus/mod.ts'
-import { createCpu, HotCode } from '../../cpu-node/mod.ts'
+import { createCpu, type TierOptions } from '../../cpu-node/mod.ts'
 import { type BoardDefinition, boards, type GuestImages } from '../../device-nodes/mod.ts'
 import type { MachineSpec, RecordedMachine } from '../../orchestrator/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
@@ -21,21 +21,21 @@ export function boardNamed(machine: string): BoardDefinition {
 }
 
 /**
- * @param hotCode what earlier runs found worth translating; it takes what this one finds
+ * @param tiers what earlier runs found and made; it takes what this one does
  * @throws BoardOptionsError if the options or images do not fit the board.
  */
 export function buildMachine(
   machine: string,
   options: Readonly<Record<string, unknown>>,
   images: GuestImages,
-  hotCode?: HotCode,
+  tiers: TierOptions = {},
 ): MachineSpec {
   const { board, loads } = boardNamed(machine).build(options)
-  return { board, loads: loads(images), createCpu: cpuWith(hotCode) }
+  return { board, loads: loads(images), createCpu: cpuWith(tiers) }
 }
 
 /** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
-export function recordedMachine(recording: Recording, images: RecordedImages, hotCode: HotCode): RecordedMachine {
+export function recordedMachine(recording: Recording, images: RecordedImages, tiers: TierOptions): RecordedMachine {
   const { board: recorded, memoryBytes, gridNs } = recording.manifest
   const { board, loads } = boardNamed(recorded.name).build(recorded.options)
   const name = `${recording.directory}, image ${KERNEL_IMAGE}`
@@ -47,7 +47,7 @@ export function recordedMachine(recording: Recording, images: RecordedImages, ho
       const kernel = file && (await readKernel(name, file, { lowMemoryBytes: memoryBytes }))
       return loads({ ...(kernel && { kernel }), ...(initrd && { initrd }) })
     },
-    createCpu: cpuWith(hotCode),
+    createCpu: cpuWith(tiers),
   }
 }
 
@@ -56,6 +56,6 @@ export function recordedBoard({ manifest }: Recording): Board {
   return boardNamed(manifest.board.name).build(manifest.board.options).board
 }
 
-function cpuWith(hotCode = new HotCode()): CreateCpu {
-  return ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes, tiers: { hotCode } })
+function cpuWith(tiers: TierOptions): CreateCpu {
+  return ({ board, clock, backingBytes }) => createCpu({ ...board, clock, backingBytes, tiers })
 }

@@ -49,7 +49,11 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   const { replay } = await import('../../orchestrator/mod.ts')
   const { recordedHotCode } = await import('./hot-code.ts')
   const { recordedMachine } = await import('./machine.ts')
-  const machine = recordedMachine(recording, images, await recordedHotCode(recording))
+  const { CachedMachineCode } = await import('./machine-code.ts')
+  const cached = new CachedMachineCode()
+  const hotCode = await recordedHotCode(recording)
+  const tiers = { hotCode, machineCode: cached.machineCode }
+  const machine = recordedMachine(recording, images, tiers)
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
@@ -76,6 +80,7 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
     progress.clear()
     interruption.dispose()
   })
+  cached.keep()
   return await reportReplay(recording, new EntryDecoder(machine.board), words, result)
 }
 

@@ -11,6 +11,7 @@ import { grouped, vtText } from './format.ts'
 import { cachedHotCode, cachedHotCodePath, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine } from './machine.ts'
+import { CachedMachineCode } from './machine-code.ts'
 import { note, printLine } from './output.ts'
 import { Progress } from './progress.ts'
 import { INITRD_IMAGE, KERNEL_IMAGE } from './recorded-images.ts'
@@ -40,7 +41,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const { kernel, initrd, machine: machineName, options } = request
   const hotCodePath = cachedHotCodePath(request.kernelHash)
   const hotCode = await cachedHotCode(hotCodePath)
-  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, hotCode)
+  const cached = new CachedMachineCode()
+  const tiers = { hotCode, machineCode: cached.machineCode }
+  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, tiers)
   const console = machine.board.console
   // Standard output is for the result where a program reads it.
   const screen = words.json ? process.stderr : process.stdout
@@ -84,6 +87,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     seat.detach()
     if (words.output !== undefined) await recordHotCode(words.output, hotCode)
     await cacheHotCode(hotCodePath, hotCode)
+    cached.keep()
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
   } finally {
     progress.clear()
