@@ -1,7 +1,11 @@
 /**
- * What whole-machine tests use of the tools: the command line as a person runs it, and the guests it knows.
+ * What whole-machine tests use of the tools: the command line as a person runs it, the guests it knows, and how
+ * it takes figures together and says what went wrong.
  */
+export { median } from './bench/statistics.ts'
+export { reportFailure } from './cli/failure.ts'
 export { ananke, lastObject, type Outcome } from './cli/testing.ts'
+export { UsageError } from './errors.ts'
 export { guestDirectory, isCached, loadGuest } from './guests/cache.ts'
 export { guestNamed } from './guests/guests.ts'
 export { readKernel } from './images/kernel.ts'
