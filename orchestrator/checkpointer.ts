@@ -1,0 +1,83 @@
+/**
+ * Takes the checkpoints of a recorded run.
+ *
+ * Where: after a `segment` entry, for there memory has just been hashed, and what the hashes say has changed is what is kept.
+ * When: `FIRST_INSTRUCTIONS` have run, for a shorter replay gains nothing from being split; then each time that the run is
+ * longer by `SPACING`, so that a run of any length has few of them, and one not far from wherever it is to be split. A checkpoint
+ * is left out while the run has not paid for its pages: `INSTRUCTIONS_PER_BYTE` of each byte that was kept so far, which
+ * takes the guest's thread less than a hundredth of the time of these instructions, and it is looked for again `RETRY` later.
+ * All that is kept is bounded by `MAX_BYTES`. A checkpoint that is due while another is being written is left to the next
+ * `segment`: with that alone host time has a say in where they are, and nothing in a recording but speed depends on it.
+ */
+import { type LocalBus, PAGE_BYTES } from '../bus/mod.ts'
+import type { RecordingWriter } from '../replay-store/mod.ts'
+import { hostMs } from './host-loop.ts'
+
+const FIRST_INSTRUCTIONS = 2 ** 31
+const SPACING = 5 / 4
+const RETRY = 17 / 16
+const INSTRUCTIONS_PER_BYTE = 64
+/** Before they are compressed. */
+const MAX_BYTES = 2 ** 29
+
+/** For tests: other numbers than a boot needs. */
+export interface CheckpointPolicy {
+  firstInstructions?: number
+  instructionsPerByte?: number
+}
+
+export class Checkpointer {
+  readonly #bus: LocalBus
+  readonly #recording: RecordingWriter
+  readonly #startMs: number
+  readonly #instructionsPerByte: number
+  /** Before it no checkpoint is due. */
+  #dueIcount: number
+  /** The hashes of pages at the last checkpoint; at power-on before there is one. */
+  #hashes = new Uint32Array()
+  #keptBytes = 0
+
+  /** @param startMs when the run began, as `hostMs` tells it */
+  constructor(bus: LocalBus, recording: RecordingWriter, startMs: number, policy: CheckpointPolicy = {}) {
+    const { firstInstructions = FIRST_INSTRUCTIONS, instructionsPerByte = INSTRUCTIONS_PER_BYTE } = policy
+    this.#bus = bus
+    this.#recording = recording
+    this.#startMs = startMs
+    this.#instructionsPerByte = instructionsPerByte
+    this.#dueIcount = firstInstructions
+  }
+
+  /** Memory is as it is at power-on: what stays like that is in no checkpoint. */
+  powerOn(): void {
+    this.#bus.machine.cpu.hashMemory()
+    this.#hashes = this.#bus.machine.cpu.pageHashes.slice()
+  }
+
+  /** The log has a `segment` entry. */
+  segment(): void {
+    const { machine, icount, vt, entryCount: entries } = this.#bus
+    const { cpu } = machine
+    if (icount < this.#dueIcount || !this.#recording.takesCheckpoint) return
+    const pages = changedPages(this.#hashes, cpu.pageHashes)
+    const bytes = this.#keptBytes + PAGE_BYTES * pages.length
+    if (bytes > Math.min(MAX_BYTES, icount / this.#instructionsPerByte)) {
+      this.#dueIcount = icount * RETRY
+      return
+    }
+    const position = { entries, icount, vt, hostMs: hostMs() - this.#startMs }
+    const copyPages = (into: Uint8Array) => cpu.copyPages(pages, into)
+    this.#recording.addCheckpoint({ ...position, state: this.#bus.save(), pages, copyPages })
+    this.#hashes = cpu.pageHashes.slice()
+    this.#keptBytes = bytes
+    this.#dueIcount = icount * SPACING
+  }
+}
+
+/** The numbers of the pages that have other hashes now than `before`. */
+function changedPages(before: Uint32Array, now: Uint32Array): Uint32Array {
+  const changed: number[] = []
+  for (let index = 0; index < now.length; index += 2) {
+    if (before[index] !== now[index] || before[index + 1] !== now[index + 1]) changed.push(index / 2)
+  }
+  return Uint32Array.from(changed)
+}
