@@ -47,9 +47,8 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   // They are read while all that a replay needs is loaded, and checked when the CPU has its known code translated.
   const images = readImages(recording)
   const { replay } = await import('../../orchestrator/mod.ts')
-  const { recordedHotCode } = await import('./hot-code.ts')
-  const { recordedMachine } = await import('./machine.ts')
-  const machine = recordedMachine(recording, images, await recordedHotCode(recording))
+  const { machineOf } = await import('./recorded-machine.ts')
+  const machine = await machineOf(recording, images)
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
@@ -59,6 +58,8 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
     machine,
     mode,
     signal: interruption.signal,
+    parallel: { machine: { url: new URL('./recorded-machine.ts', import.meta.url).href } },
+    onNote: note,
     ...(until !== undefined && { until }),
     ...(words.console && {
       onOutput: (src: string, bytes: Uint8Array) => {
