@@ -42,15 +42,21 @@ export function chooseStarts({ recording, parts, onNote }: Omit<PartsOptions, 'm
   if (parts === 1) return []
   const { files, damage } = listCheckpoints(recording.directory)
   if (damage !== undefined) onNote?.(`${damage.message} The replay does without it, and those after it.`)
-  const suited = files.filter((file) => isOf(recording, file))
+  // Those that stand after the end of a journal that was cut off are of no use.
+  const inside = files.filter(({ entries }) => entries < recording.entryCount)
+  const foreign = inside.findIndex((file) => !isOf(recording, file))
+  if (foreign !== -1) {
+    onNote?.(`${inside[foreign]!.path}: it is not of this journal. The replay does without it, and those after it.`)
+  }
+  const suited = foreign === -1 ? inside : inside.slice(0, foreign)
   if (parts !== undefined) return splitByNumber(suited, parts)
   const instructions = recording.entryCount === 0 ? 0 : recording.entry(recording.entryCount - 1).icount
   return splitByTime(suited, instructions, Math.min(availableParallelism(), MAX_PARTS))
 }
 
-/** Whether the journal has what a checkpoint stands after: one that was cut off may not. */
+/** Whether the journal has what a checkpoint stands after. */
 function isOf(recording: Recording, { entries, icount, vt }: CheckpointFile): boolean {
-  if (entries === 0 || entries >= recording.entryCount) return false
+  if (entries === 0) return false
   const entry = new FlatEntry()
   recording.read(entries - 1, entry)
   return entry.kind === SEGMENT && entry.icount === icount && entry.vt === vt
@@ -83,6 +89,8 @@ class PartsRunner implements Runner {
   readonly #parts: Part[]
   /** The one whose findings count: those before it have agreed, and reached it. */
   #front = 0
+  /** It has come to where the next one began. */
+  #hasReached = false
   /** Entries whose outputs have been passed on. */
   #heard = 0
 
@@ -92,13 +100,18 @@ class PartsRunner implements Runner {
   }
 
   async slice(isOver: () => boolean): Promise<ReplaySlice> {
+    const part = this.#parts[this.#front + (this.#hasReached ? 1 : 0)]!
     try {
-      const slice = await this.#part.slice(isOver)
-      if (slice.state !== 'reached') return slice
-      await this.#handOver()
+      if (!(await part.heard())) return { state: 'ran' }
+      if (this.#hasReached) this.#handOver(part, await part.begun())
+      else {
+        const slice = await part.slice(isOver)
+        if (slice.state !== 'reached') return slice
+        this.#hasReached = true
+      }
     } catch (error) {
       if (!(error instanceof PartFailure)) throw error
-      await this.#leaveOut(this.#front, error)
+      await this.#leaveOut(part, error)
     } finally {
       this.#passOutputs()
     }
@@ -145,32 +158,26 @@ class PartsRunner implements Runner {
     return this.#parts[this.#front]!
   }
 
-  /** The front part has reached the next one. */
-  async #handOver(): Promise<void> {
-    const next = this.#parts[this.#front + 1]!
-    let begun: string
-    try {
-      begun = await next.begun()
-    } catch (error) {
-      if (!(error instanceof PartFailure)) throw error
-      await this.#leaveOut(this.#front + 1, error)
-      return
-    }
-    const { entries: entry, vt, icount, pc } = this.position()
+  /** The front part has come to where `next` began, whose state there was `begun`. */
+  #handOver(next: Part, begun: string): void {
     if (this.#part.reached !== begun) {
+      const { entries: entry, vt, icount, pc } = this.position()
       const what = `the state that the replay came to here is not that of its checkpoint ${next.checkpoint}`
       const before = contextBefore(this.#options.recording, entry)
       throw new DivergenceError({ node: CPU, entry, vt, icount, ...(pc !== undefined && { pc }), what, before })
     }
     this.#front++
+    this.#hasReached = false
   }
 
-  /** The part before `index` takes it over: it stands where that began. */
-  async #leaveOut(index: number, failure: PartFailure): Promise<void> {
-    const [part] = this.#parts.splice(index, 1)
-    assert(part !== undefined && index > 0, 'the first part cannot fail')
+  /** The part before it takes it over: it stands where that began. */
+  async #leaveOut(part: Part, failure: PartFailure): Promise<void> {
+    const index = this.#parts.indexOf(part)
+    assert(index > 0, 'the first part cannot fail')
     this.#options.onNote?.(`the replay goes on without checkpoint ${part.checkpoint}: ${failure.message}`)
+    this.#parts.splice(index, 1)
     this.#front = index - 1
+    this.#hasReached = false
     this.#part.goOn(this.#parts[index]?.begin.entries)
     await part.stop()
   }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { CpuReplay, ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
 import { DivergenceError } from './divergence.ts'
+import { REPLAY_SLICE_MS, sleepHost } from './host-loop.ts'
 import type { PartCommand, PartData, PartReport } from './replay-thread.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
 
@@ -18,6 +19,8 @@ export interface Part {
   readonly begin: ReplayPosition
   /** The path of the checkpoint that it began at. */
   readonly checkpoint: string
+  /** Waits until it has something to tell, for a slice's time at most: whether it has. */
+  heard(): Promise<boolean>
   /** A digest of the state with which it began. Throws a `PartFailure`. */
   begun(): Promise<string>
   /** Runs for a while. Throws a `DivergenceError` and, like `digest`, a `PartFailure`. */
@@ -43,6 +46,10 @@ export class FirstPart implements Part {
     this.#replay = replay
     this.#formatVersion = formatVersion
     replay.goTo(end)
+  }
+
+  async heard(): Promise<boolean> {
+    return true
   }
 
   begun(): Promise<string> {
@@ -102,6 +109,15 @@ export class ThreadPart implements Part {
     this.#worker.on('exit', () => this.#hear({ kind: 'failed', what: 'its thread ended' }))
   }
 
+  async heard(): Promise<boolean> {
+    if (this.#reports.length === 0) {
+      const woken = new AbortController()
+      this.#wake = () => woken.abort()
+      await sleepHost(REPLAY_SLICE_MS, woken.signal)
+    }
+    return this.#reports.length > 0
+  }
+
   async begun(): Promise<string> {
     const report = await this.#next()
     if (report.kind !== 'began') throw new PartFailure(`the part told ${report.kind} before it began`)
@@ -158,11 +174,7 @@ export class ThreadPart implements Part {
   }
 
   async #next(): Promise<PartReport> {
-    if (this.#reports.length === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
+    while (!(await this.heard()));
     const report = this.#reports.shift()!
     if (report.kind !== 'failed') return report
     this.#reports.push(report)

@@ -2,14 +2,7 @@
  * Replays of a recording: `cpu`, `full`, or one device alone. Each message and hash that is produced is compared with
  * the journal; the first difference ends the replay with a report.
  */
-import {
-  BUS,
-  type NodeName,
-  type OutputListener,
-  type StopReason,
-  type UnhandledListener,
-  WORLD,
-} from '../bus/mod.ts'
+import { BUS, type NodeName, type OutputListener, type StopReason, type UnhandledListener, WORLD } from '../bus/mod.ts'
 import type { Recording } from '../replay-store/mod.ts'
 import { CpuReplay, type EntryListener } from './cpu-replay.ts'
 import { DeviceReplay, needsMemory } from './device-replay.ts'
