@@ -231,9 +231,10 @@ export class GuestMemory {
 
   /** Copies pages to the start of `into`, end to end. */
   copyPages(pages: Uint32Array, into: Uint8Array): void {
-    for (const [index, page] of pages.entries()) {
-      assert(page < this.backingBytes / PAGE_BYTES)
-      into.set(this.bytes.subarray(this.#byteOf(page), this.#byteOf(page) + PAGE_BYTES), PAGE_BYTES * index)
+    for (let index = 0; index < pages.length; index++) {
+      assert(pages[index]! < this.backingBytes / PAGE_BYTES)
+      const start = this.#byteOf(pages[index]!)
+      into.set(this.bytes.subarray(start, start + PAGE_BYTES), PAGE_BYTES * index)
     }
   }
 

@@ -17,6 +17,8 @@ const FIRST_INSTRUCTIONS = 2 ** 31
 const SPACING = 5 / 4
 const RETRY = 17 / 16
 const INSTRUCTIONS_PER_BYTE = 64
+/** Of the hashes of 64 pages. */
+const BLOCK_WORDS = 128
 /** Before they are compressed. */
 const MAX_BYTES = 2 ** 29
 
@@ -73,11 +75,20 @@ export class Checkpointer {
   }
 }
 
-/** The numbers of the pages that have other hashes now than `before`. */
+/** The numbers of the pages that have other hashes now than `before`. Most blocks of them have not, which is soon said. */
 function changedPages(before: Uint32Array, now: Uint32Array): Uint32Array {
   const changed: number[] = []
-  for (let index = 0; index < now.length; index += 2) {
-    if (before[index] !== now[index] || before[index + 1] !== now[index + 1]) changed.push(index / 2)
+  const [old, recent] = [bytesOf(before), bytesOf(now)]
+  for (let block = 0; block < now.length; block += BLOCK_WORDS) {
+    const end = Math.min(block + BLOCK_WORDS, now.length)
+    if (recent.compare(old, 4 * block, 4 * end, 4 * block, 4 * end) === 0) continue
+    for (let word = block; word < end; word += 2) {
+      if (before[word] !== now[word] || before[word + 1] !== now[word + 1]) changed.push(word / 2)
+    }
   }
   return Uint32Array.from(changed)
+}
+
+function bytesOf(words: Uint32Array): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset, words.byteLength)
 }

@@ -10,8 +10,7 @@
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
-import { promisify } from 'node:util'
-import { constants, crc32, zstdCompress, zstdDecompressSync } from 'node:zlib'
+import { constants, crc32, createZstdCompress, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
 import { type BusState, PAGE_BYTES, type Vt } from '../bus/mod.ts'
@@ -30,10 +29,8 @@ const MAX_BODY_BYTES = 2 ** 31
 /** The fastest of zstd's usual levels: 31 MB of a boot's pages take 0.1 s of another thread and become 13 MB. */
 const ZSTD_LEVEL = 1
 const NUMBER_BYTES = 4
-/** Bytes that zstd may add to what it cannot make smaller, and some. */
-const COMPRESSION_SLACK = { share: 1 / 128, bytes: 1024 }
-
-const compress = promisify(zstdCompress)
+/** Compressed bytes that the other thread makes before it asks this one to go on. */
+const PART_BYTES = 2 ** 20
 
 /** Where a checkpoint stands. */
 export interface CheckpointPosition {
@@ -95,29 +92,41 @@ interface Header extends CheckpointPosition {
 
 const packr = () => new Packr({ useRecords: false })
 
-/** The bytes that a body is compressed from: a copy, made now. */
-export function packCheckpoint({ state, pages, copyPages }: Checkpoint): { contents: Buffer; stateBytes: number } {
+/** What a body is compressed from. */
+export interface PackedCheckpoint {
+  contents: Buffer<ArrayBuffer>
+  stateBytes: number
+}
+
+/** That of a checkpoint: a copy, made now. */
+export function packCheckpoint({ state, pages, copyPages }: Checkpoint): PackedCheckpoint {
   const packed = packr().pack(state)
   const numbersAt = packed.length
   const pagesAt = numbersAt + NUMBER_BYTES * pages.length
   const contents = Buffer.allocUnsafeSlow(pagesAt + PAGE_BYTES * pages.length)
   contents.set(packed)
-  for (const [index, page] of pages.entries()) contents.writeUInt32LE(page, numbersAt + NUMBER_BYTES * index)
+  contents.set(new Uint8Array(Uint32Array.from(pages).buffer), numbersAt)
   copyPages(contents.subarray(pagesAt))
   return { contents, stateBytes: packed.length }
 }
 
-/** The whole file of checkpoint `number`; it is compressed on another thread. */
+/** The whole file of checkpoint `number`, in parts; it is compressed on another thread. `contents` are of no more use after. */
 export async function encodeCheckpoint(
   number: number,
   { entries, icount, vt, hostMs, pages }: Checkpoint,
-  { contents, stateBytes }: { contents: Uint8Array; stateBytes: number },
+  { contents, stateBytes }: PackedCheckpoint,
 ): Promise<Uint8Array[]> {
-  // The other thread does all in one go if there is room for all of it; else it asks this one after each chunk.
-  const chunkSize = Math.ceil(contents.length * (1 + COMPRESSION_SLACK.share)) + COMPRESSION_SLACK.bytes
-  const body = await compress(contents, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } })
+  const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL }
+  const compress = createZstdCompress({ chunkSize: PART_BYTES, params })
+  compress.end(contents)
+  const body: Buffer[] = []
+  for await (const part of compress) body.push(part)
+  // It is large, and garbage of its age is seldom collected.
+  contents.buffer.transfer(0)
+  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
+  const checksum = body.reduce((sum, part) => crc32(part, sum), 0)
   const position = [number, entries, icount, vt, Math.round(hostMs)]
-  const header = packr().pack([...position, stateBytes, pages.length, body.length, crc32(body)])
+  const header = packr().pack([...position, stateBytes, pages.length, bodyBytes, checksum])
   assert(header.length <= MAX_HEADER_BYTES)
   const start = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES)
   start.writeUInt32LE(MAGIC, 0)
@@ -125,7 +134,7 @@ export async function encodeCheckpoint(
   start.set(header, PREFIX_BYTES)
   const checkedBytes = PREFIX_BYTES + header.length
   start.writeUInt32LE(crc32(start.subarray(0, checkedBytes)), checkedBytes)
-  return [start, body]
+  return [start, ...body]
 }
 
 function decodeHeader(file: Uint8Array, path: string): Header {

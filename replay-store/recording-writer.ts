@@ -14,7 +14,7 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LogSink, Message } from '../bus/mod.ts'
-import { type Checkpoint, encodeCheckpoint, packCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, encodeCheckpoint, type PackedCheckpoint, packCheckpoint } from './checkpoint.ts'
 import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
@@ -252,7 +252,7 @@ export class RecordingWriter implements LogSink {
     await this.#checkpointPending
   }
 
-  async #writeCheckpoint(checkpoint: Checkpoint, packed: ReturnType<typeof packCheckpoint>): Promise<void> {
+  async #writeCheckpoint(checkpoint: Checkpoint, packed: PackedCheckpoint): Promise<void> {
     const number = this.#checkpoints + 1
     const path = checkpointPath(this.directory, number)
     try {
