@@ -168,6 +168,8 @@ class PartsRunner implements Runner {
     }
     this.#front++
     this.#hasReached = false
+    // This thread has nothing else to do now, and the run's end would wait for it.
+    this.#options.recording.identity()
   }
 
   /** The part before it takes it over: it stands where that began. */

@@ -10,7 +10,7 @@ import { CpuReplay, type ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
 import { type Divergence, DivergenceError } from './divergence.ts'
 import { REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
-import { loadsOf, type MachineModule, type MakeMachine } from './machine-spec.ts'
+import { loadsOf, type MachineModule, type MakeMachine, type RecordedMachine } from './machine-spec.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
 
 /** What the thread is started with. */
@@ -48,9 +48,10 @@ try {
 port.close()
 
 async function runPart({ directory, entryCount, machine, checkpoint, end }: PartData): Promise<void> {
+  const { makeMachine } = (await import(machine.url)) as { makeMachine: MakeMachine }
   const recording = Recording.open(directory)
   assert(recording.entryCount === entryCount, `${directory} is still being written`)
-  const replay = await makeReplay(recording, machine, checkpoint)
+  const replay = await makeReplay(recording, await makeMachine(recording, machine.data), checkpoint)
   const { cpu } = replay.machine
   const before = cpu.statistics
   replay.goTo(end)
@@ -81,9 +82,11 @@ async function runPart({ directory, entryCount, machine, checkpoint, end }: Part
 }
 
 /** One that stands where `checkpoint` was taken. */
-async function makeReplay(recording: Recording, module: MachineModule, checkpoint: CheckpointFile): Promise<CpuReplay> {
-  const { makeMachine } = (await import(module.url)) as { makeMachine: MakeMachine }
-  const machine = await makeMachine(recording, module.data)
+async function makeReplay(
+  recording: Recording,
+  machine: RecordedMachine,
+  checkpoint: CheckpointFile,
+): Promise<CpuReplay> {
   const replay = new CpuReplay(machine, recording)
   const { cpu, load, fillMemory } = replay.machine
   load(await loadsOf(machine))

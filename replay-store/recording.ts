@@ -149,6 +149,7 @@ export class Recording {
   /** By segment number, the one used longest ago first. */
   readonly #decoded = new Map<number, Entries>()
   readonly #flat = new FlatEntry()
+  #identity: string | undefined
   /** What `entry` gave last. */
   #given: PlacedMessage | undefined
 
@@ -350,6 +351,11 @@ export class Recording {
 
   /** The journal's identity, computed from its entries. */
   identity(): string {
+    this.#identity ??= this.#hashEntries()
+    return this.#identity
+  }
+
+  #hashEntries(): string {
     const hasher = new JournalHasher(this.manifest.nodes)
     const flat = new FlatEntry()
     for (let index = 0; index < this.entryCount; index++) {

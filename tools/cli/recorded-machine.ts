@@ -1,15 +1,15 @@
 /**
- * The machine of a recording: what the command line replays, and each thread of a replay in parts.
+ * The machine of a recording, for a thread that replays a part of it: what translates comes up while all else is loaded.
  */
-import type { MakeMachine, RecordedMachine } from '../../orchestrator/mod.ts'
-import type { Recording } from '../../replay-store/mod.ts'
-import { recordedHotCode } from './hot-code.ts'
-import { recordedMachine } from './machine.ts'
-import { type RecordedImages, readImages } from './recorded-images.ts'
+import { compilerThread } from '../../cpu-node/compiler-thread.ts'
+import type { MakeMachine } from '../../orchestrator/mod.ts'
+import { readImages } from './recorded-images.ts'
 
-export const makeMachine: MakeMachine = async (recording) => await machineOf(recording, readImages(recording))
+compilerThread()
 
-/** @param images the recording's, being read */
-export async function machineOf(recording: Recording, images: RecordedImages): Promise<RecordedMachine> {
+export const makeMachine: MakeMachine = async (recording) => {
+  const images = readImages(recording)
+  const { recordedHotCode } = await import('./hot-code.ts')
+  const { recordedMachine } = await import('./machine.ts')
   return recordedMachine(recording, images, await recordedHotCode(recording))
 }

@@ -55,8 +55,9 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   // They are read while all that a replay needs is loaded, and checked when the CPU has its known code translated.
   const images = readImages(recording)
   const { replay } = await import('../../orchestrator/mod.ts')
-  const { machineOf } = await import('./recorded-machine.ts')
-  const machine = await machineOf(recording, images)
+  const { recordedHotCode } = await import('./hot-code.ts')
+  const { recordedMachine } = await import('./machine.ts')
+  const machine = recordedMachine(recording, images, await recordedHotCode(recording))
   const progress = new Progress()
   const interruption = new Interruption()
   const started = performance.now()
