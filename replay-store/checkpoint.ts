@@ -29,6 +29,8 @@ const MAX_BODY_BYTES = 2 ** 31
 /** The fastest of zstd's usual levels: 31 MB of a boot's pages take 0.1 s of another thread and become 13 MB. */
 const ZSTD_LEVEL = 1
 const NUMBER_BYTES = 4
+/** Of zlib's buffers. */
+const MIN_CHUNK_BYTES = 64
 /** Compressed bytes that the other thread makes before it asks this one to go on. */
 const PART_BYTES = 2 ** 20
 
@@ -171,7 +173,8 @@ function decodeBody(file: Uint8Array, header: Header, path: string): StoredCheck
   let contents: Buffer
   let state: BusState
   try {
-    contents = zstdDecompressSync(body, { maxOutputLength: size })
+    // With room for all of it, and more by which its end is known: else it would come in pieces.
+    contents = zstdDecompressSync(body, { maxOutputLength: size, chunkSize: size + MIN_CHUNK_BYTES })
     state = packr().unpack(contents.subarray(0, stateBytes))
   } catch (cause) {
     throw fail('it cannot be unpacked', cause)
