@@ -31,8 +31,11 @@ const ZSTD_LEVEL = 1
 const NUMBER_BYTES = 4
 /** Of zlib's buffers. */
 const MIN_CHUNK_BYTES = 64
-/** Compressed bytes that the other thread makes before it asks this one to go on. */
-const PART_BYTES = 2 ** 20
+/**
+ * Compressed bytes that the other thread makes before it asks this one to go on, which a recorder does between slices: so
+ * the work is spread over a second, and threads that translate are not kept waiting by it.
+ */
+const PART_BYTES = 2 ** 17
 
 /** Where a checkpoint stands. */
 export interface CheckpointPosition {
