@@ -86,6 +86,13 @@ export interface Cpu {
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
   /**
+   * The hash of each page of backing memory by its number, in two 32-bit halves, the low one first; as of the last
+   * `hashMemory`. A view: it changes with the next.
+   */
+  readonly pageHashes: Uint32Array
+  /** Copies pages of backing memory, given by number, to the start of `into`, end to end. */
+  copyPages(pages: Uint32Array, into: Uint8Array): void
+  /**
    * Feeds registers, TLB and memory, canonically, to a strong hash. Of memory: the pages that are not all zero, each with its
    * number, as `pages` says.
    */

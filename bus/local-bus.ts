@@ -95,9 +95,11 @@ export interface LocalBusOptions {
   /** Asked in this order. */
   sources: readonly WorldSource[]
   onUnhandled?: UnhandledListener
+  /** The log has a `grid` entry, and perhaps a `segment`: the state may be saved. Not for what comes of a world's input there. */
+  onGrid?: (hasSegment: boolean) => void
 }
 
-/** A bus's state between slices, without the machine's memory. */
+/** A bus's state between messages, without the machine's memory. */
 export interface BusState {
   idleNs: number
   nextGrid: Vt
@@ -119,6 +121,7 @@ export class LocalBus {
   readonly #hostSink: HostSink
   readonly #sources: readonly WorldSource[]
   readonly #listeners: OutputListener[] = []
+  readonly #onGrid: LocalBusOptions['onGrid']
   /** Due time of each device's timer, in the board's order, as far as its effects have taken place. */
   readonly #due: Vt[]
   #nextDue: Vt = NEVER
@@ -143,8 +146,9 @@ export class LocalBus {
   #runLimit = 0
 
   constructor(options: LocalBusOptions) {
-    const { board, createCpu, loads, sink, sources, onUnhandled } = options
+    const { board, createCpu, loads, sink, sources, onUnhandled, onGrid } = options
     this.#sink = sink
+    this.#onGrid = onGrid
     this.#sources = sources
     this.machine = buildMachine(board, createCpu, (slot, payload) => this.#cpuAccess(slot, payload))
     this.machine.load(loads)
@@ -233,10 +237,10 @@ export class LocalBus {
     }
   }
 
-  /** The state of all but memory. Between any two slices, and before the first. */
+  /** The state of all but memory. Between any two slices, before the first, and in `onGrid`. */
   save(): BusState {
     const { clock, cpu, cpuSide } = this.machine
-    assert(this.#queue.length === 0 && this.#stopped === undefined, 'a bus is saved between slices, before its end')
+    assert(this.#queue.length === 0 && this.#stopped === undefined, 'a bus is saved between messages, before its end')
     return {
       idleNs: clock.idleNs,
       nextGrid: this.#nextGrid,
@@ -298,16 +302,18 @@ export class LocalBus {
   #gridPoint(vt: Vt): boolean {
     const { clock, cpu } = this.machine
     const icount = this.icount
+    this.#nextGrid = clock.gridAfter(vt)
     if (icount !== this.#gridIcount) {
       this.#gridIcount = icount
       this.#log(CPU, BUS, { kind: 'grid', hash: cpu.hashRegisters() })
-      if (this.#segmentEntries >= SEGMENT_ENTRIES) {
+      const hasSegment = this.#segmentEntries >= SEGMENT_ENTRIES
+      if (hasSegment) {
         const { low, high } = cpu.hashMemory()
         this.#log(CPU, BUS, { kind: 'segment', hashLow: low, hashHigh: high })
         this.#segmentEntries = 0
       }
+      this.#onGrid?.(hasSegment)
     }
-    this.#nextGrid = clock.gridAfter(vt)
     let served = false
     for (const source of this.#sources) {
       for (const { src, dst, bytes } of source.take(vt, icount)) {

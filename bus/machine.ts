@@ -18,6 +18,8 @@ export interface Machine {
   cpuSide: CpuSide
   /** Says what stands in memory at power-on: before that. Throws a `BoardError` where something does not fit. */
   load(loads: readonly LoadedBytes[]): void
+  /** Puts that into memory. */
+  fillMemory(): void
   /** Power-on and reset of the CPU node: the board's address map, the loaded bytes, the CPU's own reset. */
   resetCpu(): void
 }
@@ -32,6 +34,9 @@ export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Excha
   const clock = new Clock(board.nsPerInstruction, board.gridNs)
   const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
   const cpuSide = new CpuSide(layout, clock, cpu, exchange)
+  const fillMemory = () => {
+    for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)
+  }
   return {
     layout,
     clock,
@@ -46,8 +51,9 @@ export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Excha
         return { backing: found.offset + offset, bytes }
       })
     },
+    fillMemory,
     resetCpu() {
-      for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)
+      fillMemory()
       cpu.reset()
       cpuSide.reset()
     },

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from './clock.ts'
 import { type Cpu, type CpuPort, PORT_WORDS, type RunResult } from './cpu.ts'
+import { PAGE_BYTES } from './layout.ts'
 import type { CreateCpu } from './machine.ts'
 import { type AccessSize, NEVER, type Vt } from './message.ts'
 
@@ -120,6 +121,20 @@ export class ScriptedCpu implements Cpu {
 
   hashMemory(): { low: number; high: number } {
     return { low: fnv(this.#memory), high: this.#memory.length }
+  }
+
+  get pageHashes(): Uint32Array {
+    const hashes = new Uint32Array((2 * this.#memory.length) / PAGE_BYTES)
+    for (let page = 0; page < hashes.length / 2; page++) hashes[2 * page] = fnv(this.#page(page))
+    return hashes
+  }
+
+  copyPages(pages: Uint32Array, into: Uint8Array): void {
+    for (const [index, page] of pages.entries()) into.set(this.#page(page), PAGE_BYTES * index)
+  }
+
+  #page(page: number): Uint8Array {
+    return this.#memory.subarray(PAGE_BYTES * page, PAGE_BYTES * (page + 1))
   }
 
   digest(update: (bytes: Uint8Array) => void): void {

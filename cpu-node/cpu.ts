@@ -264,6 +264,14 @@ export class InterpretedCpu implements Cpu, Execution {
     return this.#memory.hash()
   }
 
+  get pageHashes(): Uint32Array {
+    return this.#memory.pageHashes
+  }
+
+  copyPages(pages: Uint32Array, into: Uint8Array): void {
+    this.#memory.copyPages(pages, into)
+  }
+
   digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {
     const { bytes } = this.#memory
     update(bytes.subarray(0, this.#isa.stateBytes))

@@ -186,6 +186,14 @@ export class LockstepCpu implements Cpu {
     return this.#first.hashMemory()
   }
 
+  get pageHashes(): Uint32Array {
+    return this.#first.pageHashes
+  }
+
+  copyPages(pages: Uint32Array, into: Uint8Array): void {
+    this.#first.copyPages(pages, into)
+  }
+
   digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {
     this.#first.digest(update, pages)
   }

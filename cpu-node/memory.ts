@@ -137,12 +137,12 @@ export class GuestMemory {
   readonly hashes: SpanHashes
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
-  /** Two words each, the low one first. */
-  readonly #pageHashes: Uint32Array
+  /** As of the last `hash`: two words each, the low one first. */
+  readonly pageHashes: Uint32Array
   readonly #codeChunks: Int32Array
   readonly #frames: Int32Array
   readonly #dirtyPages: number[] = []
-  /** The sum of `#pageHashes`, modulo 2^64. */
+  /** The sum of `pageHashes`, modulo 2^64. */
   #hashLow = 0
   #hashHigh = 0
   #watcher: MemoryWatcher | undefined
@@ -167,7 +167,7 @@ export class GuestMemory {
     this.regionRecords = new Int32Array(this.buffer, this.regionBase, recordBytes / 4)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
-    this.#pageHashes = new Uint32Array(2 * pages)
+    this.pageHashes = new Uint32Array(2 * pages)
     this.#frames = new Int32Array(this.buffer, this.frameBase, pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
@@ -227,6 +227,15 @@ export class GuestMemory {
   read(offset: number, length: number): Uint8Array {
     assert(offset >= 0 && offset + length <= this.backingBytes)
     return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)
+  }
+
+  /** Copies pages to the start of `into`, end to end. */
+  copyPages(pages: Uint32Array, into: Uint8Array): void {
+    for (let index = 0; index < pages.length; index++) {
+      assert(pages[index]! < this.backingBytes / PAGE_BYTES)
+      const start = this.#byteOf(pages[index]!)
+      into.set(this.bytes.subarray(start, start + PAGE_BYTES), PAGE_BYTES * index)
+    }
   }
 
   /** A write from outside the CPU. */
@@ -310,7 +319,7 @@ export class GuestMemory {
 
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */
   hash(): { low: number; high: number } {
-    const hashes = this.#pageHashes
+    const hashes = this.pageHashes
     this.#watcher?.forgetWriteTags()
     for (const page of this.#dirtyPages) {
       this.#flags[page] = this.#flags[page]! & ~DIRTY

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import {
   BUS,
+  type BusState,
   buildMachine,
   CPU,
   loggedMemory,
@@ -22,6 +23,7 @@ import {
   type Write,
 } from '../bus/mod.ts'
 import { FlatEntry, KINDS, kindNumber, REASONS } from '../replay-store/mod.ts'
+import { stateDigest } from './digest.ts'
 import {
   contextBefore,
   DivergenceError,
@@ -36,10 +38,11 @@ import type { MachineSpec } from './machine-spec.ts'
 /** Hears each entry once the replay agrees with it; `bytes` are those of a `memory` entry, whole. */
 export type EntryListener = (index: number, message: Message, bytes?: Uint8Array) => void
 
-/** Why a slice of a replay ended. `cut`: at the end of a journal without a `stop` entry. */
+/** Why a slice of a replay ended. `cut`: at the end of a journal without a `stop` entry. `reached`: see `CpuReplay.goTo`. */
 export type ReplaySlice =
   | { state: 'ran' }
   | { state: 'until' }
+  | { state: 'reached' }
   | { state: 'cut' }
   | { state: 'stopped'; reason: StopReason }
 
@@ -70,6 +73,8 @@ export class CpuReplay {
   /** A point of the input grid was passed, or idle time: whether the slice is over has not been asked since. */
   #askDue = false
   #end: ReplaySlice | undefined
+  /** Entries before which it stops. */
+  #goal = NEVER
   /** Entry number `#expectedAt` of the journal. */
   readonly #expected = new FlatEntry()
   #expectedAt = -1
@@ -110,6 +115,33 @@ export class CpuReplay {
   }
 
   /**
+   * It is to stop when it has agreed with the journal's first `entries`, which end with a `grid` or a `segment`: a slice then
+   * ends with `reached`, and the next ones do too until there is another goal, or none.
+   */
+  goTo(entries = NEVER): void {
+    this.#goal = entries
+  }
+
+  /**
+   * Takes the place of power-on: goes on after the journal's first `entries`, which end with a `grid` or a `segment`. Memory must
+   * be put there first. Throws where `state` is none of this machine.
+   */
+  restore(state: BusState, entries: number): void {
+    const { clock, cpu, cpuSide } = this.machine
+    clock.idleNs = state.idleNs
+    cpu.restore(state.cpu)
+    cpuSide.restore(state.cpuSide)
+    this.#cursor = entries
+  }
+
+  /** A digest of all that what comes next depends on, besides the journal. Where it stopped with `reached`, or was restored. */
+  stateDigest(): string {
+    const { clock, cpu, cpuSide } = this.machine
+    const { low, high } = cpu.hashMemory()
+    return stateDigest({ idleNs: clock.idleNs, cpu: cpu.save(), cpuSide: cpuSide.save(), memory: [low, high] })
+  }
+
+  /**
    * Replays until it `isOver`, which is asked at the points of the input grid, to instruction `until` at most. Throws a
    * `DivergenceError` at the first difference.
    */
@@ -136,6 +168,7 @@ export class CpuReplay {
       const before = this.#cursor
       this.#boundary()
       if (this.#end !== undefined) return this.#end
+      if (this.#cursor === this.#goal) return { state: 'reached' }
       if (isIdle && this.#cursor === before) {
         clock.skipTo(this.#idleTarget(), this.icount)
         this.#askDue = true
@@ -150,7 +183,7 @@ export class CpuReplay {
   /** Takes all entries that stand at this boundary. */
   #boundary(): void {
     const { icount, vt } = this
-    for (;;) {
+    while (this.#cursor !== this.#goal) {
       const entry = this.#next()
       if (this.#isAccess(entry) || entry.icount > icount) return
       if (entry.icount === icount && entry.vt > vt) return

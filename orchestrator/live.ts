@@ -15,6 +15,7 @@ import {
   type WorldSource,
 } from '../bus/mod.ts'
 import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store/mod.ts'
+import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
 import { deviceDigests, runDigest } from './digest.ts'
 import { type HostOptions, hostMs, LIVE_SLICE_MS, serveHost, sleepHost, sliceOf } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
@@ -29,8 +30,10 @@ export interface LiveOptions extends HostOptions {
   /** The host's listener, such as a terminal: called after the slice, when the journal's entry is flushed. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
-  /** Where the journal goes; the session closes it. */
+  /** Where the journal goes, and checkpoints; the session closes it. */
   recording?: RecordingWriter
+  /** When checkpoints are taken. */
+  checkpoints?: CheckpointPolicy
   /** Whether an idle guest sleeps in host time. For people; default: it does not. */
   paced?: boolean
   /** End the run (`limit`) before this instruction, or at this virtual time. */
@@ -69,6 +72,7 @@ export async function runLive(options: LiveOptions): Promise<RunResult> {
   } catch (error) {
     // An image that could not be written comes before all else: then there is no recording.
     await recording?.ready
+    await recording?.checkpointsWritten()
     if (recording !== undefined && !(error instanceof StoreError)) recording.abandon()
     throw error
   }
@@ -78,6 +82,7 @@ class LiveRun {
   readonly #options: LiveOptions
   readonly #bus: LocalBus
   readonly #hasher: JournalHasher | undefined
+  readonly #checkpointer: Checkpointer | undefined
   readonly #until: Position[] = []
   /** Outputs of the slice, until their entries are flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
   #outputs: Parameters<OutputListener>[] = []
@@ -90,7 +95,11 @@ class LiveRun {
     this.#hasher = recording === undefined ? new JournalHasher(nodeNames(machine.board)) : undefined
     const sink = recording ?? this.#hasher
     assert(sink !== undefined)
-    this.#bus = new LocalBus({ ...machine, sink, sources, ...(onUnhandled && { onUnhandled }) })
+    const onGrid = () => this.#checkpointer?.take()
+    this.#bus = new LocalBus({ ...machine, sink, sources, onGrid, ...(onUnhandled && { onUnhandled }) })
+    if (recording !== undefined) {
+      this.#checkpointer = new Checkpointer(this.#bus, recording, this.#startMs, options.checkpoints)
+    }
     for (const listener of listeners ?? []) this.#bus.onOutput(listener)
     if (options.onOutput !== undefined) this.#bus.onOutput((...output) => this.#outputs.push(output))
     if (limits?.instructions !== undefined) this.#until.push({ icount: limits.instructions, vt: 0 })
@@ -99,7 +108,12 @@ class LiveRun {
 
   async run(): Promise<RunResult> {
     const bus = this.#bus
-    const { signal, onProgress } = this.#options
+    const { signal, onProgress, recording } = this.#options
+    if (this.#checkpointer !== undefined) {
+      // Power-on alone, which has the log's first entry.
+      bus.runSlice({ until: [{ icount: 0, vt: 0, entries: 1 }] })
+      this.#checkpointer.powerOn()
+    }
     const pace = new Pace()
     while (bus.stopped === undefined) {
       const result = signal?.aborted ? this.#stop('quit') : this.#slice(pace)
@@ -109,7 +123,8 @@ class LiveRun {
       else if (result.state === 'sleep') await sleepHost(pace.sleepMs(bus.vt, result.until), signal)
       else await serveHost()
     }
-    await this.#options.recording?.ready
+    await recording?.ready
+    await recording?.checkpointsWritten()
     return this.#close(bus.stopped)
   }
 

@@ -2,6 +2,7 @@
  * What a session needs to build a machine.
  */
 import { type Board, BUS, CPU, type CreateCpu, type LoadedBytes, type NodeName, SCRIPT, WORLD } from '../bus/mod.ts'
+import type { Recording } from '../replay-store/mod.ts'
 
 export interface MachineSpec {
   board: Board
@@ -13,6 +14,20 @@ export interface MachineSpec {
 /** The same for a replay, which may ask for what stands in memory when there is a CPU that has begun to get ready. */
 export interface RecordedMachine extends Omit<MachineSpec, 'loads'> {
   loads: readonly LoadedBytes[] | (() => Promise<readonly LoadedBytes[]>)
+}
+
+/** Makes a recording's machine; `data` is what a `MachineModule` says. */
+export type MakeMachine = (recording: Recording, data: unknown) => Promise<RecordedMachine>
+
+/** What a thread makes a machine from: a module that exports a `makeMachine`, a `MakeMachine`. */
+export interface MachineModule {
+  url: string
+  /** Such as threads can be sent. */
+  data?: unknown
+}
+
+export async function loadsOf({ loads }: RecordedMachine): Promise<MachineSpec['loads']> {
+  return typeof loads === 'function' ? await loads() : loads
 }
 
 /** The node names of a board's journal, in the fixed order of a manifest's table. */

@@ -2,24 +2,17 @@
  * Replays of a recording: `cpu`, `full`, or one device alone. Each message and hash that is produced is compared with
  * the journal; the first difference ends the replay with a report.
  */
-import {
-  BUS,
-  type Cpu,
-  type NodeName,
-  type OutputListener,
-  type StopReason,
-  type UnhandledListener,
-  type Vt,
-  WORLD,
-} from '../bus/mod.ts'
+import { BUS, type NodeName, type OutputListener, type StopReason, type UnhandledListener, WORLD } from '../bus/mod.ts'
 import type { Recording } from '../replay-store/mod.ts'
-import { CpuReplay, type EntryListener, type ReplaySlice } from './cpu-replay.ts'
+import { CpuReplay, type EntryListener } from './cpu-replay.ts'
 import { DeviceReplay, needsMemory } from './device-replay.ts'
 import { deviceDigests, runDigest, stateDigest } from './digest.ts'
 import { contextBefore, type Divergence, DivergenceError } from './divergence.ts'
 import { FullReplay } from './full-replay.ts'
 import { type HostOptions, hostMs, REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
-import { type MachineSpec, nodeNames, type RecordedMachine } from './machine-spec.ts'
+import { loadsOf, nodeNames, type RecordedMachine } from './machine-spec.ts'
+import { chooseStarts, type ParallelOptions, startParts } from './parallel-replay.ts'
+import { positionOf, type ReplayPosition, type Runner } from './runner.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
 export type ReplayMode = 'cpu' | 'full' | { device: NodeName }
@@ -34,6 +27,10 @@ export interface ReplayOptions extends HostOptions {
   /** Gets the recorded outputs as the replay comes to them. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
+  /** Lets a `cpu` replay of a whole journal run in parts, on threads, where the recording has checkpoints. */
+  parallel?: ParallelOptions
+  /** Told what is left out for no other harm than that of speed. */
+  onNote?: (text: string) => void
 }
 
 /**
@@ -46,30 +43,9 @@ export type ReplayResult =
   | { state: 'until' | 'aborted'; position: ReplayPosition; summary: RunSummary }
   | { state: 'diverged'; divergence: Divergence; summary: RunSummary }
 
-export interface ReplayPosition {
-  icount: number
-  vt: Vt
-  /** Entries agreed with so far. */
-  entries: number
-  /** The CPU's program counter, where there is a CPU. */
-  pc?: number
-}
-
 /** The recording is of a machine with other nodes or another clock than the one given. */
 export class MachineMismatch extends Error {
   override readonly name = 'MachineMismatch'
-}
-
-/** A replay of some mode, in slices. */
-interface Runner {
-  slice(isOver: () => boolean): ReplaySlice
-  position(): ReplayPosition
-  /** The run's digest, when the replay came to the end and has a CPU. */
-  digest?(identity: string): string
-  /** Named counts of the CPU node, where there is one. */
-  statistics?(): Readonly<Record<string, number>>
-  /** The final states of the devices that were run. */
-  deviceStates(): Record<NodeName, string>
 }
 
 /** Throws `MachineMismatch`, `NoSuchDevice`, and what the store throws for a damaged recording. */
@@ -95,16 +71,17 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   }
   try {
     for (;;) {
-      const result = runner.slice(sliceOf(REPLAY_SLICE_MS))
+      const result = await runner.slice(sliceOf(REPLAY_SLICE_MS))
       const position = runner.position()
-      onProgress?.({ instructions: position.icount, vt: position.vt, entries: position.entries })
+      const { icount, vt, entries } = runner.progress?.() ?? position
+      onProgress?.({ instructions: icount, vt, entries })
       if (result.state === 'cut') {
         checkCut(recording, position)
         return { state: 'cut', entries: recording.entryCount, summary: summary() }
       }
       if (result.state === 'until') return { state: 'until', position, summary: summary() }
       if (result.state === 'stopped') {
-        const digest = runner.digest?.(recording.identity())
+        const digest = await runner.digest?.(recording.identity())
         const deviceStates = runner.deviceStates()
         checkEnd(recording, mode, position, digest, deviceStates)
         return { state: 'agreed', reason: result.reason, summary: summary(digest), deviceStates }
@@ -115,6 +92,8 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error
     return { state: 'diverged', divergence: error.divergence, summary: summary() }
+  } finally {
+    await runner.dispose?.()
   }
 }
 
@@ -170,15 +149,11 @@ function checkEnd(
 
 async function makeRunner(options: ReplayOptions): Promise<Runner> {
   const { mode } = options
-  if (mode === 'cpu') return await cpuRunner(options)
+  if (mode === 'cpu') return await wholeCpuRunner(options)
   if (mode === 'full') return await fullRunner(options)
   return needsMemory(options.recording, mode.device)
     ? await deviceAndCpuRunner(options, mode.device)
     : deviceRunner(options, mode.device)
-}
-
-async function loadsOf({ loads }: RecordedMachine): Promise<MachineSpec['loads']> {
-  return typeof loads === 'function' ? await loads() : loads
 }
 
 /** Passes recorded outputs on to a listener, where there is one. */
@@ -189,9 +164,24 @@ function outputsOf({ onOutput }: ReplayOptions): EntryListener | undefined {
   }
 }
 
+/** In parts, where that is wanted and can be. */
+async function wholeCpuRunner(options: ReplayOptions): Promise<Runner> {
+  const { recording, parallel, until, onOutput, onNote } = options
+  if (parallel === undefined || until !== undefined) return await cpuRunner(options)
+  const parts = { ...parallel, recording, ...(onOutput && { onOutput }), ...(onNote && { onNote }) }
+  const starts = chooseStarts(parts)
+  if (starts.length === 0) return await cpuRunner(options)
+  return await startParts(parts, starts, () => makeCpuReplay(options))
+}
+
+async function makeCpuReplay({ machine, recording }: ReplayOptions, listener?: EntryListener): Promise<CpuReplay> {
+  const replay = new CpuReplay(machine, recording, listener)
+  replay.machine.load(await loadsOf(machine))
+  return replay
+}
+
 async function cpuRunner(options: ReplayOptions, listener = outputsOf(options)): Promise<Runner> {
-  const replay = new CpuReplay(options.machine, options.recording, listener)
-  replay.machine.load(await loadsOf(options.machine))
+  const replay = await makeCpuReplay(options, listener)
   return {
     slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
@@ -214,10 +204,6 @@ async function fullRunner(options: ReplayOptions): Promise<Runner> {
     statistics: () => bus.machine.cpu.statistics,
     deviceStates: () => deviceDigests(bus.hosts),
   }
-}
-
-function positionOf(replay: { icount: number; vt: Vt; cursor: number }, cpu: Cpu): ReplayPosition {
-  return { icount: replay.icount, vt: replay.vt, entries: replay.cursor, pc: cpu.pc }
 }
 
 function deviceRunner(options: ReplayOptions, name: NodeName): Runner {

@@ -106,21 +106,23 @@ export function writeWhole(files: StoreFiles, path: string, bytes: Uint8Array, f
   }
 }
 
-/** The same with the bytes written on another thread; they must stay as they are until then. */
+/** The same, of parts end to end, with the bytes written on another thread; they must stay as they are until then. */
 export async function writeWholeAside(
   files: StoreFiles,
   path: string,
-  bytes: Uint8Array,
+  parts: readonly Uint8Array[],
   fsync: boolean,
 ): Promise<void> {
   try {
     const file = files.replace(temporaryPath(path))
     try {
-      let written = 0
-      while (written < bytes.length) {
-        const step = await files.writeAside(file, bytes.subarray(written))
-        assertProgress(step)
-        written += step
+      for (const bytes of parts) {
+        let written = 0
+        while (written < bytes.length) {
+          const step = await files.writeAside(file, bytes.subarray(written))
+          assertProgress(step)
+          written += step
+        }
       }
       if (fsync) files.sync(file)
     } finally {
@@ -129,6 +131,15 @@ export async function writeWholeAside(
     putInPlace(files, path, fsync)
   } catch (cause) {
     throw writeError(path, cause)
+  }
+}
+
+/** Makes room where a file could not be written whole. */
+export function removeWhole(files: StoreFiles, path: string): void {
+  try {
+    files.remove(temporaryPath(path))
+  } catch {
+    // It is never read.
   }
 }
 

@@ -6,6 +6,7 @@
  *       images/SHA256                  guest images, by content
  *       journal/000000.segment ...     sealed segments, segment.ts
  *       journal/000012.tail            the segment being written, tail.ts
+ *       checkpoints/000001 ...         perhaps: states to start from, checkpoint.ts; nothing but speed needs them
  *       hot-code                       perhaps: what the recorder found worth translating; nothing but speed needs it
  *
  * A `.tmp` file is one that a crash kept from being renamed; it is never read.
@@ -25,6 +26,17 @@ export const segmentPath = (directory: string, number: number): string =>
   join(journalPath(directory), `${numbered(number)}.segment`)
 export const tailPath = (directory: string, number: number): string =>
   join(journalPath(directory), `${numbered(number)}.tail`)
+
+export const checkpointsPath = (directory: string): string => join(directory, 'checkpoints')
+export const checkpointPath = (directory: string, number: number): string =>
+  join(checkpointsPath(directory), numbered(number))
+
+const CHECKPOINT_FILE = /^\d{6,}$/
+
+/** The number of a checkpoint's file; `undefined` for other files. */
+export function checkpointFile(name: string): number | undefined {
+  return CHECKPOINT_FILE.test(name) ? Number(name) : undefined
+}
 
 const JOURNAL_FILE = /^(\d{6,})\.(segment|tail)$/
 

@@ -1,3 +1,10 @@
+export {
+  type Checkpoint,
+  type CheckpointFile,
+  listCheckpoints,
+  readCheckpoint,
+  type StoredCheckpoint,
+} from './checkpoint.ts'
 export { ENTRY_VERSION, KINDS, kindNumber, NodeTable, REASONS } from './codec.ts'
 export * from './errors.ts'
 export { hostFiles, type StoreFiles } from './files.ts'

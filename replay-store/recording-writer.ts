@@ -14,12 +14,14 @@ import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LogSink, Message } from '../bus/mod.ts'
+import { type Checkpoint, encodeCheckpoint, type PackedCheckpoint, packCheckpoint } from './checkpoint.ts'
 import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
-import { RecordingExistsError } from './errors.ts'
+import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
   errorCode,
   hostFiles,
+  removeWhole,
   type StoreFiles,
   syncDirectory,
   writeAll,
@@ -28,7 +30,16 @@ import {
   writeWholeAside,
 } from './files.ts'
 import { IdentityHash, sha256 } from './identity.ts'
-import { imagePath, imagesPath, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
+import {
+  checkpointPath,
+  checkpointsPath,
+  imagePath,
+  imagesPath,
+  journalPath,
+  manifestPath,
+  segmentPath,
+  tailPath,
+} from './layout.ts'
 import { type Manifest, type ManifestInput, manifestText, newManifest, type RecordingEnd } from './manifest.ts'
 import { SegmentWriter } from './segment.ts'
 import { encodeFrame } from './tail.ts'
@@ -90,6 +101,9 @@ export class RecordingWriter implements LogSink {
   #failure: unknown
   #ready: Promise<void> = Promise.resolve()
   #isReady = false
+  #checkpoints = 0
+  #checkpointPending: Promise<void> | undefined
+  #checkpointFailure: WriteError | undefined
 
   private constructor(directory: string, input: ManifestInput, manifest: Manifest, options: WriterOptions) {
     this.directory = directory
@@ -209,6 +223,47 @@ export class RecordingWriter implements LogSink {
     this.#cutFrame(this.#encoder.length)
   }
 
+  /** Whether a checkpoint may be added now: none is being written, and none could not be written. */
+  get takesCheckpoint(): boolean {
+    return this.#isReady && this.#checkpointPending === undefined && this.#checkpointFailure === undefined
+  }
+
+  /**
+   * Why there are no more checkpoints, where one could not be written. It is left out, and the recording goes on: nothing needs
+   * it but speed, and a disk that is full for it may have room for the journal.
+   */
+  get checkpointFailure(): WriteError | undefined {
+    return this.#checkpointFailure
+  }
+
+  /** Adds a checkpoint that stands after the last entry, which was a `segment`. Its pages are copied now, and written by other threads. */
+  addCheckpoint(checkpoint: Checkpoint): void {
+    this.#assertOpen()
+    assert(this.takesCheckpoint, 'a checkpoint is being written, or one could not be')
+    const packed = packCheckpoint(checkpoint)
+    this.#checkpointPending = this.#writeCheckpoint(checkpoint, packed).finally(() => {
+      this.#checkpointPending = undefined
+    })
+  }
+
+  /** Kept when no checkpoint is being written. */
+  async checkpointsWritten(): Promise<void> {
+    await this.#checkpointPending
+  }
+
+  async #writeCheckpoint(checkpoint: Checkpoint, packed: PackedCheckpoint): Promise<void> {
+    const number = this.#checkpoints + 1
+    const path = checkpointPath(this.directory, number)
+    try {
+      this.#files.makeDirectory(checkpointsPath(this.directory))
+      await writeWholeAside(this.#files, path, await encodeCheckpoint(number, checkpoint, packed), this.#fsync)
+      this.#checkpoints = number
+    } catch (cause) {
+      this.#checkpointFailure = writeError(path, cause)
+      removeWhole(this.#files, path)
+    }
+  }
+
   /** The identity of the entries so far. Cuts a frame. */
   identity(): string {
     if (this.#state === 'open') this.flush()
@@ -240,6 +295,7 @@ export class RecordingWriter implements LogSink {
 
   #assertReady(): void {
     this.#assertOpen()
+    assert(this.#checkpointPending === undefined, 'a checkpoint is still being written')
     assert(this.#isReady, 'the images of the recording are still being written')
   }
 
@@ -269,7 +325,7 @@ export class RecordingWriter implements LogSink {
   async #writeImagesAside(images: readonly Image[]): Promise<void> {
     try {
       for (const { path, bytes } of this.#imageFiles(images)) {
-        await writeWholeAside(this.#files, path, bytes, this.#fsync)
+        await writeWholeAside(this.#files, path, [bytes], this.#fsync)
       }
     } catch (cause) {
       const failure = writeError(this.directory, cause)

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
-import { promisify } from 'node:util'
 import type { Message, NodeName } from '../bus/mod.ts'
+import { listCheckpoints, readCheckpoint } from './checkpoint.ts'
 import { NodeTable } from './codec.ts'
 import type { Entries } from './entry-list.ts'
 import { DamagedError, NotARecordingError, StoreError } from './errors.ts'
@@ -14,6 +14,7 @@ import { FlatEntry, toMessage } from './flat-entry.ts'
 import { JournalHasher, sha256 } from './identity.ts'
 import { imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
 import { type ImageRecord, type Manifest, parseManifest } from './manifest.ts'
+import { readError, readPart, readPartAside, readStart } from './reading.ts'
 import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, type StoredSegmentHeader } from './segment.ts'
 import { decodeTail } from './tail.ts'
 
@@ -41,49 +42,6 @@ const KEPT_SEGMENTS = 32
 /** Tries to list the journal while a recorder seals segments under our eyes. */
 const LISTING_TRIES = 16
 
-function readError(path: string, cause: unknown): StoreError {
-  const what = cause instanceof Error ? cause.message : String(cause)
-  return new StoreError(`${path}: cannot read: ${what}. Check its permissions and the disk.`, path, cause)
-}
-
-const readAside = promisify(fs.read<Uint8Array>)
-
-/** Reads a file; damage where it is missing, for it is a part of the recording. */
-function readPart(path: string, part: string): Buffer {
-  try {
-    return fs.readFileSync(path)
-  } catch (cause) {
-    throw partError(path, part, cause)
-  }
-}
-
-/** The same, on another thread, in one piece. */
-async function readPartAside(path: string, part: string): Promise<Buffer<ArrayBuffer>> {
-  try {
-    // Opened here, so that it is being read when this returns, however long its caller is busy then.
-    const file = fs.openSync(path, 'r')
-    try {
-      const bytes = Buffer.allocUnsafeSlow(fs.fstatSync(file).size)
-      let length = 0
-      while (length < bytes.length) {
-        const { bytesRead } = await readAside(file, bytes, length, bytes.length - length, null)
-        if (bytesRead === 0) break
-        length += bytesRead
-      }
-      return bytes.subarray(0, length)
-    } finally {
-      fs.closeSync(file)
-    }
-  } catch (cause) {
-    throw partError(path, part, cause)
-  }
-}
-
-function partError(path: string, part: string, cause: unknown): StoreError {
-  if (errorCode(cause) === 'ENOENT') return new DamagedError(path, part, 'the file is missing', cause)
-  return readError(path, cause)
-}
-
 function readManifest(directory: string): Manifest {
   const path = manifestPath(directory)
   let bytes: Buffer
@@ -105,25 +63,9 @@ interface OpenSegment {
   fileBytes: number
 }
 
-/** The first bytes of a file, `limit` at most, and the size of the whole. */
-function readStart(path: string, limit: number): { start: Buffer; fileBytes: number } {
-  try {
-    const file = fs.openSync(path, 'r')
-    try {
-      const fileBytes = fs.fstatSync(file).size
-      const start = Buffer.alloc(Math.min(fileBytes, limit))
-      return { start: start.subarray(0, fs.readSync(file, start, 0, start.length, 0)), fileBytes }
-    } finally {
-      fs.closeSync(file)
-    }
-  } catch (cause) {
-    throw readError(path, cause)
-  }
-}
-
 function readSegmentHeader(directory: string, number: number): OpenSegment {
   const path = segmentPath(directory, number)
-  const { start, fileBytes } = readStart(path, MAX_HEADER_BYTES)
+  const { start, fileBytes } = readStart(path, 'the segment', MAX_HEADER_BYTES)
   return { header: decodeSegmentHeader(start, fileBytes, path), path, fileBytes }
 }
 
@@ -207,6 +149,7 @@ export class Recording {
   /** By segment number, the one used longest ago first. */
   readonly #decoded = new Map<number, Entries>()
   readonly #flat = new FlatEntry()
+  #identity: string | undefined
   /** What `entry` gave last. */
   #given: PlacedMessage | undefined
 
@@ -408,6 +351,11 @@ export class Recording {
 
   /** The journal's identity, computed from its entries. */
   identity(): string {
+    this.#identity ??= this.#hashEntries()
+    return this.#identity
+  }
+
+  #hashEntries(): string {
     const hasher = new JournalHasher(this.manifest.nodes)
     const flat = new FlatEntry()
     for (let index = 0; index < this.entryCount; index++) {
@@ -461,6 +409,11 @@ export class Recording {
     }
     for (const { name } of this.manifest.images) check(() => this.image(name))
     for (const segment of this.#segments) check(() => this.#decode(segment))
+    const { files, damage } = listCheckpoints(this.directory)
+    for (const file of files) check(() => readCheckpoint(file))
+    check(() => {
+      if (damage !== undefined) throw damage
+    })
     if (found.length === 0) check(() => this.#checkIdentity())
     return found
   }

@@ -2,12 +2,12 @@
  * Debian 12 on a Malta, the whole way: booted, recorded, replayed in every mode, compared with QEMU's boot, and caught
  * when the journal is changed. Takes some minutes; `tests/README.md` says how long and what it needs.
  */
-import { cpSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Message } from '../bus/mod.ts'
-import { Recording, rewriteRecording } from '../replay-store/mod.ts'
-import { ananke, guestDirectory, guestNamed, lastObject } from '../tools/mod.ts'
+import { listCheckpoints, Recording, rewriteRecording } from '../replay-store/mod.ts'
+import { ananke, guestDirectory, guestNamed, lastObject, said } from '../tools/mod.ts'
 import { DIFFERENCES } from './boot-differences.ts'
 import { consoleLines, lineDifferences } from './console.ts'
 import { PROMPT } from './debian.ts'
@@ -68,6 +68,34 @@ for (const mode of ['cpu', 'full']) {
     t.equal(closing['digest'], digest)
   })
 }
+
+t.test('a replay in parts, and one whose checkpoint is damaged, end with the digest too', async (t) => {
+  const { files } = listCheckpoints(recording)
+  t.ok(files.length > 0)
+  const bytes = files.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
+  const info = await ananke(['info', recording, '--json'])
+  t.same(lastObject(info.stdout)['checkpoints'], { count: files.length, bytes })
+  t.ok(bytes < 25e6, `${bytes} bytes`)
+
+  const inParts = async () => {
+    const replayed = await ananke(['replay', recording, '--parts', '2', '--json'])
+    const { state, digest: found, instructions } = lastObject(replayed.stdout)
+    t.match({ status: replayed.status, state, found }, { status: 0, state: 'agreed', found: digest })
+    t.ok(Number(instructions) > 5e9)
+    return said(replayed)
+  }
+  t.same(await inParts(), [])
+
+  const { path } = files[0]!
+  const whole = readFileSync(path)
+  const flipped = Buffer.from(whole)
+  flipped[flipped.length >> 1]! ^= 4
+  writeFileSync(path, flipped)
+  t.match(await inParts(), [/000001: the body of the checkpoint: its checksum does not match/])
+  const verified = await ananke(['replay', recording, '--verify'])
+  t.match(verified, { status: 1, stderr: /000001: the body of the checkpoint: its checksum does not match/ })
+  writeFileSync(path, whole)
+})
 
 t.test('every device replays alone', async (t) => {
   const info = lastObject((await ananke(['info', recording, '--json'])).stdout)

@@ -4,7 +4,7 @@
  */
 export { median } from './bench/statistics.ts'
 export { reportFailure } from './cli/failure.ts'
-export { ananke, lastObject, type Outcome } from './cli/testing.ts'
+export { ananke, lastObject, type Outcome, said } from './cli/testing.ts'
 export { UsageError } from './errors.ts'
 export { guestDirectory, isCached, loadGuest } from './guests/cache.ts'
 export { guestNamed } from './guests/guests.ts'

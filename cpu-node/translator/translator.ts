@@ -463,10 +463,11 @@ export class Translator {
 
   /**
    * Has what is known of this very run translated before it is wanted, in the order in which it became hot: some at once, the
-   * others bit by bit, or the CPU would be short of a core for its first half second.
+   * others bit by bit, or the CPU would be short of a core for its first half second. Where machine code of the first is stored,
+   * that of most others is too, and is taken when it is wanted.
    */
   prepare(icount: number): void {
-    if (!this.#hotCode.isOfThisRun) return
+    if (!this.#hotCode.isOfThisRun || (this.#machineCode?.taken.size ?? 0) > 0) return
     const due = PREPARED_AT_ONCE + Math.floor(icount / INSTRUCTIONS_PER_PREPARED)
     const end = Math.min(due, this.#maxRegions, this.#known.regions.length)
     while (this.#prepared < end) this.#submitKnown(this.#known.regions[this.#prepared++]!)

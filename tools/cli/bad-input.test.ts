@@ -48,6 +48,7 @@ t.test('words that make no sense are wrong usage', async (t) => {
     [['record', ...kernel], /'-o, --output <recording>' not specified/],
     [['replay', at('a.ank'), '--mode', 'gpu'], /^'gpu' is no mode; there is cpu, full, and device:NAME$/],
     [['replay', at('a.ank'), '--until', 'soon'], /^'soon' is no instruction count for --until/],
+    [['replay', at('a.ank'), '--parts', '0'], /^'0' is no count of parts for --parts$/],
   ]
   for (const [args, line] of cases) await refused(t, args, { status: 2, line })
 })

@@ -4,7 +4,7 @@
 
 import Table from 'cli-table3'
 import type { Message } from '../../bus/mod.ts'
-import { Recording } from '../../replay-store/mod.ts'
+import { listCheckpoints, Recording } from '../../replay-store/mod.ts'
 import { bytesText, grouped, vtText } from './format.ts'
 
 export interface RecordingInfo {
@@ -23,6 +23,8 @@ export interface RecordingInfo {
   entries: number
   journalBytes: number
   bytesPer1000Instructions: number
+  /** Whole ones: how many, and their files' bytes. */
+  checkpoints: { count: number; bytes: number }
   instructions: number
   virtualSeconds: number
   identity: string
@@ -42,6 +44,8 @@ export function readInfo(directory: string): RecordingInfo {
     for (const node of new Set([message.src, message.dst])) count(nodes, node, message.payload.kind)
     last = message
   }
+  const { files } = listCheckpoints(directory)
+  const checkpoints = { count: files.length, bytes: files.reduce((sum, { fileBytes }) => sum + fileBytes, 0) }
   const instructions = manifest.end?.instructions ?? last?.icount ?? 0
   return {
     recording: directory,
@@ -59,6 +63,7 @@ export function readInfo(directory: string): RecordingInfo {
     entries: recording.entryCount,
     journalBytes: recording.journalBytes,
     bytesPer1000Instructions: instructions === 0 ? 0 : (recording.journalBytes * 1000) / instructions,
+    checkpoints,
     instructions,
     virtualSeconds: (manifest.end?.vt ?? last?.vt ?? 0) / 1e9,
     identity: recording.identity(),
@@ -89,6 +94,7 @@ export function infoLines(info: RecordingInfo): string[] {
       'journal',
       `${bytesText(info.journalBytes)}, ${info.bytesPer1000Instructions.toFixed(3)} bytes per 1000 instructions`,
     ],
+    ['checkpoints', `${info.checkpoints.count}, ${bytesText(info.checkpoints.bytes)}`],
     ['instructions', grouped(info.instructions)],
     ['virtual time', `${vtText(Math.round(info.virtualSeconds * 1e9))} s`],
     ['end', ended],

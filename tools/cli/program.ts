@@ -64,6 +64,7 @@ function addReplayCommands(program: Command): void {
     .option('--mode <mode>', 'cpu: the CPU alone; full: every node; device:NAME: one device alone', 'cpu')
     .option('--verify', 'check every byte of the recording first')
     .option('--until <icount>', 'stop before this instruction')
+    .option('--parts <count>', 'of a cpu replay: how many may run at once; by default as many as there are cores')
     .option('--console', 'print what the console printed')
     .option('--json', 'print the result for programs')
     .action(async (directory: string, words: ReplayWords) => {

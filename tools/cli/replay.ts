@@ -19,6 +19,7 @@ export interface ReplayWords {
   mode: string
   verify?: boolean
   until?: string
+  parts?: string
   console?: boolean
   json?: boolean
 }
@@ -38,10 +39,17 @@ export function parseIcount(text: string, option: string): number {
   return icount
 }
 
+function parseParts(text: string): number {
+  const parts = parseCount(text)
+  if (parts === undefined || parts === 0) throw new UsageError(`'${text}' is no count of parts for --parts`)
+  return parts
+}
+
 /** Gives the exit status. */
 export async function replayCommand(directory: string, words: ReplayWords): Promise<number> {
   const mode = parseMode(words.mode)
   const until = words.until === undefined ? undefined : parseIcount(words.until, '--until')
+  const parts = words.parts === undefined ? undefined : parseParts(words.parts)
   const recording = Recording.open(directory)
   if (words.verify) verifyStore(recording)
   // They are read while all that a replay needs is loaded, and checked when the CPU has its known code translated.
@@ -63,6 +71,11 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
     machine,
     mode,
     signal: interruption.signal,
+    parallel: {
+      machine: { url: new URL('./recorded-machine.ts', import.meta.url).href },
+      ...(parts !== undefined && { parts }),
+    },
+    onNote: note,
     ...(until !== undefined && { until }),
     ...(words.console && {
       onOutput: (src: string, bytes: Uint8Array) => {

@@ -85,6 +85,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     show()
     progress.clear()
     seat.detach()
+    const lost = recording?.checkpointFailure
+    if (lost !== undefined)
+      note(`${lost.message} The recording does without this checkpoint, and its replay may take longer.`)
     if (words.output !== undefined) await recordHotCode(words.output, hotCode)
     await cacheHotCode(hotCodePath, hotCode)
     cached.keep()

@@ -1,0 +1,110 @@
+/**
+ * A thread that replays a part of a journal from a checkpoint on. It tells what it has agreed with, and does what it is told
+ * to when its part is done.
+ */
+import assert from 'node:assert/strict'
+import { parentPort, workerData } from 'node:worker_threads'
+import { PAGE_BYTES } from '../bus/mod.ts'
+import { type CheckpointFile, listCheckpoints, Recording, readCheckpoint } from '../replay-store/mod.ts'
+import { CpuReplay, type ReplaySlice } from './cpu-replay.ts'
+import { runDigest } from './digest.ts'
+import { type Divergence, DivergenceError } from './divergence.ts'
+import { REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
+import { loadsOf, type MachineModule, type MakeMachine, type RecordedMachine } from './machine-spec.ts'
+import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
+
+/** What the thread is started with. */
+export interface PartData {
+  directory: string
+  /** Of the journal: it must not have grown meanwhile. */
+  entryCount: number
+  machine: MachineModule
+  /** The part begins at this one. */
+  checkpoint: CheckpointFile
+  /** Entries of the journal before which it ends; absent: with the journal. */
+  end?: number
+}
+
+/** What it is told. `goOn`: there is no part after this before `end`. `digest`: for the digest of the run. */
+export type PartCommand = { kind: 'goOn'; end?: number } | { kind: 'digest'; identity: string }
+
+/** What it tells. `state`: a digest of the state with which the part began, or which it `reached`. */
+export type PartReport =
+  | { kind: 'began'; state: string }
+  | { kind: 'slice'; slice: ReplaySlice; position: ReplayPosition; statistics: Statistics; state?: string }
+  | { kind: 'diverged'; divergence: Divergence; position: ReplayPosition; statistics: Statistics }
+  | { kind: 'digest'; digest: string }
+  | { kind: 'failed'; what: string }
+
+assert(parentPort !== null, 'this is a thread')
+const port = parentPort
+const tell = (report: PartReport) => port.postMessage(report)
+
+try {
+  await runPart(workerData as PartData)
+} catch (error) {
+  tell({ kind: 'failed', what: error instanceof Error ? error.message : String(error) })
+}
+port.close()
+
+async function runPart({ directory, entryCount, machine, checkpoint, end }: PartData): Promise<void> {
+  const { makeMachine } = (await import(machine.url)) as { makeMachine: MakeMachine }
+  const recording = Recording.open(directory)
+  assert(recording.entryCount === entryCount, `${directory} is still being written`)
+  const replay = await makeReplay(recording, await makeMachine(recording, machine.data), checkpoint)
+  const { cpu } = replay.machine
+  const before = cpu.statistics
+  replay.goTo(end)
+  tell({ kind: 'began', state: replay.stateDigest() })
+  for (;;) {
+    const done = () => ({ position: positionOf(replay, cpu), statistics: difference(cpu.statistics, before) })
+    let slice: ReplaySlice
+    try {
+      slice = replay.runSlice(sliceOf(REPLAY_SLICE_MS))
+    } catch (error) {
+      if (!(error instanceof DivergenceError)) throw error
+      tell({ kind: 'diverged', divergence: error.divergence, ...done() })
+      return
+    }
+    const { state } = slice
+    tell({ kind: 'slice', slice, ...done(), ...(state === 'reached' && { state: replay.stateDigest() }) })
+    if (state === 'ran') {
+      await serveHost()
+      continue
+    }
+    const command = await nextCommand()
+    if (command.kind === 'goOn') replay.goTo(command.end)
+    else {
+      tell({ kind: 'digest', digest: runDigest(command.identity, cpu, recording.manifest.formatVersion) })
+      return
+    }
+  }
+}
+
+/** One that stands where `checkpoint` was taken. */
+async function makeReplay(
+  recording: Recording,
+  machine: RecordedMachine,
+  checkpoint: CheckpointFile,
+): Promise<CpuReplay> {
+  const replay = new CpuReplay(machine, recording)
+  const { cpu, load, fillMemory } = replay.machine
+  load(await loadsOf(machine))
+  fillMemory()
+  for (const file of listCheckpoints(recording.directory).files.slice(0, checkpoint.number)) {
+    const { state, pages } = readCheckpoint(file)
+    for (const [page, bytes] of pages) cpu.writeBacking(page * PAGE_BYTES, bytes)
+    if (file.number === checkpoint.number) replay.restore(state, checkpoint.entries)
+  }
+  assert(replay.cursor === checkpoint.entries, 'there is no such checkpoint')
+  return replay
+}
+
+async function nextCommand(): Promise<PartCommand> {
+  return await new Promise((resolve) => port.once('message', resolve))
+}
+
+/** Counts of this part alone. */
+function difference(now: Statistics, before: Statistics): Statistics {
+  return Object.fromEntries(Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)]))
+}

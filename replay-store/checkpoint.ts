@@ -1,0 +1,238 @@
+/**
+ * A checkpoint's file: `checkpoints/NNNNNN`, written once, whole, and never changed.
+ *
+ *     'ANKC' | header bytes u32 | header (msgpack array) | CRC-32 of all before u32 | body (zstd of what follows)
+ *     state (msgpack) | page numbers, u32 each | pages
+ *
+ * Its pages are those that changed since the checkpoint before it; since power-on, for the first: memory at checkpoint n is
+ * what stands there at power-on, and over it the pages of checkpoints 1 to n. Nothing but speed depends on checkpoints, and
+ * they are no part of a journal's identity. Numbers outside msgpack are little-endian.
+ */
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { constants, crc32, createZstdCompress, zstdDecompressSync } from 'node:zlib'
+import { Packr } from 'msgpackr/pack'
+import * as v from 'valibot'
+import { type BusState, PAGE_BYTES, type Vt } from '../bus/mod.ts'
+import { DamagedError, type StoreError } from './errors.ts'
+import { errorCode } from './files.ts'
+import { checkpointFile, checkpointPath, checkpointsPath } from './layout.ts'
+import { readError, readPart, readStart } from './reading.ts'
+
+const MAGIC = 0x434b4e41
+const PREFIX_BYTES = 8
+const CHECKSUM_BYTES = 4
+/** A header is a few numbers; more than this is damage. */
+const MAX_HEADER_BYTES = 4096
+/** No body is larger; a damaged size must not make the host run out of memory. */
+const MAX_BODY_BYTES = 2 ** 31
+/** The fastest of zstd's usual levels: 31 MB of a boot's pages take 0.1 s of another thread and become 13 MB. */
+const ZSTD_LEVEL = 1
+const NUMBER_BYTES = 4
+/** Of zlib's buffers. */
+const MIN_CHUNK_BYTES = 64
+/**
+ * Compressed bytes that the other thread makes before it asks this one to go on, which a recorder does between slices: so
+ * the work is spread over a second, and threads that translate are not kept waiting by it.
+ */
+const PART_BYTES = 2 ** 17
+
+/** Where a checkpoint stands. */
+export interface CheckpointPosition {
+  /** Entries of the journal before it; the last of them is a `grid` or a `segment`. */
+  entries: number
+  icount: number
+  vt: Vt
+  /** Host milliseconds since the run began. */
+  hostMs: number
+}
+
+/** A checkpoint in memory. */
+export interface Checkpoint extends CheckpointPosition {
+  /** Of every node, without memory. */
+  state: BusState
+  /** Numbers of the pages of backing memory that changed since the checkpoint before. */
+  pages: Uint32Array
+  /** Copies those pages to the start of `into`, end to end. */
+  copyPages(into: Uint8Array): void
+}
+
+/** A checkpoint's file, as its header describes it. */
+export interface CheckpointFile extends CheckpointPosition {
+  /** From 1. */
+  number: number
+  path: string
+  fileBytes: number
+}
+
+/** What a checkpoint's file holds. */
+export interface StoredCheckpoint {
+  state: BusState
+  /** By number. */
+  pages: Iterable<readonly [page: number, bytes: Uint8Array]>
+}
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const headerSchema = v.strictTuple([
+  v.pipe(whole, v.minValue(1)), // number
+  whole, // entries
+  whole, // icount
+  whole, // vt
+  whole, // hostMs
+  whole, // stateBytes
+  whole, // pageCount
+  v.pipe(whole, v.maxValue(MAX_BODY_BYTES)), // bodyBytes
+  whole, // bodyChecksum
+])
+
+interface Header extends CheckpointPosition {
+  number: number
+  stateBytes: number
+  pageCount: number
+  /** Where the body is in the file. */
+  bodyAt: number
+  bodyBytes: number
+  bodyChecksum: number
+}
+
+const packr = () => new Packr({ useRecords: false })
+
+/** What a body is compressed from. */
+export interface PackedCheckpoint {
+  contents: Buffer<ArrayBuffer>
+  stateBytes: number
+}
+
+/** That of a checkpoint: a copy, made now. */
+export function packCheckpoint({ state, pages, copyPages }: Checkpoint): PackedCheckpoint {
+  const packed = packr().pack(state)
+  const numbersAt = packed.length
+  const pagesAt = numbersAt + NUMBER_BYTES * pages.length
+  const contents = Buffer.allocUnsafeSlow(pagesAt + PAGE_BYTES * pages.length)
+  contents.set(packed)
+  contents.set(new Uint8Array(Uint32Array.from(pages).buffer), numbersAt)
+  copyPages(contents.subarray(pagesAt))
+  return { contents, stateBytes: packed.length }
+}
+
+/** The whole file of checkpoint `number`, in parts; it is compressed on another thread. `contents` are of no more use after. */
+export async function encodeCheckpoint(
+  number: number,
+  { entries, icount, vt, hostMs, pages }: Checkpoint,
+  { contents, stateBytes }: PackedCheckpoint,
+): Promise<Uint8Array[]> {
+  const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL }
+  const compress = createZstdCompress({ chunkSize: PART_BYTES, params })
+  compress.end(contents)
+  const body: Buffer[] = []
+  for await (const part of compress) body.push(part)
+  // It is large, and garbage of its age is seldom collected.
+  contents.buffer.transfer(0)
+  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
+  const checksum = body.reduce((sum, part) => crc32(part, sum), 0)
+  const position = [number, entries, icount, vt, Math.round(hostMs)]
+  const header = packr().pack([...position, stateBytes, pages.length, bodyBytes, checksum])
+  assert(header.length <= MAX_HEADER_BYTES)
+  const start = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES)
+  start.writeUInt32LE(MAGIC, 0)
+  start.writeUInt32LE(header.length, 4)
+  start.set(header, PREFIX_BYTES)
+  const checkedBytes = PREFIX_BYTES + header.length
+  start.writeUInt32LE(crc32(start.subarray(0, checkedBytes)), checkedBytes)
+  return [start, ...body]
+}
+
+function decodeHeader(file: Uint8Array, path: string): Header {
+  const fail = (what: string, cause?: unknown) => new DamagedError(path, 'the header of the checkpoint', what, cause)
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  if (file.length < PREFIX_BYTES || view.getUint32(0, true) !== MAGIC) {
+    throw fail('it does not begin as a checkpoint does')
+  }
+  const checkedBytes = PREFIX_BYTES + view.getUint32(4, true)
+  if (checkedBytes + CHECKSUM_BYTES > file.length) throw fail('its size is wrong, or the file was cut')
+  const checked = file.subarray(0, checkedBytes)
+  if (crc32(checked) !== view.getUint32(checkedBytes, true)) throw fail('its checksum does not match')
+  try {
+    const values = v.parse(headerSchema, packr().unpack(checked.subarray(PREFIX_BYTES)))
+    const [number, entries, icount, vt, hostMs, stateBytes, pageCount, bodyBytes, bodyChecksum] = values
+    const position = { number, entries, icount, vt, hostMs }
+    return { ...position, stateBytes, pageCount, bodyAt: checkedBytes + CHECKSUM_BYTES, bodyBytes, bodyChecksum }
+  } catch (cause) {
+    throw fail('its contents are not those of a header', cause)
+  }
+}
+
+function decodeBody(file: Uint8Array, header: Header, path: string): StoredCheckpoint {
+  const fail = (what: string, cause?: unknown) => new DamagedError(path, 'the body of the checkpoint', what, cause)
+  const body = file.subarray(header.bodyAt)
+  if (body.length !== header.bodyBytes) {
+    throw fail(`it should have ${header.bodyBytes} bytes and has ${body.length}`)
+  }
+  if (crc32(body) !== header.bodyChecksum) throw fail('its checksum does not match')
+  const { stateBytes, pageCount } = header
+  const pagesAt = stateBytes + NUMBER_BYTES * pageCount
+  const size = pagesAt + PAGE_BYTES * pageCount
+  if (size > MAX_BODY_BYTES) throw fail(`it would unpack to ${size} bytes`)
+  let contents: Buffer
+  let state: BusState
+  try {
+    // With room for all of it, and more by which its end is known: else it would come in pieces.
+    contents = zstdDecompressSync(body, { maxOutputLength: size, chunkSize: size + MIN_CHUNK_BYTES })
+    state = packr().unpack(contents.subarray(0, stateBytes))
+  } catch (cause) {
+    throw fail('it cannot be unpacked', cause)
+  }
+  if (contents.length !== size) throw fail(`it unpacks to ${contents.length} bytes, not ${size}`)
+  const pages = Array.from({ length: pageCount }, (_, index) => {
+    const at = pagesAt + PAGE_BYTES * index
+    return [contents.readUInt32LE(stateBytes + NUMBER_BYTES * index), contents.subarray(at, at + PAGE_BYTES)] as const
+  })
+  return { state, pages }
+}
+
+/**
+ * The checkpoints of the recording in `directory`, in order; of them those before the first that is missing or damaged as far
+ * as its header goes, which `damage` is about.
+ */
+export function listCheckpoints(directory: string): { files: CheckpointFile[]; damage: StoreError | undefined } {
+  const files: CheckpointFile[] = []
+  try {
+    const last = lastNumber(directory)
+    for (let number = 1; number <= last; number++) files.push(describeFile(directory, number))
+  } catch (error) {
+    return { files, damage: error as StoreError }
+  }
+  return { files, damage: undefined }
+}
+
+/** Reads a checkpoint, every bit of it checked. Throws a `DamagedError`, and a `StoreError` where the host cannot read it. */
+export function readCheckpoint({ path }: CheckpointFile): StoredCheckpoint {
+  const file = readPart(path, 'the checkpoint')
+  return decodeBody(file, decodeHeader(file, path), path)
+}
+
+function lastNumber(directory: string): number {
+  const path = checkpointsPath(directory)
+  try {
+    return Math.max(0, ...fs.readdirSync(path).map((name) => checkpointFile(name) ?? 0))
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return 0
+    throw readError(path, cause)
+  }
+}
+
+function describeFile(directory: string, number: number): CheckpointFile {
+  const path = checkpointPath(directory, number)
+  const most = PREFIX_BYTES + MAX_HEADER_BYTES + CHECKSUM_BYTES
+  const { start, fileBytes } = readStart(path, 'the checkpoint', most)
+  const header = decodeHeader(start, path)
+  const { entries, icount, vt, hostMs, bodyAt, bodyBytes } = header
+  if (header.number !== number) {
+    throw new DamagedError(path, 'the header of the checkpoint', `it is that of checkpoint ${header.number}`)
+  }
+  if (bodyAt + bodyBytes !== fileBytes) {
+    const what = `it should have ${bodyBytes} bytes and has ${fileBytes - bodyAt}`
+    throw new DamagedError(path, 'the body of the checkpoint', what)
+  }
+  return { number, entries, icount, vt, hostMs, path, fileBytes }
+}
