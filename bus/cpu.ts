@@ -85,11 +85,8 @@ export interface Cpu {
   hashRegisters(): number
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
-  /**
-   * The hash of each page of backing memory by its number, in two 32-bit halves, the low one first; as of the last
-   * `hashMemory`. A view: it changes with the next.
-   */
-  readonly pageHashes: Uint32Array
+  /** The numbers of the pages of backing memory that were written since the last call, each once. Costs as `hashMemory` does. */
+  takeWrittenPages(): Uint32Array
   /** Copies pages of backing memory, given by number, to the start of `into`, end to end. */
   copyPages(pages: Uint32Array, into: Uint8Array): void
   /**

@@ -49,6 +49,7 @@ export class ScriptedCpu implements Cpu {
   resets = 0
   readonly lines = new Map<number, 0 | 1>()
   readonly #memory: Uint8Array
+  readonly #writtenPages = new Set<number>()
   readonly #clock: Clock
   readonly #program: Program
   readonly #icounts: number[]
@@ -84,6 +85,8 @@ export class ScriptedCpu implements Cpu {
 
   writeBacking(offset: number, bytes: Uint8Array): void {
     this.#memory.set(bytes, offset)
+    const end = offset + bytes.length
+    for (let page = Math.floor(offset / PAGE_BYTES); PAGE_BYTES * page < end; page++) this.#writtenPages.add(page)
   }
 
   reset(): void {
@@ -123,10 +126,10 @@ export class ScriptedCpu implements Cpu {
     return { low: fnv(this.#memory), high: this.#memory.length }
   }
 
-  get pageHashes(): Uint32Array {
-    const hashes = new Uint32Array((2 * this.#memory.length) / PAGE_BYTES)
-    for (let page = 0; page < hashes.length / 2; page++) hashes[2 * page] = fnv(this.#page(page))
-    return hashes
+  takeWrittenPages(): Uint32Array {
+    const pages = Uint32Array.from(this.#writtenPages)
+    this.#writtenPages.clear()
+    return pages
   }
 
   copyPages(pages: Uint32Array, into: Uint8Array): void {

@@ -264,8 +264,8 @@ export class InterpretedCpu implements Cpu, Execution {
     return this.#memory.hash()
   }
 
-  get pageHashes(): Uint32Array {
-    return this.#memory.pageHashes
+  takeWrittenPages(): Uint32Array {
+    return this.#memory.takeWrittenPages()
   }
 
   copyPages(pages: Uint32Array, into: Uint8Array): void {

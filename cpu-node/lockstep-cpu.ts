@@ -186,8 +186,9 @@ export class LockstepCpu implements Cpu {
     return this.#first.hashMemory()
   }
 
-  get pageHashes(): Uint32Array {
-    return this.#first.pageHashes
+  takeWrittenPages(): Uint32Array {
+    this.#second.takeWrittenPages()
+    return this.#first.takeWrittenPages()
   }
 
   copyPages(pages: Uint32Array, into: Uint8Array): void {

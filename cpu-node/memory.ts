@@ -138,11 +138,14 @@ export class GuestMemory {
   readonly #physical = new Int32Array(2 ** 20).fill(NO_MEMORY)
   readonly #flags: Uint8Array
   /** As of the last `hash`: two words each, the low one first. */
-  readonly pageHashes: Uint32Array
+  readonly #pageHashes: Uint32Array
   readonly #codeChunks: Int32Array
   readonly #frames: Int32Array
   readonly #dirtyPages: number[] = []
-  /** The sum of `pageHashes`, modulo 2^64. */
+  /** Pages written before the last `hash` and after the last `takeWrittenPages`, and of each page whether it is one. */
+  readonly #writtenPages: number[] = []
+  readonly #isWritten: Uint8Array
+  /** The sum of `#pageHashes`, modulo 2^64. */
   #hashLow = 0
   #hashHigh = 0
   #watcher: MemoryWatcher | undefined
@@ -167,7 +170,8 @@ export class GuestMemory {
     this.regionRecords = new Int32Array(this.buffer, this.regionBase, recordBytes / 4)
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
-    this.pageHashes = new Uint32Array(2 * pages)
+    this.#pageHashes = new Uint32Array(2 * pages)
+    this.#isWritten = new Uint8Array(pages)
     this.#frames = new Int32Array(this.buffer, this.frameBase, pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
@@ -319,7 +323,7 @@ export class GuestMemory {
 
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */
   hash(): { low: number; high: number } {
-    const hashes = this.pageHashes
+    const hashes = this.#pageHashes
     this.#watcher?.forgetWriteTags()
     for (const page of this.#dirtyPages) {
       this.#flags[page] = this.#flags[page]! & ~DIRTY
@@ -329,9 +333,21 @@ export class GuestMemory {
       this.#hashHigh = (this.#hashHigh - hashes[2 * page + 1]! + high + Math.floor(sum / 2 ** 32)) >>> 0
       hashes[2 * page] = low
       hashes[2 * page + 1] = high
+      if (this.#isWritten[page] !== 0) continue
+      this.#isWritten[page] = 1
+      this.#writtenPages.push(page)
     }
     this.#dirtyPages.length = 0
     return { low: this.#hashLow, high: this.#hashHigh }
+  }
+
+  /** The pages that were written since the last call, each once. Costs as `hash` does. */
+  takeWrittenPages(): Uint32Array {
+    this.hash()
+    const taken = Uint32Array.from(this.#writtenPages)
+    for (const page of taken) this.#isWritten[page] = 0
+    this.#writtenPages.length = 0
+    return taken
   }
 
   /**

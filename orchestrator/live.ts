@@ -95,7 +95,7 @@ class LiveRun {
     this.#hasher = recording === undefined ? new JournalHasher(nodeNames(machine.board)) : undefined
     const sink = recording ?? this.#hasher
     assert(sink !== undefined)
-    const onGrid = () => this.#checkpointer?.take()
+    const onGrid = () => this.#checkpointer?.onGrid()
     this.#bus = new LocalBus({ ...machine, sink, sources, onGrid, ...(onUnhandled && { onUnhandled }) })
     if (recording !== undefined) {
       this.#checkpointer = new Checkpointer(this.#bus, recording, this.#startMs, options.checkpoints)
@@ -107,8 +107,22 @@ class LiveRun {
   }
 
   async run(): Promise<RunResult> {
+    const { recording } = this.#options
+    let reason: StopReason
+    try {
+      reason = await this.#runGuest()
+    } finally {
+      this.#checkpointer?.close()
+    }
+    await recording?.ready
+    await recording?.checkpointsWritten()
+    return this.#close(reason)
+  }
+
+  /** To the `stop` entry. */
+  async #runGuest(): Promise<StopReason> {
     const bus = this.#bus
-    const { signal, onProgress, recording } = this.#options
+    const { signal, onProgress } = this.#options
     if (this.#checkpointer !== undefined) {
       // Power-on alone, which has the log's first entry.
       bus.runSlice({ until: [{ icount: 0, vt: 0, entries: 1 }] })
@@ -123,9 +137,7 @@ class LiveRun {
       else if (result.state === 'sleep') await sleepHost(pace.sleepMs(bus.vt, result.until), signal)
       else await serveHost()
     }
-    await recording?.ready
-    await recording?.checkpointsWritten()
-    return this.#close(bus.stopped)
+    return bus.stopped
   }
 
   #slice(pace: Pace): SliceResult {

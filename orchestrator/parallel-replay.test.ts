@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Message } from '../bus/mod.ts'
 import {
+  CheckpointEncoder,
   type CheckpointFile,
   listCheckpoints,
   Recording,
@@ -14,7 +15,15 @@ import {
 import type { Divergence } from './divergence.ts'
 import { runLive } from './live.ts'
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts'
-import { longProgram, recordWithCheckpoints, type TestMachine, testModule, testRecording, testSpec } from './testing.ts'
+import {
+  longProgram,
+  recordWithCheckpoints,
+  TEST_CHECKPOINTS,
+  type TestMachine,
+  testModule,
+  testRecording,
+  testSpec,
+} from './testing.ts'
 
 const PROGRAM = longProgram()
 const scratch = t.testdir()
@@ -82,7 +91,7 @@ t.test('a run takes checkpoints, and its replays in parts are as one', async (t)
 t.test('a live run takes them too, and its journal is as without', async (t) => {
   const at = directory('live')
   const writer = testRecording(at)
-  const checkpoints = { firstInstructions: 0, spacing: 5 / 4, instructionsPerByte: 0 }
+  const checkpoints = { ...TEST_CHECKPOINTS, firstInstructions: 0 }
   const { summary } = await runLive({ machine: testSpec(PROGRAM), sources: [], recording: writer, checkpoints })
   t.equal(summary.digest, recording.manifest.end?.digest)
   const live = Recording.open(at)
@@ -130,10 +139,10 @@ t.test('a divergence just where parts meet', async (t) => {
     const target = files[1]!.entries + around
     const changed = edited((message, index) => {
       if (index !== target) return message
-      const { payload } = message
-      if (payload.kind === 'segment')
-        return { ...message, payload: { ...payload, hashLow: (payload.hashLow ^ 1) >>> 0 } }
-      return payload.kind === 'read' ? { ...message, payload: { ...payload, offset: 1 } } : assert.fail()
+      if (message.payload.kind === 'grid') return wrongHash(message)
+      return message.payload.kind === 'read'
+        ? { ...message, payload: { ...message.payload, offset: 1 } }
+        : assert.fail()
     })
     const alone = await replayed(changed, 1)
     t.equal(alone.result['state'], 'diverged')
@@ -190,10 +199,12 @@ async function withCheckpoints(alter: (stored: StoredCheckpoint, number: number)
     if (file === undefined) continue
     const { state, pages } = alter(readCheckpoint(file), file.number)
     const all = [...pages]
-    const copyPages = (into: Uint8Array) => {
-      for (const [place, [, bytes]] of all.entries()) into.set(bytes, 4096 * place)
-    }
-    writer.addCheckpoint({ ...file, state, pages: Uint32Array.from(all, ([page]) => page), copyPages })
+    const encoder = new CheckpointEncoder()
+    await encoder.add(
+      Uint32Array.from(all, ([page]) => page),
+      Buffer.concat(all.map(([, bytes]) => bytes)),
+    )
+    writer.addCheckpoint(file, state, encoder)
     await writer.checkpointsWritten()
   }
   const { entries: _, identity: __, ...end } = recording.manifest.end ?? assert.fail()
@@ -209,7 +220,7 @@ t.test('a checkpoint that is not of this run, its checksums right, is found out'
       'a byte of memory',
       ({ state, pages }) => ({ state, pages: [...pages].map(([page, bytes]) => [page, flip(bytes)]) }),
     ],
-    ['a page left out', ({ state, pages }) => ({ state, pages: [...pages].slice(1) })],
+    ['a page left out', ({ state, pages }) => ({ state, pages: withoutOne([...pages]) })],
     ['the clock', ({ state, pages }) => ({ state: { ...state, idleNs: state.idleNs + 10 }, pages })],
     ['a register', ({ state, pages }) => ({ state: { ...state, cpu: { ...state.cpu, timerDue: 77 } }, pages })],
     ['a line', ({ state, pages }) => ({ state: { ...state, cpuSide: { ...state.cpuSide, lines: [5] } }, pages })],
@@ -225,6 +236,11 @@ t.test('a checkpoint that is not of this run, its checksums right, is found out'
     t.match((await replayed(altered, 1)).result, { state: 'agreed' }, 'the serial replay has no use for it')
   }
 })
+
+/** Without any of those of one number. */
+function withoutOne(pages: (readonly [number, Uint8Array])[]) {
+  return pages.filter(([page]) => page !== pages[0]?.[0])
+}
 
 function flip(bytes: Uint8Array): Uint8Array {
   const flipped = bytes.slice()
@@ -289,15 +305,11 @@ t.test('a thread that dies leaves its part to the one before', async (t) => {
   }
 })
 
-t.test('what a checkpoint holds is what changed', async (t) => {
+t.test('what a checkpoint holds is what was written', async (t) => {
   const stored = files.map((file: CheckpointFile) => readCheckpoint(file))
   const pages = stored.map(({ pages: changed }) => [...changed].map(([page]) => page))
-  // Stores and DMA have come to these pages of RAM by then; what was loaded at power-on has not changed elsewhere.
+  // Stores and DMA have come to these pages of RAM by then; nothing was written elsewhere.
   for (const [index, changed] of pages.entries()) {
-    t.same(
-      changed.toSorted((a, b) => a - b),
-      changed,
-    )
     t.ok(changed.length > 0 && changed.length < 16, `checkpoint ${index + 1}: pages ${changed}`)
     t.equal(stored[index]!.state.entryCount, files[index]!.entries)
     t.same(

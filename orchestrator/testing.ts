@@ -1,12 +1,12 @@
 /**
  * What tests import, and nothing else does: a machine that runs a list, as a thread of a replay makes it too, and a recording
- * of it with every checkpoint that there can be.
+ * of it with checkpoints.
  */
 import { isMainThread } from 'node:worker_threads'
 import { LocalBus } from '../bus/mod.ts'
 import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
 import { Recording, RecordingWriter } from '../replay-store/mod.ts'
-import { Checkpointer } from './checkpointer.ts'
+import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
 import { deviceDigests, runDigest } from './digest.ts'
 import type { MachineModule, MachineSpec, MakeMachine } from './machine-spec.ts'
 import { nodeNames } from './machine-spec.ts'
@@ -81,21 +81,17 @@ export function testRecording(directory: string, board = testBoard()): Recording
   return RecordingWriter.create(directory, input, [])
 }
 
-/** Records with a checkpoint after each segment: however fast the host is, each is written before the next. */
+/** Three of them in `longProgram`, if each is written at once. */
+export const TEST_CHECKPOINTS: CheckpointPolicy = { firstInstructions: 1500, spacing: 7 / 4, instructionsPerByte: 0 }
+
+/** Records with three checkpoints: however fast the host is, each is at the same place. */
 export async function recordWithCheckpoints(directory: string, program: Program): Promise<Recording> {
   const writer = testRecording(directory)
-  const onGrid = (hasSegment: boolean) => {
-    if (hasSegment) checkpointer.take()
-  }
-  const bus = new LocalBus({ ...testSpec(program), sink: writer, sources: [], onGrid })
-  const checkpointer = new Checkpointer(bus, writer, 0, {
-    firstInstructions: 0,
-    spacing: 5 / 4,
-    instructionsPerByte: 0,
-  })
+  const bus = new LocalBus({ ...testSpec(program), sink: writer, sources: [], onGrid: () => checkpointer.onGrid() })
+  const checkpointer = new Checkpointer(bus, writer, 0, TEST_CHECKPOINTS)
   bus.runSlice({ until: [{ icount: 0, vt: 0, entries: 1 }] })
   checkpointer.powerOn()
-  while (bus.runSlice({ maxInstructions: 100 }).state !== 'stopped') await writer.checkpointsWritten()
+  while (bus.runSlice({ maxInstructions: 100 }).state !== 'stopped') await checkpointer.settled()
   const { icount: instructions, vt } = bus
   const digest = runDigest(writer.identity(), bus.machine.cpu)
   writer.close({ reason: 'poweroff', instructions, vt, digest, deviceStates: deviceDigests(bus.hosts) })

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type BusState, type Message, PAGE_BYTES } from '../bus/mod.ts'
-import { type Checkpoint, listCheckpoints, readCheckpoint } from './checkpoint.ts'
+import { CheckpointEncoder, listCheckpoints, readCheckpoint } from './checkpoint.ts'
 import { DamagedError, StoreError } from './errors.ts'
 import { hostFiles, type StoreFiles } from './files.ts'
 import { checkpointPath } from './layout.ts'
@@ -13,7 +13,7 @@ import { Random, randomMessages, sampleManifest } from './sample.ts'
 
 const SEED = 77
 const SEGMENT_ENTRIES = 20
-const PAGES = [[3, 8, 70_000], [3], []] as const
+const PAGES = [[3, 8, 70_000, 8, 4], [3], []] as const
 const messages = randomMessages(PAGES.length * SEGMENT_ENTRIES, new Random(SEED)).map(
   (message, i): Message =>
     i % SEGMENT_ENTRIES === SEGMENT_ENTRIES - 1
@@ -36,14 +36,15 @@ const stateOf = (entries: number): BusState => ({
 
 const pageOf = (page: number, entries: number) => new Uint8Array(PAGE_BYTES).fill((page + entries) % 251)
 
-function checkpointAfter(entries: number, pages: readonly number[]): Checkpoint {
+/** Adds a checkpoint, its pages two at a time. */
+function addCheckpoint(writer: RecordingWriter, entries: number, pages: readonly number[]): void {
   const { icount, vt } = messages[entries - 1] ?? assert.fail()
-  return {
-    ...{ entries, icount, vt, hostMs: entries / 3, state: stateOf(entries), pages: Uint32Array.from(pages) },
-    copyPages(into) {
-      for (const [place, page] of pages.entries()) into.set(pageOf(page, entries), PAGE_BYTES * place)
-    },
+  const encoder = new CheckpointEncoder()
+  for (let at = 0; at < pages.length; at += 2) {
+    const some = pages.slice(at, at + 2)
+    void encoder.add(Uint32Array.from(some), Buffer.concat(some.map((page) => pageOf(page, entries))))
   }
+  writer.addCheckpoint({ entries, icount, vt, hostMs: entries / 3 }, stateOf(entries), encoder)
 }
 
 /** With a checkpoint after each segment. */
@@ -52,7 +53,7 @@ async function write(directory: string, files: StoreFiles = hostFiles): Promise<
   for (const [index, message] of messages.entries()) {
     writer.append(message)
     if (message.payload.kind !== 'segment' || !writer.takesCheckpoint) continue
-    writer.addCheckpoint(checkpointAfter(index + 1, PAGES[Math.floor(index / SEGMENT_ENTRIES)]!))
+    addCheckpoint(writer, index + 1, PAGES[Math.floor(index / SEGMENT_ENTRIES)]!)
     await writer.checkpointsWritten()
   }
   const zeros = '0'.repeat(64)
@@ -94,9 +95,9 @@ t.test('no checkpoint is taken while one is being written', async (t) => {
   const writer = RecordingWriter.create(join(t.testdir(), 'a.ank'), sampleManifest(), [])
   for (const message of messages.slice(0, 20)) writer.append(message)
   t.ok(writer.takesCheckpoint)
-  writer.addCheckpoint(checkpointAfter(20, [1]))
+  addCheckpoint(writer, 20, [1])
   t.notOk(writer.takesCheckpoint)
-  t.throws(() => writer.addCheckpoint(checkpointAfter(20, [])), /is being written/)
+  t.throws(() => addCheckpoint(writer, 20, []), /is being written/)
   t.throws(() => writer.abandon(), /still being written/)
   await writer.checkpointsWritten()
   t.ok(writer.takesCheckpoint)

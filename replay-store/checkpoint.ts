@@ -2,14 +2,16 @@
  * A checkpoint's file: `checkpoints/NNNNNN`, written once, whole, and never changed.
  *
  *     'ANKC' | header bytes u32 | header (msgpack array) | CRC-32 of all before u32 | body (zstd of what follows)
- *     state (msgpack) | page numbers, u32 each | pages
+ *     pages | their numbers, u32 each | state (msgpack)
  *
- * Its pages are those that changed since the checkpoint before it; since power-on, for the first: memory at checkpoint n is
- * what stands there at power-on, and over it the pages of checkpoints 1 to n. Nothing but speed depends on checkpoints, and
- * they are no part of a journal's identity. Numbers outside msgpack are little-endian.
+ * Its pages are those that were written since the checkpoint before it; since power-on, for the first: memory at checkpoint n
+ * is what stands there at power-on, and over it the pages of checkpoints 1 to n, in order. A page may come more than once.
+ * Nothing but speed depends on checkpoints, and they are no part of a journal's identity. Numbers outside msgpack are
+ * little-endian.
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
+import { finished } from 'node:stream/promises'
 import { constants, crc32, createZstdCompress, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
@@ -26,16 +28,13 @@ const CHECKSUM_BYTES = 4
 const MAX_HEADER_BYTES = 4096
 /** No body is larger; a damaged size must not make the host run out of memory. */
 const MAX_BODY_BYTES = 2 ** 31
-/** The fastest of zstd's usual levels: 31 MB of a boot's pages take 0.1 s of another thread and become 13 MB. */
+/** The fastest of zstd's usual levels: 50 MB of a boot's pages take 0.1 s of other threads and become 18 MB. */
 const ZSTD_LEVEL = 1
 const NUMBER_BYTES = 4
 /** Of zlib's buffers. */
 const MIN_CHUNK_BYTES = 64
-/**
- * Compressed bytes that the other thread makes before it asks this one to go on, which a recorder does between slices: so
- * the work is spread over a second, and threads that translate are not kept waiting by it.
- */
-const PART_BYTES = 2 ** 17
+/** Compressed bytes that another thread makes before it asks this one, which may be running the guest, to go on. */
+const PART_BYTES = 2 ** 22
 
 /** Where a checkpoint stands. */
 export interface CheckpointPosition {
@@ -45,16 +44,6 @@ export interface CheckpointPosition {
   vt: Vt
   /** Host milliseconds since the run began. */
   hostMs: number
-}
-
-/** A checkpoint in memory. */
-export interface Checkpoint extends CheckpointPosition {
-  /** Of every node, without memory. */
-  state: BusState
-  /** Numbers of the pages of backing memory that changed since the checkpoint before. */
-  pages: Uint32Array
-  /** Copies those pages to the start of `into`, end to end. */
-  copyPages(into: Uint8Array): void
 }
 
 /** A checkpoint's file, as its header describes it. */
@@ -68,7 +57,7 @@ export interface CheckpointFile extends CheckpointPosition {
 /** What a checkpoint's file holds. */
 export interface StoredCheckpoint {
   state: BusState
-  /** By number. */
+  /** By number, in order: of the same twice, the later counts. */
   pages: Iterable<readonly [page: number, bytes: Uint8Array]>
 }
 
@@ -97,49 +86,67 @@ interface Header extends CheckpointPosition {
 
 const packr = () => new Packr({ useRecords: false })
 
-/** What a body is compressed from. */
-export interface PackedCheckpoint {
-  contents: Buffer<ArrayBuffer>
-  stateBytes: number
-}
+/**
+ * A checkpoint's file while it is made. Its pages are compressed on other threads as they come, and kept compressed: a
+ * recorder adds them while the guest runs on, and once more those that the guest has written since. Of the same page twice,
+ * the later counts.
+ */
+export class CheckpointEncoder {
+  readonly #compress = createZstdCompress({
+    chunkSize: PART_BYTES,
+    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
+  })
+  readonly #numbers: Uint8Array[] = []
+  readonly #body: Buffer[] = []
+  #pageCount = 0
 
-/** That of a checkpoint: a copy, made now. */
-export function packCheckpoint({ state, pages, copyPages }: Checkpoint): PackedCheckpoint {
-  const packed = packr().pack(state)
-  const numbersAt = packed.length
-  const pagesAt = numbersAt + NUMBER_BYTES * pages.length
-  const contents = Buffer.allocUnsafeSlow(pagesAt + PAGE_BYTES * pages.length)
-  contents.set(packed)
-  contents.set(new Uint8Array(Uint32Array.from(pages).buffer), numbersAt)
-  copyPages(contents.subarray(pagesAt))
-  return { contents, stateBytes: packed.length }
-}
+  constructor() {
+    this.#compress.on('data', (part: Buffer) => this.#body.push(part))
+    // `encode` says it.
+    this.#compress.on('error', () => {})
+  }
 
-/** The whole file of checkpoint `number`, in parts; it is compressed on another thread. `contents` are of no more use after. */
-export async function encodeCheckpoint(
-  number: number,
-  { entries, icount, vt, hostMs, pages }: Checkpoint,
-  { contents, stateBytes }: PackedCheckpoint,
-): Promise<Uint8Array[]> {
-  const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL }
-  const compress = createZstdCompress({ chunkSize: PART_BYTES, params })
-  compress.end(contents)
-  const body: Buffer[] = []
-  for await (const part of compress) body.push(part)
-  // It is large, and garbage of its age is seldom collected.
-  contents.buffer.transfer(0)
-  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
-  const checksum = body.reduce((sum, part) => crc32(part, sum), 0)
-  const position = [number, entries, icount, vt, Math.round(hostMs)]
-  const header = packr().pack([...position, stateBytes, pages.length, bodyBytes, checksum])
-  assert(header.length <= MAX_HEADER_BYTES)
-  const start = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES)
-  start.writeUInt32LE(MAGIC, 0)
-  start.writeUInt32LE(header.length, 4)
-  start.set(header, PREFIX_BYTES)
-  const checkedBytes = PREFIX_BYTES + header.length
-  start.writeUInt32LE(crc32(start.subarray(0, checkedBytes)), checkedBytes)
-  return [start, ...body]
+  /** Adds pages, their bytes end to end; these must stay as they are until the promise is kept, which never fails. */
+  async add(pages: Uint32Array, bytes: Uint8Array): Promise<void> {
+    assert(bytes.length === PAGE_BYTES * pages.length)
+    this.#pageCount += pages.length
+    this.#numbers.push(new Uint8Array(Uint32Array.from(pages).buffer))
+    await this.#write(bytes)
+  }
+
+  /**
+   * The whole file of checkpoint `number`, in parts, once all pages were added. `state` is as it was at the call, whatever
+   * becomes of it. Fails where the compressor did, and after `destroy`.
+   */
+  async encode(number: number, position: CheckpointPosition, state: BusState): Promise<Uint8Array[]> {
+    const packed = packr().pack(state)
+    const ended = finished(this.#compress)
+    this.#compress.end(Buffer.concat([...this.#numbers, packed]))
+    await ended
+    const body = this.#body
+    const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
+    const checksum = body.reduce((sum, part) => crc32(part, sum), 0)
+    const { entries, icount, vt, hostMs } = position
+    const place = [number, entries, icount, vt, Math.round(hostMs)]
+    const header = packr().pack([...place, packed.length, this.#pageCount, bodyBytes, checksum])
+    assert(header.length <= MAX_HEADER_BYTES)
+    const start = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES)
+    start.writeUInt32LE(MAGIC, 0)
+    start.writeUInt32LE(header.length, 4)
+    start.set(header, PREFIX_BYTES)
+    const checkedBytes = PREFIX_BYTES + header.length
+    start.writeUInt32LE(crc32(start.subarray(0, checkedBytes)), checkedBytes)
+    return [start, ...body]
+  }
+
+  /** Gives it up: what waits is let go of. */
+  destroy(): void {
+    this.#compress.destroy()
+  }
+
+  #write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#compress.write(bytes, () => resolve()))
+  }
 }
 
 function decodeHeader(file: Uint8Array, path: string): Header {
@@ -170,22 +177,23 @@ function decodeBody(file: Uint8Array, header: Header, path: string): StoredCheck
   }
   if (crc32(body) !== header.bodyChecksum) throw fail('its checksum does not match')
   const { stateBytes, pageCount } = header
-  const pagesAt = stateBytes + NUMBER_BYTES * pageCount
-  const size = pagesAt + PAGE_BYTES * pageCount
+  const numbersAt = PAGE_BYTES * pageCount
+  const stateAt = numbersAt + NUMBER_BYTES * pageCount
+  const size = stateAt + stateBytes
   if (size > MAX_BODY_BYTES) throw fail(`it would unpack to ${size} bytes`)
   let contents: Buffer
   let state: BusState
   try {
     // With room for all of it, and more by which its end is known: else it would come in pieces.
     contents = zstdDecompressSync(body, { maxOutputLength: size, chunkSize: size + MIN_CHUNK_BYTES })
-    state = packr().unpack(contents.subarray(0, stateBytes))
+    state = packr().unpack(contents.subarray(stateAt, size))
   } catch (cause) {
     throw fail('it cannot be unpacked', cause)
   }
   if (contents.length !== size) throw fail(`it unpacks to ${contents.length} bytes, not ${size}`)
   const pages = Array.from({ length: pageCount }, (_, index) => {
-    const at = pagesAt + PAGE_BYTES * index
-    return [contents.readUInt32LE(stateBytes + NUMBER_BYTES * index), contents.subarray(at, at + PAGE_BYTES)] as const
+    const at = PAGE_BYTES * index
+    return [contents.readUInt32LE(numbersAt + NUMBER_BYTES * index), contents.subarray(at, at + PAGE_BYTES)] as const
   })
   return { state, pages }
 }

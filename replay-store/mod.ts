@@ -1,6 +1,7 @@
 export {
-  type Checkpoint,
+  CheckpointEncoder,
   type CheckpointFile,
+  type CheckpointPosition,
   listCheckpoints,
   readCheckpoint,
   type StoredCheckpoint,

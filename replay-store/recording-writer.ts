@@ -13,8 +13,8 @@
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { LogSink, Message } from '../bus/mod.ts'
-import { type Checkpoint, encodeCheckpoint, type PackedCheckpoint, packCheckpoint } from './checkpoint.ts'
+import type { BusState, LogSink, Message } from '../bus/mod.ts'
+import type { CheckpointEncoder, CheckpointPosition } from './checkpoint.ts'
 import { NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
@@ -236,12 +236,15 @@ export class RecordingWriter implements LogSink {
     return this.#checkpointFailure
   }
 
-  /** Adds a checkpoint that stands after the last entry, which was a `segment`. Its pages are copied now, and written by other threads. */
-  addCheckpoint(checkpoint: Checkpoint): void {
+  /**
+   * Adds a checkpoint that stands after the last entry, which was a `grid` or a `segment`, and has the pages of `encoder`. It
+   * is written by other threads.
+   */
+  addCheckpoint(position: CheckpointPosition, state: BusState, encoder: CheckpointEncoder): void {
     this.#assertOpen()
     assert(this.takesCheckpoint, 'a checkpoint is being written, or one could not be')
-    const packed = packCheckpoint(checkpoint)
-    this.#checkpointPending = this.#writeCheckpoint(checkpoint, packed).finally(() => {
+    const number = this.#checkpoints + 1
+    this.#checkpointPending = this.#writeCheckpoint(number, encoder.encode(number, position, state)).finally(() => {
       this.#checkpointPending = undefined
     })
   }
@@ -251,12 +254,12 @@ export class RecordingWriter implements LogSink {
     await this.#checkpointPending
   }
 
-  async #writeCheckpoint(checkpoint: Checkpoint, packed: PackedCheckpoint): Promise<void> {
-    const number = this.#checkpoints + 1
+  async #writeCheckpoint(number: number, encoded: Promise<Uint8Array[]>): Promise<void> {
     const path = checkpointPath(this.directory, number)
     try {
+      const parts = await encoded
       this.#files.makeDirectory(checkpointsPath(this.directory))
-      await writeWholeAside(this.#files, path, await encodeCheckpoint(number, checkpoint, packed), this.#fsync)
+      await writeWholeAside(this.#files, path, parts, this.#fsync)
       this.#checkpoints = number
     } catch (cause) {
       this.#checkpointFailure = writeError(path, cause)
