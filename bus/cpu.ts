@@ -85,7 +85,7 @@ export interface Cpu {
   hashRegisters(): number
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
-  /** The numbers of the pages of backing memory that were written since the last call, each once. Costs as `hashMemory` does. */
+  /** The numbers of the pages of backing memory that were written since the last call, each once, in order. Costs as `hashMemory` does. */
   takeWrittenPages(): Uint32Array
   /** Copies pages of backing memory, given by number, to the start of `into`, end to end. */
   copyPages(pages: Uint32Array, into: Uint8Array): void

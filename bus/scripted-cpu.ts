@@ -127,7 +127,7 @@ export class ScriptedCpu implements Cpu {
   }
 
   takeWrittenPages(): Uint32Array {
-    const pages = Uint32Array.from(this.#writtenPages)
+    const pages = Uint32Array.from(this.#writtenPages).sort()
     this.#writtenPages.clear()
     return pages
   }

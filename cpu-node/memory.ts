@@ -233,12 +233,16 @@ export class GuestMemory {
     return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)
   }
 
-  /** Copies pages to the start of `into`, end to end. */
+  /** Copies pages to the start of `into`, end to end; those with numbers in a row at one go. */
   copyPages(pages: Uint32Array, into: Uint8Array): void {
-    for (let index = 0; index < pages.length; index++) {
-      assert(pages[index]! < this.backingBytes / PAGE_BYTES)
-      const start = this.#byteOf(pages[index]!)
-      into.set(this.bytes.subarray(start, start + PAGE_BYTES), PAGE_BYTES * index)
+    for (let index = 0; index < pages.length; ) {
+      const first = pages[index]!
+      let count = 1
+      while (pages[index + count] === first + count) count++
+      assert(first + count <= this.backingBytes / PAGE_BYTES)
+      const start = this.#byteOf(first)
+      into.set(this.bytes.subarray(start, start + PAGE_BYTES * count), PAGE_BYTES * index)
+      index += count
     }
   }
 
@@ -341,10 +345,10 @@ export class GuestMemory {
     return { low: this.#hashLow, high: this.#hashHigh }
   }
 
-  /** The pages that were written since the last call, each once. Costs as `hash` does. */
+  /** The pages that were written since the last call, each once, in order. Costs as `hash` does. */
   takeWrittenPages(): Uint32Array {
     this.hash()
-    const taken = Uint32Array.from(this.#writtenPages)
+    const taken = Uint32Array.from(this.#writtenPages).sort()
     for (const page of taken) this.#isWritten[page] = 0
     this.#writtenPages.length = 0
     return taken
