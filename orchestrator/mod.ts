@@ -17,7 +17,7 @@ export {
   nodeNames,
   type RecordedMachine,
 } from './machine-spec.ts'
-export type { ParallelOptions } from './parallel-replay.ts'
+export { PartThreads, type SplitOptions } from './parallel-replay.ts'
 export {
   MachineMismatch,
   type ReplayMode,

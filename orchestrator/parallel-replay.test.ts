@@ -14,6 +14,7 @@ import {
 } from '../replay-store/mod.ts'
 import type { Divergence } from './divergence.ts'
 import { runLive } from './live.ts'
+import { PartThreads } from './parallel-replay.ts'
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts'
 import {
   longProgram,
@@ -45,18 +46,20 @@ async function replayed(
   from: Recording,
   parts: number,
   options: Partial<ReplayOptions> = {},
-  dies?: TestMachine['dies'],
+  threadMachine: Omit<TestMachine, 'program'> = {},
 ): Promise<Told> {
   const outputs: string[] = []
   const notes: string[] = []
-  const machine = testModule({ program: PROGRAM, ...(dies !== undefined && { dies }) })
+  const onNote = (note: string) => notes.push(note)
+  const machine = testModule({ program: PROGRAM, ...threadMachine })
+  await using threads = new PartThreads({ recording: from, machine, parts, onNote })
   const result = await replay({
     recording: from,
     machine: testSpec(PROGRAM),
     mode: 'cpu',
-    parallel: { machine, parts },
+    threads,
     onOutput: (src, bytes, vt, index) => outputs.push(`${src} ${bytes} ${vt} ${index}`),
-    onNote: (note) => notes.push(note),
+    onNote,
     ...options,
   })
   return { result: comparable(result), outputs, notes }
@@ -172,8 +175,7 @@ t.test('an abort ends all parts, be they under way or starting', async (t) => {
       if (entries >= files[0]!.entries) controller.abort()
     }
     const options = { signal: controller.signal, onProgress }
-    const machine = testModule({ program: PROGRAM, stalls })
-    const { result } = await replayed(recording, 4, { ...options, parallel: { machine, parts: 4 } })
+    const { result } = await replayed(recording, 4, options, { stalls })
     t.match(result, { state: 'aborted', position: { entries: files[0]!.entries } }, stalls)
   }
 })
@@ -296,7 +298,7 @@ t.test('a thread that dies leaves its part to the one before', async (t) => {
   const alone = await replayed(recording, 1)
   for (const dies of ['making', 'running', 'failing'] as const) {
     for (const parts of [2, 4]) {
-      const { notes, ...rest } = await replayed(recording, parts, {}, dies)
+      const { notes, ...rest } = await replayed(recording, parts, {}, { dies })
       t.same(rest, { result: alone.result, outputs: alone.outputs }, `${dies}, ${parts} parts`)
       t.equal(notes.length, parts - 1)
       const why = dies === 'failing' ? /this thread fails/ : /its thread ended/

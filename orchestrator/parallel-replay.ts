@@ -17,15 +17,18 @@ import { FirstPart, type Part, PartFailure, ThreadPart } from './part.ts'
 import type { ReplayPosition, Runner, Statistics } from './runner.ts'
 import { splitByNumber, splitByTime } from './split.ts'
 
-/** How a replay may be split. */
-export interface ParallelOptions {
+/** How a replay is split. */
+export interface SplitOptions {
+  recording: Recording
   /** Makes the machine again, on each thread. */
   machine: MachineModule
-  /** So many, where there are checkpoints enough. Default: as many as there are cores, if it pays. */
+  /** So many parts, where there are checkpoints enough. Default: as many as there are cores, if it pays. */
   parts?: number
+  /** Told what is left out, and why. */
+  onNote?: (text: string) => void
 }
 
-export interface PartsOptions extends ParallelOptions {
+export interface PartsOptions {
   recording: Recording
   onOutput?: OutputListener
   /** Told what is left out, and why. */
@@ -38,7 +41,7 @@ const GRID_KINDS = [kindNumber('grid'), kindNumber('segment')]
 const OUTPUT = kindNumber('output')
 
 /** Where the parts after the first begin; none: the replay is not to be split. */
-export function chooseStarts({ recording, parts, onNote }: Omit<PartsOptions, 'machine'>): CheckpointFile[] {
+function chooseStarts({ recording, parts, onNote }: SplitOptions): CheckpointFile[] {
   if (parts === 1) return []
   const { files, damage } = listCheckpoints(recording.directory)
   if (damage !== undefined) onNote?.(`${damage.message} The replay does without it, and those after it.`)
@@ -62,26 +65,33 @@ function isOf(recording: Recording, { entries, icount, vt }: CheckpointFile): bo
   return GRID_KINDS.includes(entry.kind) && entry.icount === icount && entry.vt === vt
 }
 
-/** Starts the threads, and meanwhile has the part that begins with power-on made. */
-export async function startParts(
-  options: PartsOptions,
-  starts: readonly CheckpointFile[],
-  makeFirst: () => Promise<CpuReplay>,
-): Promise<Runner> {
-  const { machine, recording } = options
-  const { directory, entryCount, manifest } = recording
-  const end = (index: number) => starts[index]?.entries
-  const threads = starts.map((checkpoint, index) => {
-    const next = end(index + 1)
-    return new ThreadPart({ directory, entryCount, machine, checkpoint, ...(next !== undefined && { end: next }) })
-  })
-  try {
-    const first = new FirstPart(await makeFirst(), manifest.formatVersion, end(0))
-    return new PartsRunner(options, [first, ...threads])
-  } catch (error) {
-    for (const thread of threads) await thread.stop()
-    throw error
+/**
+ * The parts of a replay after the first, each on a thread that gets ready at once: what else a replay needs can be loaded meanwhile.
+ * Who makes them disposes of them, when the replay has ended or was not begun.
+ */
+export class PartThreads implements AsyncDisposable {
+  /** None: the replay is not to be split. */
+  readonly parts: readonly ThreadPart[]
+
+  constructor(options: SplitOptions) {
+    const { machine, recording } = options
+    const { directory, entryCount } = recording
+    const starts = chooseStarts(options)
+    this.parts = starts.map((checkpoint, index) => {
+      const end = starts[index + 1]?.entries
+      return new ThreadPart({ directory, entryCount, machine, checkpoint, ...(end !== undefined && { end }) })
+    })
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.stop()))
+  }
+}
+
+/** A replay of which `first` is to do what is before the first of `threads`. */
+export function runParts(options: PartsOptions, first: CpuReplay, { parts }: PartThreads): Runner {
+  const { formatVersion } = options.recording.manifest
+  return new PartsRunner(options, [new FirstPart(first, formatVersion, parts[0]?.begin.entries), ...parts])
 }
 
 class PartsRunner implements Runner {
@@ -148,10 +158,6 @@ class PartsRunner implements Runner {
 
   deviceStates(): Record<string, string> {
     return {}
-  }
-
-  async dispose(): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.stop()))
   }
 
   get #part(): Part {

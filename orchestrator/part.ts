@@ -87,8 +87,6 @@ export class FirstPart implements Part {
 /** How long a thread may take to end. */
 const ENDING_MS = 2000
 
-type Told = Extract<PartReport, { kind: 'slice' | 'diverged' }>
-
 export class ThreadPart implements Part {
   readonly begin: ReplayPosition
   readonly checkpoint: string
@@ -98,7 +96,8 @@ export class ThreadPart implements Part {
   readonly #reports: PartReport[] = []
   #wake: () => void = () => {}
   /** What it told last of how far it is. */
-  #latest: Pick<Told, 'position' | 'statistics'>
+  #position: ReplayPosition
+  #statistics: Statistics = {}
   #reached = ''
   #hasToldLast = false
 
@@ -106,7 +105,7 @@ export class ThreadPart implements Part {
     const { entries, icount, vt, path } = data.checkpoint
     this.begin = { entries, icount, vt }
     this.checkpoint = path
-    this.#latest = { position: this.begin, statistics: {} }
+    this.#position = this.begin
     // What a machine's module may say is said by the first part already.
     const options = { workerData: data, stdout: true, stderr: true }
     this.#worker = new Worker(new URL('./replay-thread.ts', import.meta.url), options)
@@ -148,11 +147,11 @@ export class ThreadPart implements Part {
   }
 
   position(): ReplayPosition {
-    return this.#latest.position
+    return this.#position
   }
 
   statistics(): Statistics {
-    return this.#latest.statistics
+    return this.#statistics
   }
 
   async digest(identity: string): Promise<string> {
@@ -173,7 +172,10 @@ export class ThreadPart implements Part {
   }
 
   #hear(report: PartReport): void {
-    if ('position' in report) this.#latest = report
+    if ('position' in report) {
+      this.#position = report.position
+      this.#statistics = report.statistics ?? this.#statistics
+    }
     const last = this.#reports.at(-1)
     // Whatever comes after an end is only that the thread has ended, too.
     if (last !== undefined && isLast(last)) return

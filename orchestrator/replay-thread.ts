@@ -28,10 +28,13 @@ export interface PartData {
 /** What it is told. `goOn`: there is no part after this before `end`. `digest`: for the digest of the run. */
 export type PartCommand = { kind: 'goOn'; end?: number } | { kind: 'digest'; identity: string }
 
-/** What it tells. `state`: a digest of the state with which the part began, or which it `reached`. */
+/**
+ * What it tells. `state`: a digest of the state with which the part began, or which it `reached`. `statistics`: with the last
+ * slice, for it takes a look at each page of memory.
+ */
 export type PartReport =
   | { kind: 'began'; state: string }
-  | { kind: 'slice'; slice: ReplaySlice; position: ReplayPosition; statistics: Statistics; state?: string }
+  | { kind: 'slice'; slice: ReplaySlice; position: ReplayPosition; statistics?: Statistics; state?: string }
   | { kind: 'diverged'; divergence: Divergence; position: ReplayPosition; statistics: Statistics }
   | { kind: 'digest'; digest: string }
   | { kind: 'failed'; what: string }
@@ -57,21 +60,23 @@ async function runPart({ directory, entryCount, machine, checkpoint, end }: Part
   replay.goTo(end)
   tell({ kind: 'began', state: replay.stateDigest() })
   for (;;) {
-    const done = () => ({ position: positionOf(replay, cpu), statistics: difference(cpu.statistics, before) })
+    const position = () => positionOf(replay, cpu)
+    const statistics = () => difference(cpu.statistics, before)
     let slice: ReplaySlice
     try {
       slice = replay.runSlice(sliceOf(REPLAY_SLICE_MS))
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error
-      tell({ kind: 'diverged', divergence: error.divergence, ...done() })
+      tell({ kind: 'diverged', divergence: error.divergence, position: position(), statistics: statistics() })
       return
     }
-    const { state } = slice
-    tell({ kind: 'slice', slice, ...done(), ...(state === 'reached' && { state: replay.stateDigest() }) })
-    if (state === 'ran') {
+    if (slice.state === 'ran') {
+      tell({ kind: 'slice', slice, position: position() })
       await serveHost()
       continue
     }
+    const state = slice.state === 'reached' && { state: replay.stateDigest() }
+    tell({ kind: 'slice', slice, position: position(), statistics: statistics(), ...state })
     const command = await nextCommand()
     if (command.kind === 'goOn') replay.goTo(command.end)
     else {

@@ -11,7 +11,7 @@ import { contextBefore, type Divergence, DivergenceError } from './divergence.ts
 import { FullReplay } from './full-replay.ts'
 import { type HostOptions, hostMs, REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
 import { loadsOf, nodeNames, type RecordedMachine } from './machine-spec.ts'
-import { chooseStarts, type ParallelOptions, startParts } from './parallel-replay.ts'
+import { type PartThreads, runParts } from './parallel-replay.ts'
 import { positionOf, type ReplayPosition, type Runner } from './runner.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -27,8 +27,8 @@ export interface ReplayOptions extends HostOptions {
   /** Gets the recorded outputs as the replay comes to them. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
-  /** Lets a `cpu` replay of a whole journal run in parts, on threads, where the recording has checkpoints. */
-  parallel?: ParallelOptions
+  /** Threads of this recording's parts, for a `cpu` replay of the whole journal; others do without. */
+  threads?: PartThreads
   /** Told what is left out for no other harm than that of speed. */
   onNote?: (text: string) => void
 }
@@ -92,8 +92,6 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   } catch (error) {
     if (!(error instanceof DivergenceError)) throw error
     return { state: 'diverged', divergence: error.divergence, summary: summary() }
-  } finally {
-    await runner.dispose?.()
   }
 }
 
@@ -166,12 +164,10 @@ function outputsOf({ onOutput }: ReplayOptions): EntryListener | undefined {
 
 /** In parts, where that is wanted and can be. */
 async function wholeCpuRunner(options: ReplayOptions): Promise<Runner> {
-  const { recording, parallel, until, onOutput, onNote } = options
-  if (parallel === undefined || until !== undefined) return await cpuRunner(options)
-  const parts = { ...parallel, recording, ...(onOutput && { onOutput }), ...(onNote && { onNote }) }
-  const starts = chooseStarts(parts)
-  if (starts.length === 0) return await cpuRunner(options)
-  return await startParts(parts, starts, () => makeCpuReplay(options))
+  const { recording, threads, until, onOutput, onNote } = options
+  if (threads === undefined || threads.parts.length === 0 || until !== undefined) return await cpuRunner(options)
+  const first = await makeCpuReplay(options)
+  return runParts({ recording, ...(onOutput && { onOutput }), ...(onNote && { onNote }) }, first, threads)
 }
 
 async function makeCpuReplay({ machine, recording }: ReplayOptions, listener?: EntryListener): Promise<CpuReplay> {

@@ -28,8 +28,6 @@ export interface Runner {
   statistics?(): Statistics
   /** The final states of the devices that were run. */
   deviceStates(): Record<NodeName, string>
-  /** Nothing more is asked of it. */
-  dispose?(): Promise<void>
 }
 
 export function positionOf(replay: { icount: number; vt: Vt; cursor: number }, cpu: Cpu): ReplayPosition {

@@ -24,6 +24,9 @@ export interface ReplayWords {
   json?: boolean
 }
 
+/** Makes a recording's machine, on a thread. */
+const recordedMachineModule = { url: new URL('./recorded-machine.ts', import.meta.url).href }
+
 /** `cpu`, `full` or `device:NAME`. */
 export function parseMode(text: string): ReplayMode {
   if (text === 'cpu' || text === 'full') return text
@@ -54,7 +57,9 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   if (words.verify) verifyStore(recording)
   // They are read while all that a replay needs is loaded, and checked when the CPU has its known code translated.
   const images = readImages(recording)
-  const { replay } = await import('../../orchestrator/mod.ts')
+  const { PartThreads, replay } = await import('../../orchestrator/mod.ts')
+  const split = { recording, machine: recordedMachineModule, onNote: note, ...(parts !== undefined && { parts }) }
+  await using threads = mode === 'cpu' && until === undefined ? new PartThreads(split) : undefined
   const { recordedHotCode } = await import('./hot-code.ts')
   const { recordedMachine } = await import('./machine.ts')
   const { CachedMachineCode } = await import('./machine-code.ts')
@@ -71,11 +76,8 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
     machine,
     mode,
     signal: interruption.signal,
-    parallel: {
-      machine: { url: new URL('./recorded-machine.ts', import.meta.url).href },
-      ...(parts !== undefined && { parts }),
-    },
     onNote: note,
+    ...(threads !== undefined && { threads }),
     ...(until !== undefined && { until }),
     ...(words.console && {
       onOutput: (src: string, bytes: Uint8Array) => {
