@@ -503,7 +503,8 @@ function plainTarget(address: number, size: AccessSize, kind: Target['kind']): T
 
 /** The CPU's value of a part, from the device's value of the access around it. */
 function fromDevice(target: Target, value: number): number {
-  const part = target.bytes === target.size ? value : (value >>> target.laneShift) & (2 ** (8 * target.bytes) - 1)
+  const part =
+    target.bytes === target.size ? value : (value >>> target.laneShift) & (0xffff_ffff >>> (32 - 8 * target.bytes))
   return target.swap ? swapBytes(part, target.bytes) : part
 }
 

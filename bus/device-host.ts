@@ -65,6 +65,9 @@ export interface HostState {
   state: DeviceState
 }
 
+/** The greatest answer to a read, by its bytes. */
+const GREATEST: Readonly<Record<AccessSize, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff }
+
 /** One device and its place on the bus. Its state is named by the model's type and the model's state version. */
 export class DeviceHost {
   readonly name: NodeName
@@ -231,7 +234,7 @@ export class DeviceHost {
     this.#running = undefined
     this.#emit = undefined
     if (size === 0) return undefined
-    const isValue = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size)
+    const isValue = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= GREATEST[size]
     if (!isValue) assert.fail(`${this.name} answered a read of ${size} bytes with ${value}`)
     return { kind: 'data', value, validUntil: this.#validUntil }
   }

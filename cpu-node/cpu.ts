@@ -23,6 +23,7 @@ import {
   RELATIVE,
 } from './interpreter/code-cache.ts'
 import { type HotLoop, makeHotLoop } from './interpreter/hot-loop.ts'
+import { LoopRegisters } from './interpreter/loop-registers.ts'
 import { Left } from './interpreter/loop-writer.ts'
 import { MicroOpBuilder } from './interpreter/micro-op-builder.ts'
 import { firstJoined, opcodeOf } from './interpreter/micro-ops.ts'
@@ -101,6 +102,7 @@ export class InterpretedCpu implements Cpu, Execution {
   readonly #jumpCache: JumpCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
+  readonly #loop: LoopRegisters
   readonly #translator: Translator
   #port: CpuPort | undefined
   /** Icount is this less `remaining`, and less what is left of the block under way. */
@@ -142,6 +144,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#softTlb = new SoftTlb(buffer)
     this.#jumpCache = new JumpCache(buffer)
     this.#isa = makeIsa(this, clock)
+    this.#loop = new LoopRegisters(this.state, this.#isa.pcOffset)
     this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
     this.#codeShift = this.#isa.codeShift
     this.#builder = new MicroOpBuilder(this.#isa.stateBytes)
@@ -200,9 +203,9 @@ export class InterpretedCpu implements Cpu, Execution {
 
   get icount(): number {
     if (this.#translator.calling) return this.#limit - this.#translator.left
-    if (!this.#running) return this.#limit - this.#remaining
-    const block = this.#code.block(this.#block)
-    return this.#limit - this.#remaining - block.instructions + this.#code.instructionAt(block, this.#ip)
+    if (!this.#running) return this.#limit - this.#loop.remaining
+    const block = this.#code.block(this.#loop.block)
+    return this.#limit - this.#loop.remaining - block.instructions + this.#code.instructionAt(block, this.#loop.ip)
   }
 
   get now(): Vt {
@@ -210,9 +213,9 @@ export class InterpretedCpu implements Cpu, Execution {
   }
 
   get pc(): number {
-    if (!this.#running) return this.#statePc >>> 0
-    const block = this.#code.block(this.#block)
-    return (this.#base + this.#code.pcOf(block, this.#code.instructionAt(block, this.#ip))) >>> 0
+    if (!this.#running) return this.#loop.pc >>> 0
+    const block = this.#code.block(this.#loop.block)
+    return (this.#loop.base + this.#code.pcOf(block, this.#code.instructionAt(block, this.#loop.ip))) >>> 0
   }
 
   get statistics(): Readonly<Record<string, number>> {
@@ -324,56 +327,18 @@ export class InterpretedCpu implements Cpu, Execution {
 
   // --- Running ------------------------------------------------------------------------------------------------------
 
-  // Registers of the hot loop: places are in words here.
-
-  get #remaining(): number {
-    return this.state[SCRATCH.remaining / 4]!
-  }
-
-  set #remaining(instructions: number) {
-    this.state[SCRATCH.remaining / 4] = instructions
-  }
-
-  get #ip(): number {
-    return this.state[SCRATCH.ip / 4]! / 4
-  }
-
-  set #ip(place: number) {
-    this.state[SCRATCH.ip / 4] = 4 * place
-  }
-
-  get #block(): number {
-    return this.state[SCRATCH.block / 4]! / 4
-  }
-
-  set #block(place: number) {
-    this.state[SCRATCH.block / 4] = 4 * place
-  }
-
-  get #base(): number {
-    return this.state[SCRATCH.base / 4]!
-  }
-
-  set #base(address: number) {
-    this.state[SCRATCH.base / 4] = address
-  }
-
-  get #statePc(): number {
-    return this.state[this.#isa.pcOffset / 4]!
-  }
-
   /** Forgets a run that an error of the port cut off amid an instruction. */
   #abandonRun(): void {
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
     this.#parted = undefined
-    this.#remaining = 0
+    this.#loop.remaining = 0
     this.trap.pending = false
   }
 
   /** Runs code from state's PC until there is reason to look, `limit` at the latest. */
   #runCode(limit: number): void {
-    this.#remaining = limit - this.#limit
+    this.#loop.remaining = limit - this.#limit
     this.#limit = limit
     this.#cells.limitIs(limit)
     this.#breakRequested = false
@@ -385,25 +350,25 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#linkSlot = 0
     if (this.#canResume()) left = this.#resume()
     else {
-      this.#ip = this.#isa.midInstruction ? 0 : this.#next(0)
-      if (this.#ip !== 0) left = this.#enter()
+      this.#loop.ip = this.#isa.midInstruction ? 0 : this.#next(0)
+      if (this.#loop.ip !== 0) left = this.#enter()
     }
     // At the limit nothing may be fetched any more: a fetch that faults counts as an instruction.
-    while (left === Left.missing && this.#remaining > 0) {
+    while (left === Left.missing && this.#loop.remaining > 0) {
       const block = this.#isa.midInstruction ? undefined : this.#makeBlock()
       if (block === undefined) break
       if (this.#linkSlot !== 0) this.#code.words[this.#linkSlot] = 4 * (block.ip - ENTRY_WORDS)
-      this.#ip = block.ip
+      this.#loop.ip = block.ip
       left = this.#enter()
     }
     if (left === Left.cut || (left === Left.missing && this.#isa.midInstruction)) this.#runPart()
-    this.#limit -= this.#remaining
-    this.#remaining = 0
+    this.#limit -= this.#loop.remaining
+    this.#loop.remaining = 0
   }
 
   /** Runs compiled code from `ip`; a trap that it leaves with is taken. */
   #enter(): number {
-    this.#block = this.#ip
+    this.#loop.block = this.#loop.ip
     return this.#runHotLoop()
   }
 
@@ -415,11 +380,11 @@ export class InterpretedCpu implements Cpu, Execution {
     if (this.#brokenIp !== 0) this.#mend()
     this.#running = false
     if (left === Left.trapped) {
-      const block = this.#code.block(this.#block)
-      const index = this.#code.instructionAt(block, this.#ip)
-      this.#remaining += block.instructions - index - 1
+      const block = this.#code.block(this.#loop.block)
+      const index = this.#code.instructionAt(block, this.#loop.ip)
+      this.#loop.remaining += block.instructions - index - 1
       const delaySlot = block.lastInDelaySlot && index === block.instructions - 1
-      this.#isa.takeTrap((this.#base + this.#code.pcOf(block, index)) | 0, delaySlot)
+      this.#isa.takeTrap((this.#loop.base + this.#code.pcOf(block, index)) | 0, delaySlot)
     }
     return left
   }
@@ -427,11 +392,13 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Runs as many of the next block's instructions as are left, or the one that stands alone. */
   #runPart(): void {
     const { midInstruction } = this.#isa
-    const most = midInstruction ? Math.min(this.#remaining, 1) : Math.min(this.#remaining, MAX_BLOCK_INSTRUCTIONS)
+    const most = midInstruction
+      ? Math.min(this.#loop.remaining, 1)
+      : Math.min(this.#loop.remaining, MAX_BLOCK_INSTRUCTIONS)
     if (most === 0 || (!midInstruction && this.#runToBreak(most))) return
     const block = this.#makeBlock(most)
     if (block === undefined) return
-    this.#ip = block.ip
+    this.#loop.ip = block.ip
     this.#enter()
     if (!midInstruction) this.#keepPart(block, most)
   }
@@ -460,11 +427,11 @@ export class InterpretedCpu implements Cpu, Execution {
     // Between a branch and its delay slot there is state that the whole block does not keep.
     if (count >= length || (block.lastInDelaySlot && count === length - 1)) return false
     this.#breakBefore(block, count)
-    this.#remaining -= length
-    this.#block = block.ip
-    this.#ip = block.ip + BLOCK_WORDS
+    this.#loop.remaining -= length
+    this.#loop.block = block.ip
+    this.#loop.ip = block.ip + BLOCK_WORDS
     if (this.#runHotLoop() === Left.look)
-      this.#parted = { block, index: count, base: this.#base, context: this.#codeContext }
+      this.#parted = { block, index: count, base: this.#loop.base, context: this.#codeContext }
     return true
   }
 
@@ -474,9 +441,9 @@ export class InterpretedCpu implements Cpu, Execution {
     const { block, index, base, context } = this.#parted
     return (
       this.#code.isUsed(block) &&
-      ((base + this.#code.pcOf(block, index)) | 0) === this.#statePc &&
+      ((base + this.#code.pcOf(block, index)) | 0) === this.#loop.pc &&
       context === this.#codeContext &&
-      block.instructions - index <= this.#remaining &&
+      block.instructions - index <= this.#loop.remaining &&
       !this.#isa.midInstruction
     )
   }
@@ -484,10 +451,10 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Goes on with it: what its first part left in scratch slots is still there, since no code ran meanwhile. */
   #resume(): number {
     const { block, index, base } = this.#parted!
-    this.#base = base
-    this.#block = block.ip
-    this.#ip = this.#code.startOf(block, index)
-    this.#remaining -= block.instructions - index
+    this.#loop.base = base
+    this.#loop.block = block.ip
+    this.#loop.ip = this.#code.startOf(block, index)
+    this.#loop.remaining -= block.instructions - index
     return this.#runHotLoop()
   }
 
@@ -496,11 +463,11 @@ export class InterpretedCpu implements Cpu, Execution {
    * where it can't be fetched, after taking that trap.
    */
   #makeBlock(most?: number): CodeBlock | undefined {
-    const pc = this.#statePc
+    const pc = this.#loop.pc
     const codePage = this.#knownPage(pc, jumpContext(this.#isa.fixed, pc, this.#codeContext)) ?? this.#findPage(pc)
     if (codePage === undefined) {
       // The attempt to fetch counts as an instruction.
-      this.#remaining--
+      this.#loop.remaining--
       this.#isa.takeTrap(pc, this.#isa.midInstruction)
       return undefined
     }
@@ -508,12 +475,12 @@ export class InterpretedCpu implements Cpu, Execution {
     const { midInstruction } = this.#isa
     const known = this.#knownBlock(codePage, pc, most)
     if (known !== undefined) return known
-    const block = this.#liftBlock(codePage, (pc - this.#base) | 0, most)
+    const block = this.#liftBlock(codePage, (pc - this.#loop.base) | 0, most)
     if (block === undefined) {
       this.#makeRoom()
       return this.#makeBlock(most)
     }
-    if (!midInstruction && most === undefined) this.#translator.blockMade(block, this.#base)
+    if (!midInstruction && most === undefined) this.#translator.blockMade(block, this.#loop.base)
     return block
   }
 
@@ -536,7 +503,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #knownBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
     if (this.#isa.midInstruction) return codePage.delaySlots.get(pc & OFFSET_MASK)
     if (most !== undefined) {
-      const part = this.#parts.get(partKey((pc - this.#base) | 0, most))
+      const part = this.#parts.get(partKey((pc - this.#loop.base) | 0, most))
       return part?.codePage === codePage && this.#code.isUsed(part) ? part : undefined
     }
     const entry = codePage.entries[(pc & OFFSET_MASK) >>> this.#codeShift]!
@@ -575,10 +542,10 @@ export class InterpretedCpu implements Cpu, Execution {
    * The code of state's PC, or 0. `link` is where the block under way may have its place for next time, in bytes, or 0.
    */
   #next(link: number): number {
-    const pc = this.#statePc
+    const pc = this.#loop.pc
     const { words } = this.#code
     // Only code of one page is linked: what stands behind another page may change.
-    const isLinked = link !== 0 && (((this.#base + words[this.#block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0
+    const isLinked = link !== 0 && (((this.#loop.base + words[this.#loop.block + BLOCK_PC]!) ^ pc) & ~OFFSET_MASK) === 0
     this.#linkSlot = isLinked ? link / 4 : 0
     const context = jumpContext(this.#isa.fixed, pc, this.#codeContext)
     let ip = this.#jumpCache.find(pc, context)
@@ -604,8 +571,8 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** Makes `base` that of state's PC. */
   #rebase(): void {
-    const pc = this.#statePc
-    this.#base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
+    const pc = this.#loop.pc
+    this.#loop.base = this.#isa.isRelative(pc) ? pc & ~OFFSET_MASK : 0
   }
 
   /** The code at `pc` by way of its page; 0: there is none. */
@@ -637,15 +604,15 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** The block entered at `entry` has been entered often. */
   #hot(entry: number): void {
-    this.#translator.translate(this.#code.block(entry + ENTRY_WORDS), this.#base)
+    this.#translator.translate(this.#code.block(entry + ENTRY_WORDS), this.#loop.base)
     this.#translator.install()
   }
 
   /** Translated code has left the access at state's PC to the interpreter. */
   #missed(): void {
-    const pc = this.#statePc
+    const pc = this.#loop.pc
     const codePage = this.#pageAt(pc, jumpContext(this.#isa.fixed, pc, this.#codeContext))
-    if (codePage !== undefined) this.#translator.missed(codePage, pc, this.#limit - this.#remaining)
+    if (codePage !== undefined) this.#translator.missed(codePage, pc, this.#limit - this.#loop.remaining)
   }
 
   #fault(code: number): void {
@@ -721,14 +688,14 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Makes the loop come back with `look` before the next instruction. */
   #armBreak(): void {
     this.#breakRequested = false
-    const block = this.#code.block(this.#block)
-    const index = this.#code.instructionAt(block, this.#ip) + 1
+    const block = this.#code.block(this.#loop.block)
+    const index = this.#code.instructionAt(block, this.#loop.ip) + 1
     const last = block.instructions
     // The block's end is the next boundary where only a delay slot, or nothing, is left.
     if (index >= last || (block.lastInDelaySlot && index === last - 1)) {
-      this.#limit -= this.#remaining
+      this.#limit -= this.#loop.remaining
       this.#cells.limitIs(this.#limit)
-      this.#remaining = 0
+      this.#loop.remaining = 0
       return
     }
     this.#breakBefore(block, index)
@@ -748,11 +715,11 @@ export class InterpretedCpu implements Cpu, Execution {
   }
 
   #disarmBreak(): void {
-    const block = this.#code.block(this.#block)
+    const block = this.#code.block(this.#loop.block)
     const index = this.#brokenIndex
     this.#mend()
-    this.#remaining += block.instructions - index
-    this.state[this.#isa.pcOffset / 4] = this.#base + this.#code.pcOf(block, index)
+    this.#loop.remaining += block.instructions - index
+    this.state[this.#isa.pcOffset / 4] = this.#loop.base + this.#code.pcOf(block, index)
   }
 
   #mend(): void {
@@ -834,7 +801,7 @@ export class InterpretedCpu implements Cpu, Execution {
 
   /** The low `width` bits of a register, unsigned, as the port takes them. */
   #portValue(value: number, width: 8 | 16 | 32): number {
-    return this.#atPort(width === 32 ? value : value & (2 ** width - 1), width) >>> 0
+    return this.#atPort(value & (0xffff_ffff >>> (32 - width)), width) >>> 0
   }
 
   physicalAddress(address: number, kind: AccessKind): number {
@@ -893,7 +860,7 @@ export class InterpretedCpu implements Cpu, Execution {
       const { stale, regions, kept } = this.#code.written(page, start, end - start)
       if (stale.length > 0) {
         this.#translator.drop(regions)
-        if (this.#running && stale.some(({ ip }) => ip === this.#block)) this.#breakRequested = true
+        if (this.#running && stale.some(({ ip }) => ip === this.#loop.block)) this.#breakRequested = true
         this.#forgetBlocks(stale)
       }
       // What no block is made from any more is data: stores to it need not come here.

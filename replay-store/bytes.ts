@@ -2,6 +2,9 @@
  * A growing byte buffer and its reader, with LEB128 numbers of up to 53 bits: the alphabet of a segment's columns.
  */
 
+/** Up to here numbers are divided by shifts, which cost a fraction of divisions. */
+const I32_MAX = 2 ** 31 - 1
+
 /** Appends numbers and bytes to a buffer that doubles as it fills. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>
@@ -26,16 +29,26 @@ export class ByteWriter {
   /** A whole number below 2^53, seven bits a byte, least significant first. */
   whole(value: number): void {
     this.#reserve(8)
+    if (value < 0x80) {
+      this.#bytes[this.#length++] = value
+      return
+    }
     let rest = value
-    while (rest >= 0x80) {
+    while (rest > I32_MAX) {
       this.#bytes[this.#length++] = (rest % 0x80) | 0x80
       rest = Math.floor(rest / 0x80)
     }
+    for (; rest >= 0x80; rest >>= 7) this.#bytes[this.#length++] = (rest & 0x7f) | 0x80
     this.#bytes[this.#length++] = rest
   }
 
   /** A number between -2^53 and 2^53: the sign is bit 0 of the first byte, which then holds six bits of magnitude. */
   signed(value: number): void {
+    // What most entries of a journal have.
+    if (value === 0) {
+      this.whole(0)
+      return
+    }
     const magnitude = Math.abs(value)
     const first = ((magnitude % 0x40) << 1) | (value < 0 ? 1 : 0)
     this.#reserve(1)

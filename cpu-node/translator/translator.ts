@@ -203,7 +203,7 @@ export class Translator {
     for (const [region, instructions] of this.#live.instructions()) yield [this.#madeFrom.get(region)!, instructions]
   }
 
-  get #known(): KnownRegions {
+  #known(): KnownRegions {
     this.#regionsKnown ??= new KnownRegions(this.#hotCode.known, this.#maxRegions)
     return this.#regionsKnown
   }
@@ -308,7 +308,7 @@ export class Translator {
     const stored = this.#machineCode?.find(this.#sourceOf(region.code))
     if (stored === undefined) return
     region.isSubmitted = true
-    this.#known.translated(region, stored)
+    this.#known().translated(region, stored)
   }
 
   /**
@@ -358,9 +358,9 @@ export class Translator {
     const { memory, code } = this.#parts
     const { codePage, pc, length } = block
     // Most blocks are none of them, and this is asked of each that is made.
-    if (!this.#known.hasAt(pc, memory.words[(BACKING_BASE + codePage.page * PAGE_BYTES + (pc & OFFSET_MASK)) / 4]!))
+    if (!this.#known().hasAt(pc, memory.words[(BACKING_BASE + codePage.page * PAGE_BYTES + (pc & OFFSET_MASK)) / 4]!))
       return false
-    const known = this.#known.find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
+    const known = this.#known().find(this.#kindOf(codePage), pc, length, memory.pageWords(codePage.page))
     if (known === undefined) return false
     const { region } = known
     this.#seek(region)
@@ -376,7 +376,7 @@ export class Translator {
     }
     const { module, pcs } = region.translation
     if (module === undefined) return false
-    this.#known.used(region)
+    this.#known().used(region)
     this.#making = true
     const blocks = this.#blocksOf({ block, pc: known.pc }, (base + pc - known.pc) | 0, region.code)
     this.#making = false
@@ -469,8 +469,8 @@ export class Translator {
   prepare(icount: number): void {
     if (!this.#hotCode.isOfThisRun || (this.#machineCode?.taken.size ?? 0) > 0) return
     const due = PREPARED_AT_ONCE + Math.floor(icount / INSTRUCTIONS_PER_PREPARED)
-    const end = Math.min(due, this.#maxRegions, this.#known.regions.length)
-    while (this.#prepared < end) this.#submitKnown(this.#known.regions[this.#prepared++]!)
+    const end = Math.min(due, this.#maxRegions, this.#known().regions.length)
+    while (this.#prepared < end) this.#submitKnown(this.#known().regions[this.#prepared++]!)
   }
 
   /** Lets blocks lead to what has been translated of them. Not while translated code runs. */
@@ -493,7 +493,7 @@ export class Translator {
   #translated(pending: PendingRegion | KnownRegion, { id, module, pcs }: Translation): void {
     this.#pending.delete(id)
     if ('asker' in pending) {
-      this.#known.translated(pending, { module, pcs })
+      this.#known().translated(pending, { module, pcs })
       const { asker } = pending
       pending.asker = undefined
       if (asker !== undefined && this.#parts.code.isUsed(asker.block)) this.#useKnown(asker.block, asker.base)

@@ -127,7 +127,7 @@ export class Mips implements Isa {
 
   // --- Modes and address spaces -------------------------------------------------------------------------------------
 
-  get #kernelMode(): boolean {
+  #isKernelMode(): boolean {
     const status = this.#get(S.STATUS)
     return (status & (Status.EXL | Status.ERL)) !== 0 || (status & Status.KSU) === 0
   }
@@ -140,7 +140,7 @@ export class Mips implements Isa {
   /** Derives everything that follows from Status and EntryHi.ASID. */
   #statusChanged(): void {
     const status = this.#get(S.STATUS)
-    const kernel = this.#kernelMode
+    const kernel = this.#isKernelMode()
     this.#set(S.COP0_UNUSABLE, kernel || (status & Status.CU0) !== 0 ? 0 : 1)
     this.#set(S.COP1_UNUSABLE, (status & Status.CU1) !== 0 ? 0 : 1)
     this.#fpu.configure((status & Status.FR) !== 0)
@@ -163,7 +163,7 @@ export class Mips implements Isa {
       if ((status & Status.ERL) !== 0) return unsigned
       return this.#translateMapped(unsigned, kind)
     }
-    if (!this.#kernelMode) {
+    if (!this.#isKernelMode()) {
       const supervisor = (status & Status.KSU) === SUPERVISOR
       if (supervisor && unsigned >= 0xc000_0000 && unsigned < 0xe000_0000) return this.#translateMapped(unsigned, kind)
       this.#fault(kind === 'write' ? Exception.AdES : Exception.AdEL, address)
@@ -266,14 +266,14 @@ export class Mips implements Isa {
     this.#statusChanged()
   }
 
-  get #interruptReady(): boolean {
+  #isInterruptReady(): boolean {
     const status = this.#get(S.STATUS)
     if ((status & (Status.IE | Status.EXL | Status.ERL)) !== Status.IE) return false
     return (this.#get(S.CAUSE) & status & Cause.IP) !== 0
   }
 
   takeInterrupt(): boolean {
-    if (!this.#interruptReady) return false
+    if (!this.#isInterruptReady()) return false
     const vector = (this.#get(S.CAUSE) & Cause.IV) !== 0 ? 0x200 : 0x180
     this.#enter(Exception.Int, vector, this.#get(S.PC), this.midInstruction)
     return true
@@ -302,17 +302,17 @@ export class Mips implements Isa {
     return Math.floor(now / this.#countNs)
   }
 
-  get #countStopped(): boolean {
+  #isCountStopped(): boolean {
     return (this.#get(S.CAUSE) & Cause.DC) !== 0
   }
 
   #count(now: Vt): number {
     const kept = this.#get(S.COUNT)
-    return this.#countStopped ? kept : (kept + (this.#ticks(now) % COUNT_PERIOD)) | 0
+    return this.#isCountStopped() ? kept : (kept + (this.#ticks(now) % COUNT_PERIOD)) | 0
   }
 
   #setCount(value: number, now: Vt): void {
-    this.#set(S.COUNT, this.#countStopped ? value : (value - (this.#ticks(now) % COUNT_PERIOD)) | 0)
+    this.#set(S.COUNT, this.#isCountStopped() ? value : (value - (this.#ticks(now) % COUNT_PERIOD)) | 0)
   }
 
   /**
@@ -321,7 +321,7 @@ export class Mips implements Isa {
    */
   #setTimer(now: Vt): void {
     const wait = (this.#get(S.COMPARE) - this.#count(now)) >>> 0 || COUNT_PERIOD
-    this.timerDue = this.#countStopped ? NEVER : (this.#ticks(now) + wait) * this.#countNs
+    this.timerDue = this.#isCountStopped() ? NEVER : (this.#ticks(now) + wait) * this.#countNs
     this.#x.breakAfterInstruction()
   }
 
@@ -467,7 +467,7 @@ export class Mips implements Isa {
     const status = (before & ~STATUS_WRITABLE) | (value & STATUS_WRITABLE)
     this.#set(S.STATUS, status)
     const changed = before ^ status
-    if ((changed & ~(Status.IE | Status.IM)) === 0) return this.#interruptReady ? 1 : 0
+    if ((changed & ~(Status.IE | Status.IM)) === 0) return this.#isInterruptReady() ? 1 : 0
     this.#statusChanged()
     return 1
   }
@@ -476,7 +476,7 @@ export class Mips implements Isa {
     const before = this.#get(S.CAUSE)
     const count = this.#count(now)
     this.#set(S.CAUSE, (before & ~CAUSE_WRITABLE) | (value & CAUSE_WRITABLE))
-    if (((before ^ value) & Cause.DC) === 0) return this.#interruptReady ? 1 : 0
+    if (((before ^ value) & Cause.DC) === 0) return this.#isInterruptReady() ? 1 : 0
     this.#setCount(count, now)
     this.#setTimer(now)
     return 1
