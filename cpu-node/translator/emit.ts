@@ -12,7 +12,8 @@
  *
  * Between blocks guest registers are in memory, so that entering costs no loads and leaving no stores; but in a region with
  * a loop those used most are in locals (`pinned.ts`). Within a block what was read or put is kept in a local, and stored at
- * the block's end or where it is left before; a block that is a loop of its own keeps its registers in locals all the time.
+ * the block's end or where it is left before; a block that is a loop of its own keeps its registers in locals all the time, and
+ * checks the budget where it goes round, not at its top.
  *
  * Relative code may be of several pages, which stand as far from each other wherever it runs. Whether they do now, and can be
  * fetched from, is looked up when execution first comes from one to another. Nothing that a region does can change it: code that
@@ -263,23 +264,11 @@ class RegionEmitter {
     const end = whole ? block.ops.length : block.instructions[count]!.start
     this.#groups = groupAccesses(block, end, (index) => this.#isByCall(index))
     this.#again = undefined
+    this.#spend()
     if (whole && loopsToItself(block) && this.#waiting === undefined) {
       this.#loadRegisters()
       this.#again = f.loop()
     }
-    f.get(this.#budget)
-    f.i32(count)
-    f.op('i32.lt_s')
-    const short = f.if(undefined, false)
-    this.#writeBack()
-    this.#pushAddress(block.pc)
-    f.set(this.#pc)
-    f.br(this.#cut)
-    f.end(short)
-    f.get(this.#budget)
-    f.i32(count)
-    f.op('i32.sub')
-    f.set(this.#budget)
     for (let index = 0; index < end; index++) this.#emitOp(index)
     if (whole) this.#emitExit()
     else this.#leaveFor(block.instructions[count]!.pc, Reason.interpret)
@@ -287,6 +276,24 @@ class RegionEmitter {
       f.end(this.#again)
       f.op('unreachable')
     }
+  }
+
+  /** if (budget < the block's instructions) leave(cut, its pc); budget -= them */
+  #spend(): void {
+    const f = this.#f
+    f.get(this.#budget)
+    f.i32(this.#count)
+    f.op('i32.lt_s')
+    const short = f.if(undefined, false)
+    this.#writeBack()
+    this.#pushAddress(this.#block.pc)
+    f.set(this.#pc)
+    f.br(this.#cut)
+    f.end(short)
+    f.get(this.#budget)
+    f.i32(this.#count)
+    f.op('i32.sub')
+    f.set(this.#budget)
   }
 
   /** Loads all registers of the block: in its loop they stay in their locals, and those it puts are stored by any way out. */
@@ -729,6 +736,8 @@ class RegionEmitter {
       return
     }
     if (number === this.#number && this.#again !== undefined) {
+      // Here and not at the top, where what each round puts before it gets it would have to be kept from the round before.
+      this.#spend()
       f.br(this.#again)
       return
     }

@@ -139,24 +139,30 @@ exports[`cpu-node/translator/golden.test.ts > TAP > a block that loops to itself
             (loop $L6
               (block $B7
                 (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 3))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 3)))
               (drop (local.tee $l5 (i32.load offset=8 (i32.const 0))))
               (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
-              (loop $L8
-                (if $I9
-                  (i32.lt_s (local.get $budget) (i32.const 3))
-                  (then
-                    (i32.store offset=8 (i32.const 0) (local.get $l5))
-                    (i32.store offset=32 (i32.const 0) (local.get $l6))
-                    (local.set $l4 (i32.const 0x80001000))
-                    (br $B2)))
-                (local.set $budget (i32.sub (local.get $budget) (i32.const 3)))
+              (loop $L9
                 (local.set $l5 (i32.add (local.get $l5) (local.get $l6)))
                 (local.set $l7 (i32.ne (local.get $l6) (i32.const 0)))
                 (local.set $l6 (i32.add (local.get $l6) (i32.const -1)))
                 (if $I10
                   (local.get $l7)
                   (then
-                    (br $L8)))
+                    (if $I11
+                      (i32.lt_s (local.get $budget) (i32.const 3))
+                      (then
+                        (i32.store offset=8 (i32.const 0) (local.get $l5))
+                        (i32.store offset=32 (i32.const 0) (local.get $l6))
+                        (local.set $l4 (i32.const 0x80001000))
+                        (br $B2)))
+                    (local.set $budget (i32.sub (local.get $budget) (i32.const 3)))
+                    (br $L9)))
                 (i32.store offset=8 (i32.const 0) (local.get $l5))
                 (i32.store offset=32 (i32.const 0) (local.get $l6))
                 (i32.store offset=136 (i32.const 0) (i32.const 0x8000100c))
@@ -1452,16 +1458,15 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
             (loop $L6
               (block $B7
                 (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 5))
+                (then
+                  (local.set $l4 (i32.const 0x80001000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
               (drop (local.tee $l5 (i32.load offset=16 (i32.const 0))))
               (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
-              (loop $L8
-                (if $I9
-                  (i32.lt_s (local.get $budget) (i32.const 5))
-                  (then
-                    (i32.store offset=32 (i32.const 0) (local.get $l6))
-                    (local.set $l4 (i32.const 0x80001000))
-                    (br $B2)))
-                (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+              (loop $L9
                 (local.set $l8 (local.get $l5))
                 (block $B10
                   (block $B11
@@ -1535,7 +1540,14 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                 (if $I16
                   (i32.eq (local.get $l6) (i32.const 0))
                   (then
-                    (br $L8)))
+                    (if $I17
+                      (i32.lt_s (local.get $budget) (i32.const 5))
+                      (then
+                        (i32.store offset=32 (i32.const 0) (local.get $l6))
+                        (local.set $l4 (i32.const 0x80001000))
+                        (br $B2)))
+                    (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+                    (br $L9)))
                 (i32.store offset=32 (i32.const 0) (local.get $l6))
                 (i32.store offset=136 (i32.const 0) (i32.const 0x80001014))
                 (br $B0))
@@ -1584,16 +1596,15 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
             (loop $L6
               (block $B7
                 (br_table $B7 (local.get $next)))
+              (if $I8
+                (i32.lt_s (local.get $budget) (i32.const 5))
+                (then
+                  (local.set $l4 (i32.const 0x401000))
+                  (br $B2)))
+              (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
               (drop (local.tee $l5 (i32.load offset=16 (i32.const 0))))
               (drop (local.tee $l6 (i32.load offset=32 (i32.const 0))))
-              (loop $L8
-                (if $I9
-                  (i32.lt_s (local.get $budget) (i32.const 5))
-                  (then
-                    (i32.store offset=32 (i32.const 0) (local.get $l6))
-                    (local.set $l4 (i32.const 0x401000))
-                    (br $B2)))
-                (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+              (loop $L9
                 (local.set $l8 (local.get $l5))
                 (block $B10
                   (block $B11
@@ -1686,7 +1697,14 @@ exports[`cpu-node/translator/golden.test.ts > TAP > load linked, store condition
                 (if $I16
                   (i32.eq (local.get $l6) (i32.const 0))
                   (then
-                    (br $L8)))
+                    (if $I17
+                      (i32.lt_s (local.get $budget) (i32.const 5))
+                      (then
+                        (i32.store offset=32 (i32.const 0) (local.get $l6))
+                        (local.set $l4 (i32.const 0x401000))
+                        (br $B2)))
+                    (local.set $budget (i32.sub (local.get $budget) (i32.const 5)))
+                    (br $L9)))
                 (i32.store offset=32 (i32.const 0) (local.get $l6))
                 (i32.store offset=136 (i32.const 0) (i32.const 0x401014))
                 (br $B0))
