@@ -147,8 +147,7 @@ export class CpuSide implements CpuPort {
 
   /** A message is delivered to device number `device`: what was kept of it is void; a reset resets its indexes. */
   delivered(device: number, isReset = false): void {
-    const kept = this.#kept[device]
-    assert(kept !== undefined)
+    const kept = this.#kept[device] as Kept
     this.#void(kept)
     if (!isReset) return
     for (const register of this.#indexes.values())
@@ -157,8 +156,7 @@ export class CpuSide implements CpuPort {
 
   /** Device number `device` answered the CPU's `read`. */
   answered(device: number, read: Read, data: Data): void {
-    const kept = this.#kept[device]
-    assert(kept !== undefined)
+    const kept = this.#kept[device] as Kept
     this.#void(kept)
     kept.region = read.region
     kept.offset = read.offset

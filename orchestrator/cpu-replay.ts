@@ -335,7 +335,7 @@ export class CpuReplay {
 
   #delivered(dst: number, isReset = false): void {
     const device = this.#devices[dst]!
-    assert(device !== NO_DEVICE)
+    if (device === NO_DEVICE) assert.fail('a device is at hand')
     this.machine.cpuSide.delivered(device, isReset)
   }
 

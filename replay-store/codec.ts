@@ -103,11 +103,13 @@ export type FieldValue = number | string | Uint8Array | null
 /** An entry as the array that is encoded. */
 export type Entry = FieldValue[]
 
-const kindNumbers = new Map<Kind, number>(KINDS.map((row, number) => [row.kind, number]))
+/** The number of each kind, as entries hold it. */
+export const KIND = Object.fromEntries(KINDS.map(({ kind }, number) => [kind, number])) as Readonly<
+  Record<Kind, number>
+>
 
-/** The number of a kind, as entries hold it. */
 export function kindNumber(kind: Kind): number {
-  const number = kindNumbers.get(kind)
+  const number = KIND[kind]
   if (number === undefined) assert.fail(`unknown kind ${kind}`)
   return number
 }
@@ -174,6 +176,9 @@ export function entryFault(entry: unknown, nodeCount: number): string | undefine
 export class NodeTable {
   readonly names: readonly NodeName[]
   readonly #indexes: Map<NodeName, number>
+  /** What was asked for last, and before: of the messages of an access one is the CPU, one the device. */
+  #latest = { name: '', index: -1 }
+  #before = { name: '', index: -1 }
 
   constructor(names: readonly NodeName[]) {
     this.names = [...names]
@@ -182,10 +187,14 @@ export class NodeTable {
   }
 
   index(name: NodeName): number {
-    const found = this.#indexes.get(name)
+    if (this.#latest.name === name) return this.#latest.index
+    if (this.#before.name === name) return this.#before.index
+    const index = this.#indexes.get(name)
     // Not `assert(...)`: that would build its message for every entry.
-    if (found === undefined) assert.fail(`node ${name} is not in the node table (${this.names.join(', ')})`)
-    return found
+    if (index === undefined) assert.fail(`node ${name} is not in the node table (${this.names.join(', ')})`)
+    this.#before = this.#latest
+    this.#latest = { name, index }
+    return index
   }
 }
 

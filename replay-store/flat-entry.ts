@@ -11,9 +11,9 @@ import {
   FIELDS_AT,
   type FieldType,
   ICOUNT_AT,
+  KIND,
   KIND_AT,
   KINDS,
-  kindNumber,
   MODES,
   type NodeTable,
   REASONS,
@@ -59,55 +59,54 @@ export class FlatEntry {
 
   /** Takes kind and fields from a payload. */
   setPayload(p: Payload): void {
-    this.kind = kindNumber(p.kind)
     switch (p.kind) {
       case 'reset':
       case 'event':
-        this.#fields(0)
+        this.#fields(KIND[p.kind], 0)
         break
       case 'read':
-        this.#fields(p.index === undefined ? 3 : 4, p.region, p.offset, p.size, p.index)
+        this.#fields(KIND.read, p.index === undefined ? 3 : 4, p.region, p.offset, p.size, p.index)
         break
       case 'write':
-        this.#fields(p.index === undefined ? 4 : 5, p.region, p.offset, p.size, p.value, p.index)
+        this.#fields(KIND.write, p.index === undefined ? 4 : 5, p.region, p.offset, p.size, p.value, p.index)
         break
       case 'line':
-        this.#fields(2, p.wire, p.level)
+        this.#fields(KIND.line, 2, p.wire, p.level)
         break
       case 'memory':
         this.bytes = p.bytes
-        this.#fields(p.length === undefined ? 1 : 2, 0, p.length)
+        this.#fields(KIND.memory, p.length === undefined ? 1 : 2, 0, p.length)
         break
       case 'input':
       case 'output':
         this.bytes = p.bytes
-        this.#fields(1)
+        this.#fields(KIND[p.kind], 1)
         break
       case 'data':
-        this.#fields(2, p.value, p.validUntil)
+        this.#fields(KIND.data, 2, p.value, p.validUntil)
         break
       case 'timer':
-        this.#fields(1, p.due)
+        this.#fields(KIND.timer, 1, p.due)
         break
       case 'dmaRead':
-        this.#fields(3, p.target, p.address, p.length)
+        this.#fields(KIND.dmaRead, 3, p.target, p.address, p.length)
         break
       case 'dmaWrite':
         this.bytes = p.bytes
-        this.#fields(3, p.target, p.address)
+        this.#fields(KIND.dmaWrite, 3, p.target, p.address)
         break
       case 'map':
         this.text = p.space
-        this.#fields(6, p.region, 0, p.base, p.length, p.offset, MODES.indexOf(p.mode))
+        this.#fields(KIND.map, 6, p.region, 0, p.base, p.length, p.offset, MODES.indexOf(p.mode))
         break
       case 'grid':
-        this.#fields(1, p.hash)
+        this.#fields(KIND.grid, 1, p.hash)
         break
       case 'segment':
-        this.#fields(2, p.hashLow, p.hashHigh)
+        this.#fields(KIND.segment, 2, p.hashLow, p.hashHigh)
         break
       case 'stop':
-        this.#fields(1, REASONS.indexOf(p.reason))
+        this.#fields(KIND.stop, 1, REASONS.indexOf(p.reason))
         break
       default:
         assert.fail('a kind has no form')
@@ -200,8 +199,9 @@ export class FlatEntry {
     }
   }
 
-  #fields(count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+  #fields(kind: number, count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     const { numbers } = this
+    this.kind = kind
     this.fieldCount = count
     numbers[0] = a
     numbers[1] = b

@@ -292,8 +292,9 @@ export class RecordingWriter implements LogSink {
   }
 
   #assertOpen(): void {
+    if (this.#state === 'open') return
     if (this.#state === 'failed') throw this.#failure
-    assert(this.#state === 'open', 'the recording was closed')
+    assert.fail('the recording was closed')
   }
 
   #assertReady(): void {
