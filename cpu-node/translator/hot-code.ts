@@ -9,8 +9,11 @@ import { FIRST, GROWN } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
 const VERSION = 5
-/** Words of code kept: some 4,000 regions. */
-const MAX_WORDS = 2 ** 20
+/**
+ * Words of code kept: those of some 1,000 regions, as many as there may be at a time. With more, a long run's memory takes longer to
+ * come to its bound.
+ */
+const MAX_WORDS = 2 ** 18
 /**
  * Of a region's blocks, so many must be in later ones for it to be left out. Other runs have more use for less to translate: with
  * 0.65 `find` takes a tenth less than with 0.9, `sha256` and `exec` a thirtieth.

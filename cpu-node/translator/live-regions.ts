@@ -12,11 +12,10 @@ import type { PlacedBlock } from './region.ts'
 import { ReleasedModules } from './released-modules.ts'
 
 /**
- * Debian's boot leaves 510, and hashing, starting programs and walking files after it 540 more: what those have in use should
- * not be put to rest. With 1024 a `find` after them took a quarter longer; with 1536 a long run's memory grew for 100 G
- * instructions, before their number came to its bound.
+ * Debian's boot leaves 520, and hashing, a shell's loop, starting programs and walking files after it 110 more: what those have in use
+ * should not be put to rest. With more a long run's memory takes longer to come to its bound.
  */
-export const MAX_REGIONS = 1280
+export const MAX_REGIONS = 1024
 /** Those in use and those that rest want room, and more than one of each. */
 const MIN_REGIONS = 4
 /** How many of a full table's are in use. */

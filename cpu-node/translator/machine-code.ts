@@ -44,7 +44,7 @@ function loadAddon(): Addon | Error {
 export const machineCodeLacks: Error | undefined = addon instanceof Error ? addon : undefined
 
 /** Modules made, of which no more may be in use, before those that are gone are looked for. */
-const MADE = 4096
+const MADE = 2048
 export class MachineCode {
   readonly #stored: (key: string) => StoredRegion | undefined
   /** Keys of what was stored and taken from there. */
