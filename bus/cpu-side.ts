@@ -147,7 +147,9 @@ export class CpuSide implements CpuPort {
 
   /** A message is delivered to device number `device`: what was kept of it is void; a reset resets its indexes. */
   delivered(device: number, isReset = false): void {
-    const kept = this.#kept[device] as Kept
+    const kept = this.#kept[device]
+    // Not `assert(...)`, which takes longer than what it looks at.
+    if (kept === undefined) assert.fail('a device has a number')
     this.#void(kept)
     if (!isReset) return
     for (const register of this.#indexes.values())
@@ -156,7 +158,8 @@ export class CpuSide implements CpuPort {
 
   /** Device number `device` answered the CPU's `read`. */
   answered(device: number, read: Read, data: Data): void {
-    const kept = this.#kept[device] as Kept
+    const kept = this.#kept[device]
+    if (kept === undefined) assert.fail('a device has a number')
     this.#void(kept)
     kept.region = read.region
     kept.offset = read.offset

@@ -22,7 +22,7 @@ import {
   type Vt,
   type Write,
 } from '../bus/mod.ts'
-import { FlatEntry, KINDS, kindNumber, REASONS } from '../replay-store/mod.ts'
+import { FlatEntry, KIND, KINDS, REASONS } from '../replay-store/mod.ts'
 import { stateDigest } from './digest.ts'
 import {
   contextBefore,
@@ -46,12 +46,12 @@ export type ReplaySlice =
   | { state: 'cut' }
   | { state: 'stopped'; reason: StopReason }
 
-const RESET = kindNumber('reset')
-const LINE = kindNumber('line')
-const DATA = kindNumber('data')
-const GRID = kindNumber('grid')
-const SEGMENT = kindNumber('segment')
-const STOP = kindNumber('stop')
+const RESET = KIND.reset
+const LINE = KIND.line
+const DATA = KIND.data
+const GRID = KIND.grid
+const SEGMENT = KIND.segment
+const STOP = KIND.stop
 /** By kind: whether it is an access. */
 const IS_ACCESS = KINDS.map(({ kind }) => kind === 'read' || kind === 'write')
 /** By kind: whether it stands at a boundary, whoever sent it. */
@@ -378,5 +378,5 @@ export class CpuReplay {
 
 /** Whether an entry stands at a boundary rather than following from the one before. */
 export function startsChain({ src, payload }: Message): boolean {
-  return src === BUS || IS_AT_BOUNDARY[kindNumber(payload.kind)]!
+  return src === BUS || IS_AT_BOUNDARY[KIND[payload.kind]]!
 }

@@ -9,24 +9,13 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { CPU, type OutputListener, WORLD } from '../bus/mod.ts'
-import { type CheckpointFile, FlatEntry, kindNumber, listCheckpoints, type Recording } from '../replay-store/mod.ts'
+import { type CheckpointFile, FlatEntry, KIND, listCheckpoints, type Recording } from '../replay-store/mod.ts'
 import type { CpuReplay, ReplaySlice } from './cpu-replay.ts'
 import { contextBefore, DivergenceError } from './divergence.ts'
 import type { MachineModule } from './machine-spec.ts'
 import { FirstPart, type Part, PartFailure, ThreadPart } from './part.ts'
 import type { ReplayPosition, Runner, Statistics } from './runner.ts'
 import { splitByNumber, splitByTime } from './split.ts'
-
-/** How a replay is split. */
-export interface SplitOptions {
-  recording: Recording
-  /** Makes the machine again, on each thread. */
-  machine: MachineModule
-  /** So many parts, where there are checkpoints enough. Default: as many as there are cores, if it pays. */
-  parts?: number
-  /** Told what is left out, and why. */
-  onNote?: (text: string) => void
-}
 
 export interface PartsOptions {
   recording: Recording
@@ -35,10 +24,18 @@ export interface PartsOptions {
   onNote?: (text: string) => void
 }
 
+/** How a replay is split. */
+export interface SplitOptions extends Omit<PartsOptions, 'onOutput'> {
+  /** Makes the machine again, on each thread. */
+  machine: MachineModule
+  /** So many parts, where there are checkpoints enough. Default: as many as there are cores, if it pays. */
+  parts?: number
+}
+
 /** Each part has a guest's memory. */
 const MAX_PARTS = 8
-const GRID_KINDS = [kindNumber('grid'), kindNumber('segment')]
-const OUTPUT = kindNumber('output')
+const GRID_KINDS = [KIND.grid, KIND.segment]
+const OUTPUT = KIND.output
 
 /** Where the parts after the first begin; none: the replay is not to be split. */
 function chooseStarts({ recording, parts, onNote }: SplitOptions): CheckpointFile[] {

@@ -108,12 +108,6 @@ export const KIND = Object.fromEntries(KINDS.map(({ kind }, number) => [kind, nu
   Record<Kind, number>
 >
 
-export function kindNumber(kind: Kind): number {
-  const number = KIND[kind]
-  if (number === undefined) assert.fail(`unknown kind ${kind}`)
-  return number
-}
-
 /** Whether a value is a whole number from 0 to 2^53 - 1. */
 export function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0

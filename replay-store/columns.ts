@@ -25,9 +25,9 @@ import {
   fieldFault,
   ICOUNT_FAULT,
   isWhole,
+  KIND,
   KIND_AT,
   KINDS,
-  kindNumber,
   SRC_AT,
   VT_FAULT,
 } from './codec.ts'
@@ -41,7 +41,7 @@ export interface ColumnBase {
   firstVt: number
 }
 
-export const GRID = kindNumber('grid')
+export const GRID = KIND.grid
 /** Stands in a shape for a field that has a column. */
 export const IN_COLUMN = 1
 /** Stands in a shape for a time of 0, which needs no column: `data` that must be asked again. */

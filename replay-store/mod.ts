@@ -6,7 +6,7 @@ export {
   readCheckpoint,
   type StoredCheckpoint,
 } from './checkpoint.ts'
-export { ENTRY_VERSION, KINDS, kindNumber, NodeTable, REASONS } from './codec.ts'
+export { ENTRY_VERSION, KIND, KINDS, NodeTable, REASONS } from './codec.ts'
 export * from './errors.ts'
 export { hostFiles, type StoreFiles } from './files.ts'
 export { FlatEntry } from './flat-entry.ts'
