@@ -2,7 +2,7 @@
  * Who translates regions, and when they are done. None of it shows in what a guest does.
  */
 import { setFlagsFromString } from 'node:v8'
-import { compilerThread } from '../compiler-thread.ts'
+import { type CompilerThread, compilerThread } from '../compiler-thread.ts'
 import { type Translation, type TranslationRequest, translateRegion } from './translate.ts'
 
 // Functions are compiled where their module is made, not by the CPU's own thread when it first calls them.
@@ -56,15 +56,17 @@ export class LateCompiler implements RegionCompiler {
 
 /** Translates on a thread of the process that all CPUs share, so that guest code runs on meanwhile. */
 export class BackgroundCompiler implements RegionCompiler {
-  readonly #thread = compilerThread()
+  /** Of one that was never asked for anything there is none. */
+  #thread: CompilerThread | undefined
   readonly #done: Translation[] = []
 
   submit(request: TranslationRequest): void {
+    this.#thread ??= compilerThread()
     this.#thread.submit(request, this.#done)
   }
 
   finished(): Translation[] {
-    this.#thread.receive()
+    this.#thread?.receive()
     return this.#done.splice(0)
   }
 }

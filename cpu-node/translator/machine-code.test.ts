@@ -1,15 +1,19 @@
 /** Machine code that an earlier run left: taken for the very same region only, and not where V8 has no use for it. */
 import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { TierOptions } from '../cpu.ts'
 import type { Assembler } from '../oracle/assembler.ts'
 import { testMachine } from '../test-machine.ts'
 import { HotCode } from './hot-code.ts'
 import { MachineCode, machineCodeLacks, type RegionSource, type StoredRegion } from './machine-code.ts'
-import type { Translation } from './translate.ts'
+import type { Translation, TranslationRequest } from './translate.ts'
 
 // What stands second in a module is optimised at once, as the command line has it.
 setFlagsFromString('--wasm-tier-mask-for-testing=2')
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const [V0, T0] = [2, 8]
 /** More entries than any block has here; of a block that is known to become hot an eighth is enough. */
@@ -128,7 +132,7 @@ t.test('what V8 refuses is not asked for again, and the run does the same', { sk
   await new Promise((resolve) => setTimeout(resolve, 100))
 })
 
-t.test('what V8 has not optimised is not kept, nor what is in use no more', { skip }, async (t) => {
+t.test('what V8 has not optimised is not kept', { skip }, async (t) => {
   const machineCode = new MachineCode(() => undefined)
   const [region] = store(3).values()
   const source = {} as RegionSource
@@ -138,6 +142,32 @@ t.test('what V8 has not optimised is not kept, nor what is in use no more', { sk
   machineCode.add(sourceNamed(2), kept)
   t.equal([...machineCode.made()].length, 1)
   machineCode.add(sourceNamed(3), { ...kept, module: undefined })
+  t.equal([...machineCode.made()].length, 1)
+})
+
+t.test('what a replay finds is optimised at once, where that is kept', { skip }, async (t) => {
+  const optimized = (machineCode: MachineCode | undefined, isOfThisRun: boolean) => {
+    const requests: boolean[] = []
+    const compiler = {
+      submit: ({ optimized }: TranslationRequest) => requests.push(optimized),
+      finished: () => [],
+    }
+    run(3, { hotEntries: 20, hotCode: new HotCode(undefined, { isOfThisRun }), compiler, machineCode })
+    t.ok(requests.length > 0)
+    return requests.some((at) => at)
+  }
+  t.equal(optimized(new MachineCode(() => undefined), true), true)
+  t.equal(optimized(new MachineCode(() => undefined), false), false)
+  t.equal(optimized(undefined, true), false)
+})
+
+t.test('what is dropped early in a run is kept', { skip }, async (t) => {
+  const [region] = store(3).values()
+  const machineCode = new MachineCode(() => undefined)
+  machineCode.add(sourceNamed(1), translationOf(region!.wasm))
+  // What a promise's reaction has seen stays until it is done.
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  collectGarbage()
   t.equal([...machineCode.made()].length, 1)
 })
 

@@ -45,12 +45,15 @@ export const machineCodeLacks: Error | undefined = addon instanceof Error ? addo
 
 /** Modules made, of which no more may be in use, before those that are gone are looked for. */
 const MADE = 2048
+/** Of modules made, so many are kept whether they are in use or not: the first, which every run of the guest comes to. */
+const HELD = 512
 export class MachineCode {
   readonly #stored: (key: string) => StoredRegion | undefined
   /** Keys of what was stored and taken from there. */
   readonly taken = new Set<string>()
-  /** By key, what this run has made. Its instance keeps a module; one that is not used any more is not worth keeping. */
+  /** By key, what this run has made. Its instance keeps a module; in a long run most that are not used any more are gone. */
   readonly #made = new Map<string, { module: WeakRef<WebAssembly.Module>; pcs: readonly number[] }>()
+  readonly #held: WebAssembly.Module[] = []
   #mostMade = MADE
   #isRefused = false
 
@@ -85,6 +88,7 @@ export class MachineCode {
   add(source: RegionSource, { module, pcs }: Translation): void {
     if (module === undefined) return
     this.#made.set(keyOf(source), { module: new WeakRef(module), pcs })
+    if (this.#held.length < HELD) this.#held.push(module)
     if (this.#made.size < this.#mostMade) return
     for (const [key, { module }] of this.#made) if (module.deref() === undefined) this.#made.delete(key)
     this.#mostMade = Math.max(MADE, 2 * this.#made.size)

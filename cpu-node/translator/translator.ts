@@ -291,8 +291,7 @@ export class Translator {
       this.#taken.push({ id, ...stored })
       return
     }
-    // What has grown is the hottest code that there is.
-    const optimized = 'asker' in pending ? this.#isWorthOptimizing(pending) : pending.hasGrown
+    const optimized = 'asker' in pending ? this.#isWorthOptimizing(pending) : this.#isOptimizedAtOnce(pending)
     this.#compiler.submit({ id, ...source, optimized })
   }
 
@@ -318,6 +317,14 @@ export class Translator {
   #isWorthOptimizing({ code }: KnownRegion): boolean {
     if (this.#machineCode !== undefined || hasGrown(code)) return true
     return this.#hotCode.isOfThisRun && code.instructions >= OPTIMIZED_INSTRUCTIONS
+  }
+
+  /**
+   * What has grown is the hottest code that there is. What a replay finds anew is what the run that was recorded has dropped, and so
+   * will it: if it is optimised it can be kept, and the next replay has nothing to translate.
+   */
+  #isOptimizedAtOnce({ hasGrown }: PendingRegion): boolean {
+    return hasGrown || (this.#machineCode !== undefined && this.#hotCode.isOfThisRun)
   }
 
   #submitKnown(region: KnownRegion): void {

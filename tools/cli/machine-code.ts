@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { cachedDataVersionTag } from 'node:v8'
 import { crc32 } from 'node:zlib'
 import { MachineCode, machineCodeLacks, type StoredRegion } from '../../cpu-node/mod.ts'
-import { cacheDirectory } from '../guests/cache-directory.ts'
+import { machineCodeDirectory } from '../guests/cache-directory.ts'
 import { note } from './output.ts'
 
 /** A boot's is 20 MB. */
@@ -32,10 +32,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS regions (key TEXT PRIMARY KEY, content INTEGER, bytes INTEGER, hour INTEGER) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS contents (id INTEGER PRIMARY KEY, pcs BLOB, wasm BLOB, machineCode BLOB, checksum INTEGER)`
 const FIND = 'SELECT pcs, wasm, machineCode, checksum FROM regions JOIN contents ON content = id WHERE key = ?'
-
-export function machineCodeDirectory(): string {
-  return join(cacheDirectory(), 'machine-code')
-}
 
 /** Machine code is for one version of Ananke, of V8 and its flags, and for one kind of processor. */
 function identity(): string {

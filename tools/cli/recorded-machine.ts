@@ -1,11 +1,11 @@
 /**
  * The machine of a recording, for a thread that replays a part of it: what translates comes up while all else is loaded.
  */
-import { compilerThread } from '../../cpu-node/compiler-thread.ts'
 import type { MakeMachine } from '../../orchestrator/mod.ts'
+import { startTranslating } from './early-translation.ts'
 import { readImages } from './recorded-images.ts'
 
-compilerThread()
+startTranslating(true)
 
 export const makeMachine: MakeMachine = async (recording) => {
   const images = readImages(recording)

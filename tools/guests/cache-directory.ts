@@ -9,3 +9,8 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): st
   const base = environment['XDG_CACHE_HOME']
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'ananke')
 }
+
+/** Machine code of guests' regions, as the command line keeps it from run to run. */
+export function machineCodeDirectory(): string {
+  return join(cacheDirectory(), 'machine-code')
+}
