@@ -20,9 +20,11 @@ import {
   CodeCache,
   type CodePage,
   ENTRY_WORDS,
+  type NewBlock,
   RELATIVE,
 } from './interpreter/code-cache.ts'
 import { type HotLoop, makeHotLoop } from './interpreter/hot-loop.ts'
+import type { LiftedCode } from './interpreter/lifted-code.ts'
 import { LoopRegisters } from './interpreter/loop-registers.ts'
 import { Left } from './interpreter/loop-writer.ts'
 import { MicroOpBuilder } from './interpreter/micro-op-builder.ts'
@@ -80,6 +82,8 @@ export interface TierOptions {
   compiler?: RegionCompiler
   /** What earlier runs found hot; it takes what this one finds. */
   hotCode?: HotCode
+  /** What earlier runs lifted; it takes what this one lifts. */
+  liftedCode?: LiftedCode | undefined
   /** What V8 made of regions of earlier runs; it takes what it makes in this one. */
   machineCode?: MachineCode | undefined
 }
@@ -99,6 +103,7 @@ export class InterpretedCpu implements Cpu, Execution {
   readonly #codeShift: number
   readonly #code: CodeCache
   readonly #builder: MicroOpBuilder
+  readonly #liftedCode: LiftedCode | undefined
   readonly #jumpCache: JumpCache
   readonly #isa: Isa
   readonly #hotLoop: HotLoop
@@ -148,6 +153,7 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#cells = new PortCellCache(buffer, this.#isa.fixed, clock)
     this.#codeShift = this.#isa.codeShift
     this.#builder = new MicroOpBuilder(this.#isa.stateBytes)
+    this.#liftedCode = options.liftedCode
     this.#code = new CodeCache(this.#codeShift, this.#memory.arena, hotEntries, () => this.#jumpCache.forgetRegions())
     this.#translator = new Translator(
       {
@@ -487,9 +493,7 @@ export class InterpretedCpu implements Cpu, Execution {
   /** Makes the block at `pc`, as it counts. Undefined where there is no room for it. */
   #liftBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {
     const { midInstruction } = this.#isa
-    const made = this.#builder
-    made.begin(codePage.address === RELATIVE)
-    this.#isa.lift(made, this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
+    const made = midInstruction ? this.#lift(codePage, pc, most) : this.#lifted(codePage, pc, most)
     const keep = midInstruction ? 'delaySlot' : most === undefined ? 'entry' : undefined
     const block = this.#code.add(codePage, made, keep)
     if (block === undefined) return undefined
@@ -498,6 +502,27 @@ export class InterpretedCpu implements Cpu, Execution {
     }
     this.#memory.markCode(codePage.page * PAGE_BYTES + (pc & OFFSET_MASK), made.length)
     return block
+  }
+
+  #lift(codePage: CodePage, pc: number, most: number | undefined): NewBlock {
+    const made = this.#builder
+    made.begin(codePage.address === RELATIVE)
+    this.#isa.lift(made, this.#window(codePage), pc, most ?? MAX_BLOCK_INSTRUCTIONS, most !== undefined)
+    return made
+  }
+
+  /** As this or an earlier run has lifted it, or as it is lifted now. */
+  #lifted(codePage: CodePage, pc: number, most: number | undefined): NewBlock {
+    const lifted = this.#liftedCode
+    if (lifted === undefined) return this.#lift(codePage, pc, most)
+    const { page, address, flags } = codePage
+    const { words } = this.#memory
+    const first = (BACKING_BASE + page * PAGE_BYTES + (pc & OFFSET_MASK)) / 4
+    const key = { pc, flags, relative: address === RELATIVE, bigEndian: this.#isa.bigEndian, cut: most ?? 0 }
+    if (lifted.find(key, words, first)) return lifted
+    const made = this.#lift(codePage, pc, most)
+    lifted.add(key, words, first, made)
+    return made
   }
 
   #knownBlock(codePage: CodePage, pc: number, most: number | undefined): CodeBlock | undefined {

@@ -4,6 +4,7 @@ import { Mips } from './isa/mips/mips.ts'
 import { LockstepCpu, type LockstepOptions } from './lockstep-cpu.ts'
 
 export type { TierOptions } from './cpu.ts'
+export { LiftedCode, LiftedCodeError } from './interpreter/lifted-code.ts'
 export { LockstepError, type LockstepOptions } from './lockstep-cpu.ts'
 export { BackgroundCompiler, ImmediateCompiler, LateCompiler, type RegionCompiler } from './translator/compilers.ts'
 export { HotCode, HotCodeError } from './translator/hot-code.ts'

@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import t from 'tap'
+import { LiftedCode } from './interpreter/lifted-code.ts'
 import type { Mnemonic } from './isa/mips/encodings.ts'
 import { word } from './oracle/assembler.ts'
 import { randomWords } from './softfloat/test-patterns.ts'
@@ -166,6 +167,7 @@ t.test('random code does the same however its run is cut', async (t) => {
   const random: Random = (below) => (words() >>> 0) % below
   const stored = new Map<string, StoredRegion>()
   const machineCode = machineCodeLacks === undefined ? new MachineCode((key) => stored.get(key)) : undefined
+  let liftedCode = new LiftedCode()
   for (let program = 0; program < PROGRAMS; program++) {
     const code = Array.from({ length: CODE_WORDS }, (_, place) => anInstruction(random, place))
     const straight = run(code, () => LENGTH, { hotEntries: 0 })
@@ -183,6 +185,11 @@ t.test('random code does the same however its run is cut', async (t) => {
     compare(() => LENGTH, { hotEntries: 1, lockstep: {} }, 'translated at once, compared after every block')
     const stride = () => 1 + random(20)
     compare(() => LENGTH, { hotEntries: 2, lockstep: { stride, memoryEvery: 1 } }, 'compared anywhere, memory too')
+    compare(inPieces, { hotEntries: 0, liftedCode }, 'lifted code kept for a later run, in pieces')
+    liftedCode = new LiftedCode(liftedCode.encode())
+    compare(inPieces, { hotEntries: 0, liftedCode }, 'lifted by an earlier run, in pieces')
+    compare(() => LENGTH, { hotEntries: 2, liftedCode, arenaWords: 2000 }, 'lifted earlier, with room for little code')
+    compare(inPieces, { hotEntries: 2, liftedCode, lockstep: {} }, 'lifted earlier, compared after every block')
     const hotCode = new HotCode()
     compare(() => LENGTH, { hotEntries: 2, hotCode }, 'kept for a later run')
     const known = () => ({ hotEntries: KNOWN_HOT, hotCode: new HotCode(hotCode.encode()) })

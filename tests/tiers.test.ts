@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { createCpu, HotCode, ImmediateCompiler, LateCompiler, type TierOptions } from '../cpu-node/mod.ts'
+import { createCpu, HotCode, ImmediateCompiler, LateCompiler, LiftedCode, type TierOptions } from '../cpu-node/mod.ts'
 import { debianBoot, runTo } from './debian.ts'
 
 /** Beyond the kernel unpacking itself, its set-up of memory, and its wait for the clock chip's seconds. */
@@ -61,6 +61,12 @@ t.test('a boot does the same in every tier', async (t) => {
   )
   const knownLate = { hotCode: new HotCode(hotCode.encode()), compiler: new LateCompiler(randomOf(SEED + 1)) }
   t.equal(boot(knownLate, INSTRUCTIONS), interpreted, 'known from an earlier run, and translated late')
+  const liftedCode = new LiftedCode()
+  t.equal(boot({ liftedCode }, INSTRUCTIONS), interpreted, 'what is lifted is kept')
+  t.ok(liftedCode.isWorthKeeping)
+  const lifted = new LiftedCode(liftedCode.encode())
+  t.equal(boot({ liftedCode: lifted }, INSTRUCTIONS), interpreted, 'as an earlier run lifted it')
+  t.notOk(lifted.isWorthKeeping, 'all of it was known')
   const counted = ({ reclaims, droppedRegions }: Statistics) => {
     t.comment(`code made room ${reclaims} times, regions ${droppedRegions} times`)
     t.ok(reclaims > 100)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
-import { machineCodeDirectory } from '../guests/cache-directory.ts'
+import { codeDirectory } from '../guests/cache-directory.ts'
 import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, readLoop } from './loops.ts'
@@ -131,7 +131,7 @@ export class Ananke {
 
   async #start(args: readonly string[], marks: readonly string[]): Promise<AnankeRun> {
     if (this.#options.isCold) {
-      for (const kept of [hotCodeDirectory(), machineCodeDirectory()]) rmSync(kept, { recursive: true, force: true })
+      for (const kept of [hotCodeDirectory(), codeDirectory()]) rmSync(kept, { recursive: true, force: true })
     }
     const { nodeOptions } = this.#options
     const child = await runChild({

@@ -11,11 +11,9 @@ export const makeMachine: MakeMachine = async (recording) => {
   const images = readImages(recording)
   const { recordedHotCode } = await import('./hot-code.ts')
   const { recordedMachine } = await import('./machine.ts')
-  const { CachedMachineCode } = await import('./machine-code.ts')
-  const cached = new CachedMachineCode()
+  const { CachedCode, recordedGuestName } = await import('./cached-code.ts')
+  const cached = new CachedCode(recordedGuestName(recording))
   process.once('exit', () => cached.keep())
-  return recordedMachine(recording, images, {
-    hotCode: await recordedHotCode(recording),
-    machineCode: cached.machineCode,
-  })
+  const { machineCode, liftedCode } = cached
+  return recordedMachine(recording, images, { hotCode: await recordedHotCode(recording), machineCode, liftedCode })
 }

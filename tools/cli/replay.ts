@@ -62,10 +62,10 @@ export async function replayCommand(directory: string, words: ReplayWords): Prom
   await using threads = mode === 'cpu' && until === undefined ? new PartThreads(split) : undefined
   const { recordedHotCode } = await import('./hot-code.ts')
   const { recordedMachine } = await import('./machine.ts')
-  const { CachedMachineCode } = await import('./machine-code.ts')
-  const cached = new CachedMachineCode()
-  const hotCode = await recordedHotCode(recording)
-  const tiers = { hotCode, machineCode: cached.machineCode }
+  const { CachedCode, recordedGuestName } = await import('./cached-code.ts')
+  const cached = new CachedCode(recordedGuestName(recording))
+  const { machineCode, liftedCode } = cached
+  const tiers = { hotCode: await recordedHotCode(recording), machineCode, liftedCode }
   const machine = recordedMachine(recording, images, tiers)
   const progress = new Progress()
   const interruption = new Interruption()

@@ -5,13 +5,13 @@ import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
 import { type Image, RecordingWriter } from '../../replay-store/mod.ts'
+import { CachedCode, guestName } from './cached-code.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, vtText } from './format.ts'
 import { cachedHotCode, cachedHotCodePath, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine } from './machine.ts'
-import { CachedMachineCode } from './machine-code.ts'
 import { note, printLine } from './output.ts'
 import { Progress } from './progress.ts'
 import { INITRD_IMAGE, KERNEL_IMAGE } from './recorded-images.ts'
@@ -41,8 +41,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const { kernel, initrd, machine: machineName, options } = request
   const hotCodePath = cachedHotCodePath(request.kernelHash)
   const hotCode = await cachedHotCode(hotCodePath)
-  const cached = new CachedMachineCode()
-  const tiers = { hotCode, machineCode: cached.machineCode }
+  const cached = new CachedCode(guestName(machineName, request.kernelHash))
+  const { machineCode, liftedCode } = cached
+  const tiers = { hotCode, machineCode, liftedCode }
   const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, tiers)
   const console = machine.board.console
   // Standard output is for the result where a program reads it.

@@ -10,7 +10,7 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): st
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'ananke')
 }
 
-/** Machine code of guests' regions, as the command line keeps it from run to run. */
-export function machineCodeDirectory(): string {
-  return join(cacheDirectory(), 'machine-code')
+/** What the command line keeps from run to run of what it made of guests' code. */
+export function codeDirectory(): string {
+  return join(cacheDirectory(), 'code')
 }
