@@ -8,7 +8,7 @@ import { MAX_REGION_PAGES, PAGE_BYTES, PAGE_SHIFT } from '../memory.ts'
 import { FIRST, GROWN } from './region.ts'
 import type { RegionCode } from './translate.ts'
 
-const VERSION = 5
+const VERSION = 6
 /**
  * Words of code kept: those of some 1,000 regions, as many as there may be at a time. With more, a long run's memory takes longer to
  * come to its bound.

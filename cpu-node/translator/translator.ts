@@ -19,6 +19,7 @@ import { type Isa, isFixed, type Trap } from '../isa/isa.ts'
 import { BACKING_BASE, type GuestMemory, PAGE_BYTES, SCRATCH } from '../memory.ts'
 import type { PortCellCache } from '../port-cell-cache.ts'
 import type { SoftTlb } from '../soft-tlb.ts'
+import { CALLING_CHUNK } from './access-misses.ts'
 import type { RegionCompiler } from './compilers.ts'
 import { encodeDispatcher, SAMPLED_ENTRIES } from './dispatcher.ts'
 import { type HotCode, hasGrown } from './hot-code.ts'
@@ -102,6 +103,8 @@ export class Translator {
   #crowded: { block: CodeBlock; base: number }[] = []
   /** Of what is known, so many have been submitted before they were asked for. */
   #prepared = 0
+  /** So many submitted regions are not done yet. */
+  #compiling = 0
   /** Blocks are being made for a known region. */
   #making = false
   #nextId = 0
@@ -292,6 +295,7 @@ export class Translator {
       return
     }
     const optimized = 'asker' in pending ? this.#isWorthOptimizing(pending) : this.#isOptimizedAtOnce(pending)
+    this.#compiling++
     this.#compiler.submit({ id, ...source, optimized })
   }
 
@@ -320,11 +324,13 @@ export class Translator {
   }
 
   /**
-   * What has grown is the hottest code that there is. What a replay finds anew is what the run that was recorded has dropped, and so
-   * will it: if it is optimised it can be kept, and the next replay has nothing to translate.
+   * What has grown is the hottest code that there is. Where machine code is kept, what a run finds beside it is optimised too, as
+   * long as it is little: the next run has it, and nothing to translate. What a replay finds anew is what the run that was recorded
+   * has dropped.
    */
   #isOptimizedAtOnce({ hasGrown }: PendingRegion): boolean {
-    return hasGrown || (this.#machineCode !== undefined && this.#hotCode.isOfThisRun)
+    if (hasGrown || this.#machineCode === undefined) return hasGrown
+    return this.#hotCode.isOfThisRun || (this.#machineCode.taken.size > 0 && this.#compiling === 0)
   }
 
   #submitKnown(region: KnownRegion): void {
@@ -343,7 +349,7 @@ export class Translator {
     const place = codePage.address === RELATIVE ? pc & OFFSET_MASK : pc
     if (!codePage.misses.add(place, icount)) return
     const { code } = this.#parts
-    const dropped = code.dropRegions(codePage, place & OFFSET_MASK, 4)
+    const dropped = code.dropRegions(codePage, place & OFFSET_MASK & -CALLING_CHUNK, CALLING_CHUNK)
     this.drop(dropped)
     for (const region of dropped) {
       this.#hotCode.remove(this.#madeFrom.get(region)!)
@@ -351,10 +357,13 @@ export class Translator {
     }
   }
 
-  /** Accesses of a block that are to be done by a call, as its region counts. */
+  /** Where a block's accesses, if there are any, are to be done by a call, as its region counts. */
   #byCall({ block: { codePage, pc, length }, pc: placed }: PlacedBlock): number[] {
-    const places = [...codePage.misses.byCall].filter((place) => place >= pc && place < pc + length)
-    return places.map((place) => (place - pc + placed) | 0)
+    const places: number[] = []
+    for (let offset = 0; offset < length; offset += 1 << this.#parts.isa.codeShift) {
+      if (codePage.misses.isByCall((pc + offset) | 0)) places.push((placed + offset) | 0)
+    }
+    return places
   }
 
   /**
@@ -437,7 +446,7 @@ export class Translator {
     }
     for (const place of byCall) {
       for (const [placed, { codePage, pc, length }] of blocks) {
-        if (place >= placed && place < placed + length) codePage.misses.byCall.add((place - placed + pc) | 0)
+        if (place >= placed && place < placed + length) codePage.misses.call((place - placed + pc) | 0)
       }
     }
     return true
@@ -486,6 +495,7 @@ export class Translator {
     // In the middle of an instruction no block can be made.
     if (this.#pending.size === 0 || this.#parts.isa.midInstruction) return
     for (const translation of this.#compiler.finished()) {
+      this.#compiling--
       const pending = this.#pending.get(translation.id)
       if (pending === undefined) continue
       this.#machineCode?.add(this.#sourceOf(pending.code), translation)
