@@ -6,9 +6,9 @@ import { compilerThread } from '../../cpu-node/compiler-thread.ts'
 import { codeDirectory } from '../guests/cache-directory.ts'
 
 /**
- * Has it come up while all else is loaded. A replay whose machine code is kept has nothing to translate as a rule: there it comes up
- * once it is asked.
+ * Has it come up while all else is loaded. A run whose regions are kept has nothing to translate as a rule: where there are any of
+ * earlier runs it comes up once it is asked.
  */
-export function startTranslating(isReplay: boolean): void {
-  if (!isReplay || !existsSync(codeDirectory())) compilerThread()
+export function startTranslating(): void {
+  if (!existsSync(codeDirectory())) compilerThread()
 }

@@ -5,7 +5,6 @@ import { startTranslating } from './early-translation.ts'
 
 const RUNS_A_GUEST: readonly (string | undefined)[] = ['boot', 'record', 'replay']
 
-const command = process.argv[2]
-if (RUNS_A_GUEST.includes(command)) startTranslating(command === 'replay')
+if (RUNS_A_GUEST.includes(process.argv[2])) startTranslating()
 const { runCommandLine } = await import('./command-line.ts')
 await runCommandLine()

@@ -5,7 +5,7 @@ import type { MakeMachine } from '../../orchestrator/mod.ts'
 import { startTranslating } from './early-translation.ts'
 import { readImages } from './recorded-images.ts'
 
-startTranslating(true)
+startTranslating()
 
 export const makeMachine: MakeMachine = async (recording) => {
   const images = readImages(recording)
