@@ -2,11 +2,12 @@
  * The parts of a `cpu` replay that is split at checkpoints: the first one here, the others on threads of their own.
  */
 import { setTimeout } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { CpuReplay, ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
 import { DivergenceError } from './divergence.ts'
 import { REPLAY_SLICE_MS, sleepHost } from './host-loop.ts'
+import { partWorker } from './part-worker.ts'
 import type { PartCommand, PartData, PartReport } from './replay-thread.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
 
@@ -106,13 +107,12 @@ export class ThreadPart implements Part {
     this.begin = { entries, icount, vt }
     this.checkpoint = path
     this.#position = this.begin
-    // What a machine's module may say is said by the first part already.
-    const options = { workerData: data, stdout: true, stderr: true }
-    this.#worker = new Worker(new URL('./replay-thread.ts', import.meta.url), options)
+    this.#worker = partWorker(data.machine.url)
     this.#ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.on('message', (report: PartReport) => this.#hear(report))
     this.#worker.on('error', (error) => this.#hear({ kind: 'failed', what: `its thread failed: ${String(error)}` }))
     this.#worker.on('exit', () => this.#hear({ kind: 'failed', what: 'its thread ended' }))
+    this.#worker.postMessage(data)
   }
 
   async heard(): Promise<boolean> {

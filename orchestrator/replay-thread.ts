@@ -11,9 +11,10 @@ import { runDigest } from './digest.ts'
 import { type Divergence, DivergenceError } from './divergence.ts'
 import { REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
 import { loadsOf, type MachineModule, type MakeMachine, type RecordedMachine } from './machine-spec.ts'
+import type { PartWorkerData } from './part-worker.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
 
-/** What the thread is started with. */
+/** What the thread is told first: what its part is. */
 export interface PartData {
   directory: string
   /** Of the journal: it must not have grown meanwhile. */
@@ -25,7 +26,7 @@ export interface PartData {
   end?: number
 }
 
-/** What it is told. `goOn`: there is no part after this before `end`. `digest`: for the digest of the run. */
+/** What it is told when its part is done. `goOn`: there is no part after this before `end`. `digest`: for the digest of the run. */
 export type PartCommand = { kind: 'goOn'; end?: number } | { kind: 'digest'; identity: string }
 
 /**
@@ -44,14 +45,15 @@ const port = parentPort
 const tell = (report: PartReport) => port.postMessage(report)
 
 try {
-  await runPart(workerData as PartData)
+  const { makeMachine } = (await import((workerData as PartWorkerData).machine)) as { makeMachine: MakeMachine }
+  await runPart(makeMachine, await nextMessage<PartData>())
 } catch (error) {
   tell({ kind: 'failed', what: error instanceof Error ? error.message : String(error) })
 }
 port.close()
 
-async function runPart({ directory, entryCount, machine, checkpoint, end }: PartData): Promise<void> {
-  const { makeMachine } = (await import(machine.url)) as { makeMachine: MakeMachine }
+async function runPart(makeMachine: MakeMachine, data: PartData): Promise<void> {
+  const { directory, entryCount, machine, checkpoint, end } = data
   const recording = Recording.open(directory)
   assert(recording.entryCount === entryCount, `${directory} is still being written`)
   const replay = await makeReplay(recording, await makeMachine(recording, machine.data), checkpoint)
@@ -77,7 +79,7 @@ async function runPart({ directory, entryCount, machine, checkpoint, end }: Part
     }
     const state = slice.state === 'reached' && { state: replay.stateDigest() }
     tell({ kind: 'slice', slice, position: position(), statistics: statistics(), ...state })
-    const command = await nextCommand()
+    const command = await nextMessage<PartCommand>()
     if (command.kind === 'goOn') replay.goTo(command.end)
     else {
       tell({ kind: 'digest', digest: runDigest(command.identity, cpu, recording.manifest.formatVersion) })
@@ -105,7 +107,7 @@ async function makeReplay(
   return replay
 }
 
-async function nextCommand(): Promise<PartCommand> {
+async function nextMessage<T>(): Promise<T> {
   return await new Promise((resolve) => port.once('message', resolve))
 }
 

@@ -1,10 +1,8 @@
 /**
- * The `ananke` command. Commands that run a guest want the thread that translates: it comes up while all else is loaded.
+ * The `ananke` command. What threads it is likely to want come up while all else is loaded.
  */
-import { startTranslating } from './early-translation.ts'
+import { startThreads } from './early-start.ts'
 
-const RUNS_A_GUEST: readonly (string | undefined)[] = ['boot', 'record', 'replay']
-
-if (RUNS_A_GUEST.includes(process.argv[2])) startTranslating()
+startThreads(process.argv.slice(2))
 const { runCommandLine } = await import('./command-line.ts')
 await runCommandLine()

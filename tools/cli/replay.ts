@@ -7,6 +7,7 @@ import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import { closingLine } from './closing.ts'
 import { divergenceLines, divergenceObject } from './divergence-report.ts'
+import { recordedMachineModule } from './early-start.ts'
 import { STATUS_DIVERGED, STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped, parseCount } from './format.ts'
 import { Interruption } from './interruption.ts'
@@ -23,9 +24,6 @@ export interface ReplayWords {
   console?: boolean
   json?: boolean
 }
-
-/** Makes a recording's machine, on a thread. */
-const recordedMachineModule = { url: new URL('./recorded-machine.ts', import.meta.url).href }
 
 /** `cpu`, `full` or `device:NAME`. */
 export function parseMode(text: string): ReplayMode {
