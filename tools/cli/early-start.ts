@@ -16,17 +16,17 @@ const RUNS_A_GUEST: readonly (string | undefined)[] = ['boot', 'record', 'replay
 const WORDS_OF_ANY_REPLAY: readonly string[] = ['--verify', '--console', '--json']
 
 /**
- * The thread that translates. A run whose regions are kept has nothing to translate as a rule: where there are any of earlier runs
- * it comes up once it is asked.
+ * The thread that translates. A replay whose regions are kept has nothing to translate as a rule: it comes up once it is asked. In a
+ * live run a program may be new, and would wait for it: 0.3 s more where `sha256` was.
  */
-export function startTranslating(): void {
-  if (!existsSync(codeDirectory())) compilerThread()
+export function startTranslating(isReplay: boolean): void {
+  if (!isReplay || !existsSync(codeDirectory())) compilerThread()
 }
 
 /** What the command that these words are is likely to want. A guess: what it does not want is for nothing, what it lacks comes up later. */
 export function startThreads([command, ...words]: readonly string[]): void {
   if (!RUNS_A_GUEST.includes(command)) return
-  startTranslating()
+  startTranslating(command === 'replay')
   if (command !== 'replay' || availableParallelism() === 1) return
   const [recording, ...others] = words.filter((word) => !WORDS_OF_ANY_REPLAY.includes(word))
   if (recording === undefined || others.length > 0 || !existsSync(checkpointsPath(recording))) return

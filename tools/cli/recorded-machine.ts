@@ -8,7 +8,7 @@ import { recordedHotCode } from './hot-code.ts'
 import { recordedMachine } from './machine.ts'
 import { readImages } from './recorded-images.ts'
 
-startTranslating()
+startTranslating(true)
 
 export const makeMachine: MakeMachine = async (recording) => {
   const images = readImages(recording)
