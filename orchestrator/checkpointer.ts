@@ -15,7 +15,7 @@ import { type Cpu, type LocalBus, PAGE_BYTES } from '../bus/mod.ts'
 import { CheckpointEncoder, type RecordingWriter } from '../replay-store/mod.ts'
 import { hostMs } from './host-loop.ts'
 
-const FIRST_INSTRUCTIONS = 10 * 2 ** 28
+const FIRST_INSTRUCTIONS = 19 * 2 ** 27
 const SPACING = 5 / 2
 const RETRY = 17 / 16
 const INSTRUCTIONS_PER_BYTE = 32
