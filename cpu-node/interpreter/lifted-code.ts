@@ -25,7 +25,7 @@ export interface BlockKey {
   cut: number
 }
 
-/** Of all that is kept: 16 MiB. A boot's is 13. */
+/** Of all that is kept: 16 MiB. A boot's is 11. */
 const MAX_WORDS = 2 ** 22
 /** It is worth keeping anew if this share more was lifted. */
 const WORTH_KEEPING = 1 / 16

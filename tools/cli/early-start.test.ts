@@ -1,4 +1,4 @@
-/** Which threads come up early, and that none of it matters but for time. */
+/** Threads that come up before it is known what they are for. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,6 +14,8 @@ t.test('what a guess at the words gets wrong costs nothing but time', async (t) 
     ['replay', recording],
     ['replay', '--json', recording],
     ['replay', recording, '--verify', '--mode', 'cpu'],
+    ['replay', '--mode=cpu', recording],
+    ['replay', recording, '--mode', 'full'],
     ['replay', join(directory, 'none.ank')],
   ]
   for (const words of wordings) {

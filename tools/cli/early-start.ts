@@ -13,7 +13,7 @@ export const recordedMachineModule = { url: new URL('./recorded-machine.ts', imp
 
 const RUNS_A_GUEST: readonly (string | undefined)[] = ['boot', 'record', 'replay']
 /** Of `ananke replay`: with these a replay in parts is in parts all the same. */
-const WORDS_OF_ANY_REPLAY: readonly string[] = ['--verify', '--console', '--json']
+const WORDS_OF_ANY_REPLAY: readonly string[] = ['--verify', '--console', '--json', '--mode', '--mode=cpu']
 
 /**
  * The thread that translates. A replay whose regions are kept has nothing to translate as a rule: it comes up once it is asked. In a
@@ -23,12 +23,13 @@ export function startTranslating(isReplay: boolean): void {
   if (!isReplay || !existsSync(codeDirectory())) compilerThread()
 }
 
-/** What the command that these words are is likely to want. A guess: what it does not want is for nothing, what it lacks comes up later. */
+/** Those that the command of these words is likely to want. Where the guess is wrong, one is for nothing, or comes up later. */
 export function startThreads([command, ...words]: readonly string[]): void {
   if (!RUNS_A_GUEST.includes(command)) return
   startTranslating(command === 'replay')
   if (command !== 'replay' || availableParallelism() === 1) return
-  const [recording, ...others] = words.filter((word) => !WORDS_OF_ANY_REPLAY.includes(word))
+  const isModeCpu = (word: string, index: number) => word === 'cpu' && words[index - 1] === '--mode'
+  const [recording, ...others] = words.filter((word, at) => !WORDS_OF_ANY_REPLAY.includes(word) && !isModeCpu(word, at))
   if (recording === undefined || others.length > 0 || !existsSync(checkpointsPath(recording))) return
   startPartWorker(recordedMachineModule.url)
 }
