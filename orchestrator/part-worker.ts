@@ -9,22 +9,25 @@ export interface PartWorkerData {
   machine: string
 }
 
-let ahead: Worker | undefined
+let ahead: { machine: string; worker: Worker } | undefined
 
-/** Starts a thread for the first part that is asked for. None may be: it does not keep the process. */
-export function startPartWorker(machine: string): void {
+/** Starts a thread for the first part that is asked for, and gives it. None may be: it does not keep the process. */
+export function startPartWorker(machine: string): Worker {
   const worker = newWorker(machine)
   worker.unref()
-  // One that failed by itself is of no use; whoever has it by then hears of it too.
-  worker.once('error', () => {
-    if (ahead === worker) ahead = undefined
+  // What one that ended by itself had to say nobody has heard, so it is not given to who would wait for that.
+  worker.once('error', () => {})
+  worker.once('exit', () => {
+    if (ahead?.worker === worker) ahead = undefined
   })
-  ahead = worker
+  ahead = { machine, worker }
+  return worker
 }
 
 /** A thread that is to be sent a `PartData`; the caller ends it. */
 export function partWorker(machine: string): Worker {
-  const worker = ahead ?? newWorker(machine)
+  if (ahead?.machine !== machine) return newWorker(machine)
+  const { worker } = ahead
   ahead = undefined
   worker.ref()
   return worker
