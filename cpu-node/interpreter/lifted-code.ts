@@ -48,7 +48,7 @@ const KIND_MASK = 0x1ff
 const LAST_IN_DELAY_SLOT = 0x200
 const INSTRUCTIONS_SHIFT = 10
 const CODE_SHIFT = 16
-const GUEST_MASK = 0xffff
+const SIZE_MASK = 0xffff
 const INSTRUCTION_BYTES = 4
 
 /** Records end to end, and a table by hash of where they are. */
@@ -57,7 +57,7 @@ class Records {
   /** Place of a record, and 1; 0: none. At least half are. */
   slots: Int32Array
   end: number
-  #count: number
+  count: number
   /** The record after the one that was found last: runs of one guest lift most blocks in the same order. */
   #next = 0
 
@@ -70,11 +70,7 @@ class Records {
     this.words = words
     this.slots = slots
     this.end = end
-    this.#count = count
-  }
-
-  get count(): number {
-    return this.#count
+    this.count = count
   }
 
   /** The record of the block at `pc` that is made of the words from `guest[at]` on; -1: none. */
@@ -102,7 +98,7 @@ class Records {
     const { words } = this
     if (words[record + PC] !== pc || words[record + FLAGS] !== flags) return false
     if ((words[record + SHAPE]! & KIND_MASK) !== kind) return false
-    const count = words[record + SIZES]! & GUEST_MASK
+    const count = words[record + SIZES]! & SIZE_MASK
     for (let index = 0; index < count; index++) {
       if (words[record + RECORD_WORDS + index] !== guest[at + index]) return false
     }
@@ -116,10 +112,10 @@ class Records {
 
   /** Takes a record of `size` words that is to be written at `end`. */
   push(size: number): void {
-    if (2 * (this.#count + 1) > this.slots.length) this.#growSlots()
+    if (2 * (this.count + 1) > this.slots.length) this.#growSlots()
     this.#enter(this.end)
     this.end += size
-    this.#count++
+    this.count++
   }
 
   /** Room for `size` words more. */
@@ -145,9 +141,7 @@ class Records {
   }
 }
 
-/**
- * As a block to be added it is the one that was found last.
- */
+/** As a block to be added it is the one that was found last. */
 export class LiftedCode implements NewBlock {
   pc = 0
   length = 0
@@ -166,8 +160,8 @@ export class LiftedCode implements NewBlock {
   constructor(bytes?: Uint8Array) {
     this.#known = bytes === undefined ? new Records() : decode(bytes)
     this.#used = new Uint8Array((this.#known.end >>> 2) + 1)
-    // Rooms for the largest: a record's sizes are below these.
-    this.code = new Int32Array(1 << (32 - CODE_SHIFT))
+    // Room for the largest.
+    this.code = new Int32Array(SIZE_MASK)
     this.pcs = new Int32Array(PAGE_BYTES / INSTRUCTION_BYTES)
     this.starts = new Int32Array(PAGE_BYTES / INSTRUCTION_BYTES)
   }
@@ -195,7 +189,7 @@ export class LiftedCode implements NewBlock {
   #take(words: Int32Array, record: number): void {
     const shape = words[record + SHAPE]!
     const sizes = words[record + SIZES]!
-    const guestWords = sizes & GUEST_MASK
+    const guestWords = sizes & SIZE_MASK
     const pc = words[record + PC]!
     const instructions = shape >>> INSTRUCTIONS_SHIFT
     const { code, pcs, starts } = this
@@ -208,7 +202,7 @@ export class LiftedCode implements NewBlock {
     for (let index = 0; index < this.codeWords; index++) code[index] = words[from++]!
     for (let index = 0; index < instructions; index += 2) {
       const two = words[from++]!
-      starts[index] = two & 0xffff
+      starts[index] = two & SIZE_MASK
       starts[index + 1] = two >>> 16
     }
     for (let index = 0; index < instructions; index++) pcs[index] = (pc + INSTRUCTION_BYTES * index) | 0
@@ -222,7 +216,7 @@ export class LiftedCode implements NewBlock {
     const size = RECORD_WORDS + guestWords + codeWords + ((instructions + 1) >>> 1)
     // Each instruction has a word, and they follow each other: of others nothing is kept.
     const isPlain = guestWords === instructions && pcs[instructions - 1] === ((pc + length - INSTRUCTION_BYTES) | 0)
-    if (!isPlain || codeWords > GUEST_MASK || records.end + size > MAX_WORDS) return
+    if (!isPlain || codeWords > SIZE_MASK || records.end + size > MAX_WORDS) return
     records.reserve(size)
     const { words, end } = records
     words[end + PC] = pc
@@ -242,12 +236,14 @@ export class LiftedCode implements NewBlock {
   encode(): Uint8Array {
     const all = new Records(new Int32Array(Math.min(this.#known.end + this.#made.end, MAX_WORDS)))
     // In the order in which they were lifted, in which they will be wanted again.
-    for (const used of [1, 0]) {
+    const copyKnown = (used: 0 | 1) => {
       for (const record of this.#known.records()) {
         if (this.#used[record >>> 2] === used) copyRecord(this.#known.words, record, all)
       }
-      if (used === 1) for (const record of this.#made.records()) copyRecord(this.#made.words, record, all)
     }
+    copyKnown(1)
+    for (const record of this.#made.records()) copyRecord(this.#made.words, record, all)
+    copyKnown(0)
     const encoded = new Int32Array(HEADER_WORDS + all.slots.length + all.end)
     encoded.set([MAGIC, all.slots.length, all.count])
     encoded.set(all.slots, HEADER_WORDS)
@@ -268,7 +264,7 @@ function copyRecord(words: Int32Array, record: number, to: Records): void {
 function sizeOf(words: Int32Array, record: number): number {
   const sizes = words[record + SIZES]!
   const instructions = words[record + SHAPE]! >>> INSTRUCTIONS_SHIFT
-  return RECORD_WORDS + (sizes & GUEST_MASK) + (sizes >>> CODE_SHIFT) + ((instructions + 1) >>> 1)
+  return RECORD_WORDS + (sizes & SIZE_MASK) + (sizes >>> CODE_SHIFT) + ((instructions + 1) >>> 1)
 }
 
 function decode(bytes: Uint8Array): Records {

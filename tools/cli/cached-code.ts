@@ -3,28 +3,18 @@
  * blocks that were lifted in a file. They are of one version of what makes them. Nothing depends on them but speed.
  */
 import { createHash } from 'node:crypto'
-import {
-  appendFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { cachedDataVersionTag } from 'node:v8'
-import { threadId } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { LiftedCode, MachineCode, machineCodeLacks, type StoredRegion } from '../../cpu-node/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
 import { codeDirectory } from '../guests/cache-directory.ts'
+import { keepLatest, replaceFile } from './kept-files.ts'
 import { note } from './output.ts'
-import { KERNEL_IMAGE } from './recorded-images.ts'
+import { recordedKernelHash } from './recorded-images.ts'
 
 /** Of machine code. A boot's is 20 MB. */
 const MOST_BYTES = 128 << 20
@@ -34,7 +24,8 @@ const KEPT_FRACTION = 3 / 4
  * Files of lifted code that are kept: those used last. A boot's is 11 MB. Unpacking a third as much takes longer than reading it.
  */
 const LIFTED_KEPT = 8
-const LIFTED_FILE = /\.lifted$/
+/** With those that a run was killed amid writing. */
+const LIFTED_FILE = /\.lifted(\.|$)/
 const CHECKSUM_BYTES = 4
 /** Databases of other versions that stay, the latest: who goes to and fro between two has both. */
 const OTHERS_KEPT = 1
@@ -138,9 +129,8 @@ export function guestName(machine: string, kernelHash: string): string {
   return `${machine} ${kernelHash}`
 }
 
-export function recordedGuestName({ manifest }: Recording): string {
-  const kernel = manifest.images.find(({ name }) => name === KERNEL_IMAGE)
-  return guestName(manifest.board.name, kernel?.sha256 ?? '')
+export function recordedGuestName(recording: Recording): string {
+  return guestName(recording.manifest.board.name, recordedKernelHash(recording) ?? '')
 }
 
 function checksumOf(key: string, { pcs, wasm, machineCode }: Record<keyof StoredRegion, Uint8Array>): number {
@@ -185,7 +175,7 @@ function writeMachineCode(path: string, machineCode: MachineCode, mostBytes: num
   } finally {
     database.close()
   }
-  if (isNew) keepLatest(dirname(path), DATABASE_FILE, 1 + OTHERS_KEPT)
+  if (isNew) keepLatest(path, DATABASE_FILE, OTHERS_KEPT)
 }
 
 /** Removes the machine code that was used longest ago, where there is too much. */
@@ -200,16 +190,6 @@ function bound(database: DatabaseSync, mostBytes: number): void {
     remove.run(row['key']!)
   }
   database.exec('DELETE FROM contents WHERE id NOT IN (SELECT content FROM regions)')
-}
-
-/** Of the directory's files of that kind those stay that were written or used last. */
-function keepLatest(directory: string, kind: RegExp, most: number): void {
-  const files = readdirSync(directory)
-    .filter((name) => kind.test(name))
-    .map((name) => join(directory, name))
-    .map((file) => ({ file, writtenMs: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
-    .sort((a, b) => b.writtenMs - a.writtenMs)
-  for (const { file } of files.slice(most)) rmSync(file, { force: true })
 }
 
 /** Undefined where there is none. Throws where it is not what was written. */
@@ -231,14 +211,6 @@ function writeLifted(path: string, liftedCode: LiftedCode): void {
   const bytes = liftedCode.encode()
   const checksum = Buffer.alloc(CHECKSUM_BYTES)
   checksum.writeUInt32LE(crc32(bytes))
-  const temporary = `${path}.${process.pid}.${threadId}.tmp`
-  try {
-    writeFileSync(temporary, bytes)
-    appendFileSync(temporary, checksum)
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-  keepLatest(dirname(path), LIFTED_FILE, LIFTED_KEPT)
+  replaceFile(path, [bytes, checksum])
+  keepLatest(path, LIFTED_FILE, LIFTED_KEPT - 1)
 }

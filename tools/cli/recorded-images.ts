@@ -19,3 +19,8 @@ export function readImages(recording: Recording): RecordedImages {
     recording.manifest.images.some((image) => image.name === name) ? recording.readImageAside(name) : undefined
   return { kernel: read(KERNEL_IMAGE), initrd: read(INITRD_IMAGE) }
 }
+
+/** SHA-256 of the kernel's file; undefined where the machine was recorded without one. */
+export function recordedKernelHash({ manifest }: Recording): string | undefined {
+  return manifest.images.find(({ name }) => name === KERNEL_IMAGE)?.sha256
+}

@@ -89,8 +89,8 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     const lost = recording?.checkpointFailure
     if (lost !== undefined)
       note(`${lost.message} The recording does without this checkpoint, and its replay may take longer.`)
-    if (words.output !== undefined) await recordHotCode(words.output, hotCode)
-    await cacheHotCode(hotCodePath, hotCode)
+    if (words.output !== undefined) recordHotCode(words.output, hotCode)
+    cacheHotCode(hotCodePath, hotCode)
     cached.keep()
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
   } finally {
