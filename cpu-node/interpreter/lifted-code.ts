@@ -25,14 +25,13 @@ export interface BlockKey {
   cut: number
 }
 
-/** Of all that is kept: 16 MiB. A boot's is 11. */
+/** Of all that is kept: 16 MiB. A boot's is 11, with some programs after it 13. */
 const MAX_WORDS = 2 ** 22
 /** It is worth keeping anew if this share more was lifted. */
 const WORTH_KEEPING = 1 / 16
 const MAGIC = 0x414e4c31
 const HEADER_WORDS = 3
-/** Where there are none yet. */
-const FIRST_WORDS = 2 ** 16
+/** Where there are no records yet. */
 const FIRST_SLOTS = 2 ** 12
 
 // Words of a record: these, the guest's words, the micro-ops, and where each instruction starts in them, two to a word.
@@ -53,7 +52,7 @@ const INSTRUCTION_BYTES = 4
 
 /** Records end to end, and a table by hash of where they are. */
 class Records {
-  words: Int32Array
+  readonly words: Int32Array
   /** Place of a record, and 1; 0: none. At least half are. */
   slots: Int32Array
   end: number
@@ -61,12 +60,8 @@ class Records {
   /** The record after the one that was found last: runs of one guest lift most blocks in the same order. */
   #next = 0
 
-  constructor(
-    words: Int32Array = new Int32Array(FIRST_WORDS),
-    slots: Int32Array = new Int32Array(FIRST_SLOTS),
-    end = 0,
-    count = 0,
-  ) {
+  /** `words`: all the room that there is. */
+  constructor(words: Int32Array, slots: Int32Array = new Int32Array(FIRST_SLOTS), end = 0, count = 0) {
     this.words = words
     this.slots = slots
     this.end = end
@@ -110,20 +105,12 @@ class Records {
     for (let record = 0; record < this.end; record += sizeOf(this.words, record)) yield record
   }
 
-  /** Takes a record of `size` words that is to be written at `end`. */
+  /** Takes a record of `size` words that has been written at `end`. */
   push(size: number): void {
-    if (2 * (this.count + 1) > this.slots.length) this.#growSlots()
+    if (slotsFor(this.count + 1) > this.slots.length) this.#growSlots()
     this.#enter(this.end)
     this.end += size
     this.count++
-  }
-
-  /** Room for `size` words more. */
-  reserve(size: number): void {
-    if (this.end + size <= this.words.length) return
-    const more = new Int32Array(Math.max(2 * this.words.length, this.end + size))
-    more.set(this.words)
-    this.words = more
   }
 
   #enter(record: number): void {
@@ -154,11 +141,13 @@ export class LiftedCode implements NewBlock {
   readonly #known: Records
   /** By a fourth of a record's place: this run has had the block. */
   readonly #used: Uint8Array
-  readonly #made = new Records()
+  #usedWords = 0
+  /** What of it is not written yet is no memory of the host's. */
+  readonly #made = new Records(new Int32Array(MAX_WORDS))
 
   /** `bytes`: what `encode` gave. Throws `LiftedCodeError`. */
   constructor(bytes?: Uint8Array) {
-    this.#known = bytes === undefined ? new Records() : decode(bytes)
+    this.#known = bytes === undefined ? new Records(new Int32Array(0)) : decode(bytes)
     this.#used = new Uint8Array((this.#known.end >>> 2) + 1)
     // Room for the largest.
     this.code = new Int32Array(SIZE_MASK)
@@ -177,8 +166,11 @@ export class LiftedCode implements NewBlock {
     const kind = kindOf(key)
     const known = this.#known.find(pc, flags, kind, guest, at)
     if (known >= 0) {
-      this.#used[known >>> 2] = 1
       this.#take(this.#known.words, known)
+      if (this.#used[known >>> 2] === 0) {
+        this.#used[known >>> 2] = 1
+        this.#usedWords += sizeOf(this.#known.words, known)
+      }
       return true
     }
     const made = this.#made.find(pc, flags, kind, guest, at)
@@ -216,8 +208,7 @@ export class LiftedCode implements NewBlock {
     const size = RECORD_WORDS + guestWords + codeWords + ((instructions + 1) >>> 1)
     // Each instruction has a word, and they follow each other: of others nothing is kept.
     const isPlain = guestWords === instructions && pcs[instructions - 1] === ((pc + length - INSTRUCTION_BYTES) | 0)
-    if (!isPlain || codeWords > SIZE_MASK || records.end + size > MAX_WORDS) return
-    records.reserve(size)
+    if (!isPlain || codeWords > SIZE_MASK || this.#usedWords + records.end + size > MAX_WORDS) return
     const { words, end } = records
     words[end + PC] = pc
     words[end + FLAGS] = key.flags
@@ -234,7 +225,9 @@ export class LiftedCode implements NewBlock {
 
   /** What this run has had, what it has lifted, and as there is room what else was known. */
   encode(): Uint8Array {
-    const all = new Records(new Int32Array(Math.min(this.#known.end + this.#made.end, MAX_WORDS)))
+    const most = Math.min(this.#known.end + this.#made.end, MAX_WORDS)
+    const encoded = new Int32Array(HEADER_WORDS + most + slotsFor(this.#known.count + this.#made.count))
+    const all = new Records(encoded.subarray(HEADER_WORDS, HEADER_WORDS + most))
     // In the order in which they were lifted, in which they will be wanted again.
     const copyKnown = (used: 0 | 1) => {
       for (const record of this.#known.records()) {
@@ -244,12 +237,17 @@ export class LiftedCode implements NewBlock {
     copyKnown(1)
     for (const record of this.#made.records()) copyRecord(this.#made.words, record, all)
     copyKnown(0)
-    const encoded = new Int32Array(HEADER_WORDS + all.slots.length + all.end)
     encoded.set([MAGIC, all.slots.length, all.count])
-    encoded.set(all.slots, HEADER_WORDS)
-    encoded.set(all.words.subarray(0, all.end), HEADER_WORDS + all.slots.length)
-    return new Uint8Array(encoded.buffer)
+    encoded.set(all.slots, HEADER_WORDS + all.end)
+    return new Uint8Array(encoded.buffer, 0, encoded.BYTES_PER_ELEMENT * (HEADER_WORDS + all.end + all.slots.length))
   }
+}
+
+/** A power of two. */
+function slotsFor(count: number): number {
+  let slots = FIRST_SLOTS
+  while (slots < 2 * count) slots *= 2
+  return slots
 }
 
 /** Adds a record of `words`, if there is room. */
@@ -274,8 +272,8 @@ function decode(bytes: Uint8Array): Records {
   const isWhole =
     magic === MAGIC && slotCount > 0 && (slotCount & (slotCount - 1)) === 0 && HEADER_WORDS + slotCount <= all.length
   if (!isWhole) throw new LiftedCodeError('it is no lifted code')
-  const words = all.subarray(HEADER_WORDS + slotCount)
-  return new Records(words, all.subarray(HEADER_WORDS, HEADER_WORDS + slotCount), words.length, count)
+  const words = all.subarray(HEADER_WORDS, -slotCount)
+  return new Records(words, all.subarray(-slotCount), words.length, count)
 }
 
 function kindOf({ relative, bigEndian, cut }: BlockKey): number {

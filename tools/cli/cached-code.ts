@@ -21,9 +21,10 @@ const MOST_BYTES = 128 << 20
 /** Of it so much stays when there is no room: what was used last. */
 const KEPT_FRACTION = 3 / 4
 /**
- * Files of lifted code that are kept: those used last. A boot's is 11 MB. Unpacking a third as much takes longer than reading it.
+ * Of lifted code the files stay that were used last. A Debian boot's is 13 MB, a small program's 20 KB. Unpacking a third as much
+ * takes longer than reading it.
  */
-const LIFTED_KEPT = 8
+const LIFTED_KEPT = { files: 31, bytes: 128 << 20 }
 /** With those that a run was killed amid writing. */
 const LIFTED_FILE = /\.lifted(\.|$)/
 const CHECKSUM_BYTES = 4
@@ -175,7 +176,7 @@ function writeMachineCode(path: string, machineCode: MachineCode, mostBytes: num
   } finally {
     database.close()
   }
-  if (isNew) keepLatest(path, DATABASE_FILE, OTHERS_KEPT)
+  if (isNew) keepLatest(path, DATABASE_FILE, { files: OTHERS_KEPT })
 }
 
 /** Removes the machine code that was used longest ago, where there is too much. */
@@ -212,5 +213,5 @@ function writeLifted(path: string, liftedCode: LiftedCode): void {
   const checksum = Buffer.alloc(CHECKSUM_BYTES)
   checksum.writeUInt32LE(crc32(bytes))
   replaceFile(path, [bytes, checksum])
-  keepLatest(path, LIFTED_FILE, LIFTED_KEPT - 1)
+  keepLatest(path, LIFTED_FILE, LIFTED_KEPT)
 }

@@ -67,7 +67,7 @@ export function recordHotCode(directory: string, hotCode: HotCode): void {
 /** Keeps in the cache what is known and was found; of the kernels there the latest stay. */
 export function cacheHotCode(path: string, hotCode: HotCode): void {
   if (hotCode.isEmpty || !write(path, hotCode.encodeAll())) return
-  keepLatest(path, ANY, KERNELS_KEPT - 1)
+  keepLatest(path, ANY, { files: KERNELS_KEPT - 1 })
 }
 
 /** Whether it could: a failure is no more than a note, for the run itself is done. */

@@ -18,14 +18,24 @@ export function replaceFile(path: string, parts: readonly Uint8Array[]): void {
   }
 }
 
-/** Of the files of a kind beside `path` the `others` that were written or used last stay. */
-export function keepLatest(path: string, kind: RegExp, others: number): void {
-  const files = readdirSync(dirname(path))
+/** Of the files of a kind beside `path` those that were written or used last stay: so many, and as long as they have so many bytes. */
+export function keepLatest(path: string, kind: RegExp, others: { files: number; bytes?: number }): void {
+  const { files, bytes = Infinity } = others
+  const known = readdirSync(dirname(path))
     .filter((name) => kind.test(name))
     .map((name) => join(dirname(path), name))
     .filter((file) => file !== path)
     // Another run may be done with it by now.
-    .map((file) => ({ file, writtenMs: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .map((file) => ({ file, ...sizeAndTime(file) }))
     .sort((a, b) => b.writtenMs - a.writtenMs)
-  for (const { file } of files.slice(others)) rmSync(file, { force: true })
+  let total = 0
+  for (const [index, { file, size }] of known.entries()) {
+    total += size
+    if (index >= files || total > bytes) rmSync(file, { force: true })
+  }
+}
+
+function sizeAndTime(file: string): { size: number; writtenMs: number } {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return { size: found?.size ?? 0, writtenMs: found?.mtimeMs ?? 0 }
 }
