@@ -25,8 +25,8 @@ export interface BlockKey {
   cut: number
 }
 
-/** Of all that is kept: 16 MiB. A boot's is 11, with some programs after it 13. */
-const MAX_WORDS = 2 ** 22
+/** Of all that is kept: 13 MiB. A boot's is 11, and some programs' after it 2; what long runs go on finding is not worth more. */
+const MAX_WORDS = 13 << 18
 /** It is worth keeping anew if this share more was lifted. */
 const WORTH_KEEPING = 1 / 16
 const MAGIC = 0x414e4c31

@@ -27,6 +27,7 @@ interface Addon {
   serialize(module: WebAssembly.Module): Uint8Array | undefined
   wireBytes(module: WebAssembly.Module): Uint8Array
   deserialize(wasm: Uint8Array, machineCode: Uint8Array): WebAssembly.Module | undefined
+  trim(): void
 }
 
 /** Why there is no addon, or it. */
@@ -42,6 +43,11 @@ function loadAddon(): Addon | Error {
 
 /** Why machine code can not be kept here: the addon for it was not built, or not for this Node. */
 export const machineCodeLacks: Error | undefined = addon instanceof Error ? addon : undefined
+
+/** Gives back to the host what is free of the C library's heaps, where that can be done. */
+export function trimHeaps(): void {
+  if (!(addon instanceof Error)) addon.trim()
+}
 
 /** Modules made, of which no more may be in use, before those that are gone are looked for. */
 const MADE = 2048

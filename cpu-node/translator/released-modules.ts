@@ -1,9 +1,11 @@
 /**
  * Lets go of the machine code of modules that are no longer used: it lives until the thread's collector has found that its
- * small handle is garbage, for which alone that sees no reason to look.
+ * small handle is garbage, for which alone that sees no reason to look. And of what compiling them took: of 450 MiB some 20 are free
+ * pages between others of the C library's heaps.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { trimHeaps } from './machine-code.ts'
 
 // V8 takes machine code that was stored (machine-code.ts) only where its flags are as they were then: none is set later.
 setFlagsFromString('--expose-gc')
@@ -21,5 +23,6 @@ export class ReleasedModules {
     if (++this.#count % MODULES !== 0) return
     this.#collectGarbage ??= runInNewContext('gc') as () => void
     this.#collectGarbage()
+    trimHeaps()
   }
 }
