@@ -21,8 +21,8 @@ t.test('names of peers', async (t) => {
 
 t.test('the sides take turns', async (t) => {
   t.same(plan('boots', PEERS.join(',')), [
-    'boot on ananke',
     'boot on qemu',
+    'boot on ananke',
     'record on ananke',
     'record on qemu-record',
     'cpu-replay on ananke',

@@ -86,9 +86,9 @@ export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): S
   const qemuRecords = has('record') && peers.includes('qemu-record')
   const workloads = CONSOLE_CASES.filter(has)
   const plan: (Step | false)[] = [
-    has('boot') && { side: 'ananke', kind: 'boot' },
-    // A recorded boot is compared with a plain one too.
+    // A recorded boot is compared with both plain ones: the project's is next to it.
     (has('boot') || has('record')) && peers.includes('qemu') && { side: 'qemu', kind: 'boot' },
+    has('boot') && { side: 'ananke', kind: 'boot' },
     (has('record') || replays) && { side: 'ananke', kind: 'record' },
     (qemuRecords || qemuReplays) && { side: 'qemu-record', kind: 'record' },
     has('cpu-replay') && { side: 'ananke', kind: 'cpu-replay' },

@@ -60,14 +60,15 @@ t.test('the table of cases', async (t) => {
 
 t.test('the table of targets says what is reached', async (t) => {
   t.same(rows(targetTable(results())), [
-    ['target', 'measured', 'low', 'high', 'must', 'aim', 'reached'],
-    ['recording the boot / QEMU recording it', '0.500', '0.500', '0.500', '≤ 1.000', '≤ 1.000', 'aim'],
-    ['recording the boot / QEMU plain', '2.000', '2.000', '2.000', '', '≤ 1.000', 'not reached'],
-    ['copy: MIPS / QEMU plain', '4.000', '4.000', '4.000', '≥ 1.000', '≥ 2.000', 'aim'],
-    ['journal of the boot', '0.25 MB', '0.25 MB', '0.25 MB', '≤ 1.00 MB', '≤ 0.30 MB', 'aim'],
+    ['target', 'measured', 'of pairs', 'low', 'high', 'must', 'aim', 'reached'],
+    ['recording the boot / QEMU recording it', '0.500', '0.500', '0.500', '0.500', '≤ 1.000', '≤ 1.000', 'aim'],
+    ['recording the boot / QEMU plain', '2.000', '2.000', '2.000', '2.000', '', '≤ 1.000', 'not reached'],
+    ['copy: MIPS / QEMU plain', '4.000', '4.000', '4.000', '4.000', '≥ 1.000', '≥ 2.000', 'aim'],
+    ['journal of the boot', '0.25 MB', '', '0.25 MB', '0.25 MB', '≤ 1.00 MB', '≤ 0.30 MB', 'aim'],
     [
       'peak memory beyond guest RAM, recording the boot',
       '600 MB',
+      '',
       '600 MB',
       '600 MB',
       '≤ 500 MB',
@@ -100,7 +101,7 @@ t.test('an access costs what its loop takes more than the one without', async (t
     ['message-access', 'ananke', '1,900', '1,900', '1,900'],
   ])
   const target = rows(targetTable(all)).at(-1)!
-  t.same(target.slice(1), ['1,900 ns', '1,900 ns', '1,900 ns', '≤ 1,000 ns', '≤ 1,000 ns', 'not reached'])
+  t.same(target.slice(1), ['1,900 ns', '', '1,900 ns', '1,900 ns', '≤ 1,000 ns', '≤ 1,000 ns', 'not reached'])
   t.equal(accessTable(results()), '')
 })
 

@@ -83,16 +83,19 @@ export function accessTable(results: Results): string {
 
 /** What was reached of what is wanted; empty if nothing that is wanted was measured. */
 export function targetTable(results: Results): string {
-  const table = newTable(['target', 'measured', 'low', 'high', 'must', 'aim', 'reached'])
+  const table = newTable(['target', 'measured', 'of pairs', 'low', 'high', 'must', 'aim', 'reached'])
   for (const target of TARGETS) {
     const measured = target.measure(results)
     if (measured === undefined) continue
     const limit = (value: number | undefined) =>
       value === undefined ? '' : `${target.more ? '≥' : '≤'} ${show(target, value)}`
-    const { median, low, high } = measured
+    const { median, pairs, low, high } = measured
     table.push([
       target.what,
-      ...[median, low, high].map((value) => show(target, value)),
+      show(target, median),
+      pairs === undefined ? '' : show(target, pairs),
+      show(target, low),
+      show(target, high),
       limit(target.must),
       limit(target.aim),
       verdictOf(target, measured),

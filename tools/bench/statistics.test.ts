@@ -18,13 +18,14 @@ t.test('spread', async (t) => {
 
 t.test('a ratio is of medians, its range of pairs', async (t) => {
   // A host that grows slower by half: both sides do.
-  t.same(ratio([2, 3, 4], [4, 6, 8]), { median: 0.5, low: 0.5, high: 0.5 })
-  t.same(ratio([2, 4, 6], [1, 1, 4]), { median: 4, low: 1.5, high: 4 })
+  t.same(ratio([2, 3, 4], [4, 6, 8]), { median: 0.5, low: 0.5, high: 0.5, pairs: 0.5 })
+  t.same(ratio([2, 4, 6], [1, 1, 4]), { median: 4, low: 1.5, high: 4, pairs: 2 })
 })
 
 t.test('a repetition in which one side failed does not count', async (t) => {
-  t.same(ratio([1, undefined, 3], [2, 100, 3]), { median: 2 / 2.5, low: 0.5, high: 1 })
-  t.same(ratio([1, 100, 3], [2, undefined, 3]), { median: 2 / 2.5, low: 0.5, high: 1 })
+  const ofTwo = { median: 2 / 2.5, low: 0.5, high: 1, pairs: 0.75 }
+  t.same(ratio([1, undefined, 3], [2, 100, 3]), ofTwo)
+  t.same(ratio([1, 100, 3], [2, undefined, 3]), ofTwo)
   t.equal(ratio([undefined, 1], [1, undefined]), undefined)
   t.equal(ratio([], [1]), undefined)
 })

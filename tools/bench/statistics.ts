@@ -6,6 +6,8 @@ export interface Spread {
   median: number
   low: number
   high: number
+  /** Of a ratio of medians: the median of the ratios of pairs. */
+  pairs?: number
 }
 
 /** Undefined for no values; the mean of the middle two for an even number of them. */
@@ -23,8 +25,8 @@ export function spread(values: readonly number[]): Spread | undefined {
 }
 
 /**
- * How `over` compares with `under`: the ratio of their medians, and the least and greatest ratio of two figures of one
- * repetition, which a drift of the host leaves alone. Each list has one figure a repetition, undefined where the run
+ * How `over` compares with `under`: the ratio of their medians, and the median, the least and the greatest ratio of two figures
+ * of one repetition, which a drift of the host leaves alone. Each list has one figure a repetition, undefined where the run
  * failed. Undefined if no repetition has both.
  */
 export function ratio(
@@ -39,5 +41,5 @@ export function ratio(
   const below = median(pairs.map(([, b]) => b))
   if (above === undefined || below === undefined) return undefined
   const ratios = pairs.map(([a, b]) => a / b)
-  return { median: above / below, low: Math.min(...ratios), high: Math.max(...ratios) }
+  return { ...spread(ratios)!, median: above / below, pairs: median(ratios)! }
 }
