@@ -107,7 +107,7 @@ class Records {
 
   /** Takes a record of `size` words that has been written at `end`. */
   push(size: number): void {
-    if (slotsFor(this.count + 1) > this.slots.length) this.#growSlots()
+    if (2 * (this.count + 1) > this.slots.length) this.#growSlots()
     this.#enter(this.end)
     this.end += size
     this.count++
@@ -243,7 +243,7 @@ export class LiftedCode implements NewBlock {
   }
 }
 
-/** A power of two. */
+/** How many slots so many records have at most: a power of two. */
 function slotsFor(count: number): number {
   let slots = FIRST_SLOTS
   while (slots < 2 * count) slots *= 2

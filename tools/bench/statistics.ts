@@ -40,6 +40,6 @@ export function ratio(
   const above = median(pairs.map(([a]) => a))
   const below = median(pairs.map(([, b]) => b))
   if (above === undefined || below === undefined) return undefined
-  const ratios = pairs.map(([a, b]) => a / b)
-  return { ...spread(ratios)!, median: above / below, pairs: median(ratios)! }
+  const ofPairs = spread(pairs.map(([a, b]) => a / b))!
+  return { ...ofPairs, median: above / below, pairs: ofPairs.median }
 }
