@@ -52,7 +52,10 @@ export interface Board {
   /** The CPU's model and byte order, for the CPU node. */
   cpu: { model: string; endian: 'little' | 'big' }
   nsPerInstruction: number
+  /** Distance of the grid's points, where inputs may enter. */
   gridNs: number
+  /** Distance of the points at which the CPU's registers are hashed, busy or not: a multiple of `gridNs`. */
+  hashNs: number
   memories: readonly BoardMemory[]
   /** In the fixed order that decides between events due at the same vt. */
   devices: readonly BoardDevice[]

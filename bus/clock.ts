@@ -8,14 +8,18 @@ export class Clock {
   readonly nsPerInstruction: number
   /** Distance of the input grid's points, in nanoseconds. */
   readonly gridNs: number
+  /** Distance of the hash points: a multiple of `gridNs`. */
+  readonly hashNs: number
   /** Virtual nanoseconds skipped while the CPU was idle. */
   idleNs = 0
 
-  constructor(nsPerInstruction: number, gridNs: number) {
+  constructor(nsPerInstruction: number, gridNs: number, hashNs: number) {
     assert(Number.isSafeInteger(nsPerInstruction) && nsPerInstruction > 0)
     assert(Number.isSafeInteger(gridNs) && gridNs >= nsPerInstruction)
     this.nsPerInstruction = nsPerInstruction
+    assert(Number.isSafeInteger(hashNs) && hashNs > 0 && hashNs % gridNs === 0)
     this.gridNs = gridNs
+    this.hashNs = hashNs
   }
 
   /** Virtual time just before instruction `icount`. */
@@ -38,5 +42,15 @@ export class Clock {
   /** The first grid point after `vt`. */
   gridAfter(vt: Vt): Vt {
     return (Math.floor(vt / this.gridNs) + 1) * this.gridNs
+  }
+
+  /** The first grid point at or after `vt`. */
+  gridFrom(vt: Vt): Vt {
+    return Math.ceil(vt / this.gridNs) * this.gridNs
+  }
+
+  /** The first hash point after `vt`. */
+  hashAfter(vt: Vt): Vt {
+    return (Math.floor(vt / this.hashNs) + 1) * this.hashNs
   }
 }

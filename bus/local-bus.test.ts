@@ -21,7 +21,7 @@ function show({ icount, vt, src, dst, payload }: Message): string {
 function typist(inputs: { vt: Vt; dst: NodeName; text: string }[], quitVt = NEVER): WorldSource {
   return {
     open: false,
-    waiting: (vt) => Math.min(inputs[0] === undefined ? NEVER : Math.max(vt, inputs[0].vt), quitVt),
+    waiting: () => ({ icount: 0, vt: Math.min(inputs[0]?.vt ?? NEVER, quitVt) }),
     take: (vt) => {
       const due = inputs.filter((input) => input.vt <= vt)
       inputs.splice(0, due.length)
@@ -31,14 +31,14 @@ function typist(inputs: { vt: Vt; dst: NodeName; text: string }[], quitVt = NEVE
   }
 }
 
-function makeBus(program: Program, sources: WorldSource[] = []) {
+function makeBus(program: Program, sources: WorldSource[] = [], hashNs?: number) {
   const log: Message[] = []
   let cpu: ScriptedCpu | undefined
   const createCpu = scriptedCpu(program, (made) => {
     cpu = made
   })
   const sink = { append: (message: Message) => log.push(message) }
-  const bus = new LocalBus({ board: testBoard(), createCpu, loads: TEST_LOADS, sink, sources })
+  const bus = new LocalBus({ board: testBoard('little', hashNs), createCpu, loads: TEST_LOADS, sink, sources })
   const run = (options: Partial<SliceOptions> = {}) => bus.runSlice({ maxInstructions: 1e9, ...options })
   /** The log but for resets and grid hashes. */
   const shown = () => log.filter(({ payload: { kind } }) => kind !== 'reset' && kind !== 'grid').map(show)
@@ -200,6 +200,56 @@ t.test('grid points: a hash when the CPU ran, then inputs; idle jumps leave none
   t.ok(shown().includes('151 2000 terminal>cpu data value=120 validUntil=0'))
 })
 
+t.test('hash points are fewer: a busy CPU comes to the grid points between that a source waits for', async (t) => {
+  const inputs = [
+    { vt: 1500, dst: 'terminal', text: 'x' },
+    { vt: 5000, dst: 'terminal', text: 'y' },
+  ]
+  const { run, log } = makeBus({ 850: off }, [typist(inputs)], 4000)
+  run()
+  const kinds = log
+    .filter(({ payload: { kind } }) => kind === 'input' || kind === 'grid')
+    .map(({ icount, vt, payload }) => `${icount} ${vt} ${payload.kind}`)
+  t.same(kinds, ['200 2000 input', '400 4000 grid', '500 5000 input', '800 8000 grid'])
+
+  const idle = makeBus({ 150: { op: 'wait' } }, [typist([], 9000)], 4000)
+  idle.run()
+  const times = idle.log
+    .filter(({ payload: { kind } }) => kind === 'grid' || kind === 'stop')
+    .map(({ icount, vt, payload }) => `${icount} ${vt} ${payload.kind}`)
+  t.same(times, ['151 4000 grid', '151 9000 stop'], 'a hash is owed')
+})
+
+t.test('what a script waits for: a moment by instructions, and what a device prints', async (t) => {
+  for (const hashNs of [1000, 4000, 64_000]) {
+    let isHeard = false
+    const left = ['by count', 'answer']
+    const script: WorldSource = {
+      open: false,
+      waiting: () => ({ icount: left.length === 2 ? 777 : 0, vt: left.length === 2 || isHeard ? 0 : NEVER }),
+      take(_vt, icount) {
+        const isDue = left.length === 2 ? icount >= 777 : isHeard
+        return isDue
+          ? left.splice(0, 1).map((text) => ({ src: SCRIPT, dst: 'terminal', bytes: Buffer.from(text) }))
+          : []
+      },
+    }
+    const program: Program = {
+      9: { op: 'timer', due: 3_333 },
+      10: { op: 'wait' },
+      1234: write(AT.terminal, 0x68),
+      1500: off,
+    }
+    const { bus, run, log } = makeBus(program, [script], hashNs)
+    bus.onOutput((src) => {
+      isHeard ||= src === 'terminal'
+    })
+    run()
+    const inputs = log.filter(({ payload: { kind } }) => kind === 'input').map(({ icount, vt }) => `${icount} ${vt}`)
+    t.same(inputs, ['778 11003', '1278 16003'], `hashes every ${hashNs} ns`)
+  }
+})
+
 t.test('an idle CPU jumps to device timers and its own, and past grid points that owe nothing', async (t) => {
   const { run, log, cpu } = makeBus({
     1: write(AT.ticker, 5_500),
@@ -273,10 +323,15 @@ t.test('how slices are cut leaves no trace', async (t) => {
     ])
   const whole = makeBus(program, [inputs()])
   whole.run()
-  for (const maxInstructions of [1, 7, 100]) {
-    const cut = makeBus(program, [inputs()])
-    while (cut.bus.stopped === undefined) cut.run({ maxInstructions })
-    t.same(cut.log.map(show), whole.log.map(show), `slices of ${maxInstructions}`)
+  for (const hashNs of [1000, 3000, 64_000]) {
+    const other = makeBus(program, [inputs()], hashNs)
+    other.run()
+    t.same(other.shown(), whole.shown(), `nor how far apart hashes are: ${hashNs} ns`)
+    for (const maxInstructions of [1, 7, 100]) {
+      const cut = makeBus(program, [inputs()], hashNs)
+      while (cut.bus.stopped === undefined) cut.run({ maxInstructions })
+      t.same(cut.log.map(show), other.log.map(show), `slices of ${maxInstructions}`)
+    }
   }
   const cut = makeBus(program, [inputs()])
   let slices = 0
@@ -285,8 +340,8 @@ t.test('how slices are cut leaves no trace', async (t) => {
     slices++
   }
   t.same(cut.log.map(show), whole.log.map(show), 'slices that are over at once')
-  const points = Math.floor(cut.bus.vt / cut.bus.machine.clock.gridNs)
-  t.ok(slices > 3 && slices <= points + 2, `${slices} slices, for ${points} points of the grid`)
+  const points = Math.floor(cut.bus.vt / cut.bus.machine.clock.hashNs)
+  t.ok(slices > 3 && slices <= points + 2, `${slices} slices, for ${points} points with a hash`)
 })
 
 t.test('stops: a source, a limit before what is due there, the caller', async (t) => {
@@ -310,7 +365,7 @@ t.test('stops: a source, a limit before what is due there, the caller', async (t
 t.test('an idle guest with nothing to come', async (t) => {
   const { run } = makeBus({ 10: { op: 'wait' } }, [typist([])])
   t.throws(() => run(), GuestSleepsForEver)
-  const person: WorldSource = { open: true, waiting: () => NEVER, take: () => [] }
+  const person: WorldSource = { open: true, waiting: () => undefined, take: () => [] }
   const waiting = makeBus({ 10: { op: 'wait' } }, [person])
   t.same(waiting.run(), { state: 'sleep', until: NEVER })
 })
@@ -319,7 +374,7 @@ t.test('a paced guest jumps no further than the host has slept, and a person typ
   const typed: { bytes: Uint8Array }[] = []
   const person: WorldSource = {
     open: true,
-    waiting: (_vt, hostVt) => (typed.length === 0 ? NEVER : hostVt),
+    waiting: (now) => (typed.length === 0 ? undefined : { icount: 0, vt: now }),
     take: () => typed.splice(0).map(({ bytes }) => ({ src: 'world', dst: 'terminal', bytes })),
   }
   const { bus, run, shown } = makeBus({ 1: write(AT.ticker, 1e6), 10: { op: 'wait' }, 20: off }, [person])

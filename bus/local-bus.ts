@@ -37,9 +37,9 @@ import {
   WORLD,
   type Write,
 } from './message.ts'
-import type { OutputListener, WorldSource } from './world.ts'
+import type { Moment, OutputListener, WorldSource } from './world.ts'
 
-/** Entries after which a segment ends, at the next grid point with a register hash. */
+/** Entries after which a segment ends, at the next hash point at which the CPU has run. */
 export const SEGMENT_ENTRIES = 4096
 
 /** The most messages that may be delivered at one position: more is a loop between devices. */
@@ -60,16 +60,14 @@ export class GuestSleepsForEver extends Error {
  * A place to stop at: the first boundary with at least this icount and vt, before what is due there. With `entries` the
  * log must have that many entries too; the place may then be amid what is due.
  */
-export interface Position {
-  icount: number
-  vt: Vt
+export interface Position extends Moment {
   entries?: number
 }
 
 export interface SliceOptions {
   /** Default: any number. */
   maxInstructions?: number
-  /** Asked at the points of the input grid: whether the host wants its thread back. Default: never. */
+  /** Asked after hash points: whether the host wants its thread back. Default: never. */
   isOver?: () => boolean
   /** Stop at the first of these. */
   until?: readonly Position[]
@@ -103,6 +101,8 @@ export interface LocalBusOptions {
 export interface BusState {
   idleNs: number
   nextGrid: Vt
+  nextAsk: Vt
+  nextHash: Vt
   gridIcount: number
   segmentEntries: number
   entryCount: number
@@ -125,7 +125,11 @@ export class LocalBus {
   /** Due time of each device's timer, in the board's order, as far as its effects have taken place. */
   readonly #due: Vt[]
   #nextDue: Vt = NEVER
+  /** No source is asked before this grid point: at those up to it they were, or nobody waited. */
   #nextGrid: Vt
+  /** The grid point to which a busy CPU runs: the next hash point, or one before it that a source waits for. */
+  #nextAsk: Vt
+  #nextHash: Vt
   /** Where the CPU stood at the last grid entry. */
   #gridIcount = 0
   #segmentEntries = 0
@@ -160,7 +164,10 @@ export class LocalBus {
       request: (host, request) => this.#answer(host.name, request),
     }
     this.#due = this.hosts.map(() => NEVER)
-    this.#nextGrid = this.machine.clock.gridAfter(0)
+    const { clock } = this.machine
+    this.#nextGrid = clock.gridAfter(0)
+    this.#nextHash = clock.hashAfter(0)
+    this.#nextAsk = this.#nextHash
   }
 
   get icount(): number {
@@ -210,19 +217,22 @@ export class LocalBus {
     const { isOver, maxInstructions = NEVER } = options
     const sliceEnd = this.icount + maxInstructions
     let isIdle = false
-    let asked = this.#nextGrid
+    let asked = this.#nextHash
+    this.#ask()
     for (;;) {
       if (this.#stopped !== undefined) return { state: 'stopped', reason: this.#stopped }
       if (until.some((position) => this.#isAt(position))) return { state: 'until' }
       if (this.icount >= sliceEnd) return { state: 'ran' }
-      if (asked !== this.#nextGrid && isOver?.()) return { state: 'ran' }
-      asked = this.#nextGrid
+      if (asked !== this.#nextHash && isOver?.()) return { state: 'ran' }
+      asked = this.#nextHash
       if (this.#serve()) isIdle = false
       if (this.#stopped !== undefined) continue
       if (until.some((position) => position.entries !== undefined && this.#isAt(position))) return { state: 'until' }
       if (isIdle) {
         const target = this.#idleTarget(options)
         if (target > (options.hostVt ?? NEVER - 1)) return this.#sleep(target)
+        // Idle time that leads past a grid point comes to it at its end.
+        if (target >= clock.gridAfter(this.vt)) this.#nextAsk = Math.min(this.#nextAsk, target)
         clock.skipTo(target, this.icount)
         isIdle = false
         continue
@@ -245,6 +255,8 @@ export class LocalBus {
     return {
       idleNs: clock.idleNs,
       nextGrid: this.#nextGrid,
+      nextAsk: this.#nextAsk,
+      nextHash: this.#nextHash,
       gridIcount: this.#gridIcount,
       segmentEntries: this.#segmentEntries,
       entryCount: this.#entryCount,
@@ -270,6 +282,8 @@ export class LocalBus {
     cpuSide.restore(state.cpuSide)
     this.#nextDue = Math.min(NEVER, ...this.#due)
     this.#nextGrid = state.nextGrid
+    this.#nextAsk = state.nextAsk
+    this.#nextHash = state.nextHash
     this.#gridIcount = state.gridIcount
     this.#segmentEntries = state.segmentEntries
     this.#entryCount = state.entryCount
@@ -292,7 +306,7 @@ export class LocalBus {
         const device = this.#due.indexOf(this.#nextDue)
         this.#setDue(device, NEVER)
         this.#begin(BUS, device, { kind: 'event' })
-      } else if (vt >= this.#nextGrid) {
+      } else if (vt >= this.#nextAsk) {
         if (!this.#gridPoint(vt)) continue
       } else return served
       served = true
@@ -301,20 +315,13 @@ export class LocalBus {
 
   /** A point of the input grid. Returns whether an input came or the run is to end. */
   #gridPoint(vt: Vt): boolean {
-    const { clock, cpu } = this.machine
+    const { clock } = this.machine
     const icount = this.icount
     this.#nextGrid = clock.gridAfter(vt)
-    if (icount !== this.#gridIcount) {
-      this.#gridIcount = icount
-      this.#log(CPU, BUS, { kind: 'grid', hash: cpu.hashRegisters() })
-      const hasSegment = this.#segmentEntries >= SEGMENT_ENTRIES
-      if (hasSegment) {
-        const { low, high } = cpu.hashMemory()
-        this.#log(CPU, BUS, { kind: 'segment', hashLow: low, hashHigh: high })
-        this.#segmentEntries = 0
-      }
-      this.#onGrid?.(hasSegment)
-    }
+    const isHashed = vt >= this.#nextHash
+    if (isHashed) this.#nextHash = clock.hashAfter(vt)
+    this.#nextAsk = this.#nextHash
+    if (isHashed && icount !== this.#gridIcount) this.#logHash()
     let served = false
     for (const source of this.#sources) {
       for (const { src, dst, bytes } of source.take(vt, icount)) {
@@ -323,7 +330,33 @@ export class LocalBus {
       }
     }
     for (const source of this.#sources) this.#stopAsked ??= source.stop?.(vt, icount)
+    this.#ask()
     return served || this.#stopAsked !== undefined
+  }
+
+  #logHash(): void {
+    const { cpu } = this.machine
+    this.#gridIcount = this.icount
+    this.#log(CPU, BUS, { kind: 'grid', hash: cpu.hashRegisters() })
+    const hasSegment = this.#segmentEntries >= SEGMENT_ENTRIES
+    if (hasSegment) {
+      const { low, high } = cpu.hashMemory()
+      this.#log(CPU, BUS, { kind: 'segment', hashLow: low, hashHigh: high })
+      this.#segmentEntries = 0
+    }
+    this.#onGrid?.(hasSegment)
+  }
+
+  /** Asks the sources for what grid point they wait, as far as they know. */
+  #ask(): void {
+    const { clock } = this.machine
+    const vt = this.vt
+    for (const source of this.#sources) {
+      const moment = source.waiting(vt)
+      if (moment === undefined) continue
+      const from = Math.max(vt, moment.vt, clock.vtAt(moment.icount))
+      this.#nextAsk = Math.min(this.#nextAsk, Math.max(this.#nextGrid, clock.gridFrom(from)))
+    }
   }
 
   /** Power-on, or a reset that a device asked for: the CPU first, then the devices in the board's order. */
@@ -425,6 +458,7 @@ export class LocalBus {
         this.#log(slot.name, WORLD, effect)
         if (slot.isPower) this.#power(slot.name, effect)
         for (const listener of this.#listeners) listener(slot.name, effect.bytes, this.vt, this.#entryCount - 1)
+        this.#ask()
     }
   }
 
@@ -447,7 +481,7 @@ export class LocalBus {
   /** Before which instruction the CPU must stop. */
   #limit(): number {
     if (this.#stopAsked !== undefined || this.#resetAsked) return 0
-    return Math.min(this.#runLimit, this.machine.clock.icountAt(Math.min(this.#nextDue, this.#nextGrid)))
+    return Math.min(this.#runLimit, this.machine.clock.icountAt(Math.min(this.#nextDue, this.#nextAsk)))
   }
 
   #limitOf(until: readonly Position[], sliceEnd: number): number {
@@ -464,12 +498,14 @@ export class LocalBus {
     const { clock, cpu } = this.machine
     const vt = this.vt
     let target = Math.min(this.#nextDue, cpu.timerDue)
-    if (this.icount !== this.#gridIcount) target = Math.min(target, this.#nextGrid)
+    if (this.icount !== this.#gridIcount) target = Math.min(target, this.#nextHash)
     const { gridNs } = clock
-    const asked = hostVt === undefined ? vt : Math.max(vt, Math.floor(hostVt / gridNs) * gridNs)
+    const now = hostVt === undefined ? vt : Math.max(vt, Math.floor(hostVt / gridNs) * gridNs)
     for (const source of this.#sources) {
-      const from = source.waiting(vt, asked)
-      if (from !== NEVER) target = Math.min(target, Math.max(this.#nextGrid, Math.ceil(from / gridNs) * gridNs))
+      const moment = source.waiting(now)
+      // An idle CPU begins no instructions.
+      if (moment === undefined || moment.icount > this.icount) continue
+      target = Math.min(target, Math.max(clock.gridAfter(vt), clock.gridFrom(moment.vt)))
     }
     for (const position of until ?? []) {
       if (position.icount <= this.icount && position.vt > vt) target = Math.min(target, position.vt)

@@ -31,7 +31,7 @@ export interface Machine {
 export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Exchange): Machine {
   const layout = layoutBoard(board)
   let placed: { backing: number; bytes: Uint8Array }[] = []
-  const clock = new Clock(board.nsPerInstruction, board.gridNs)
+  const clock = new Clock(board.nsPerInstruction, board.gridNs, board.hashNs)
   const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
   const cpuSide = new CpuSide(layout, clock, cpu, exchange)
   const fillMemory = () => {

@@ -137,13 +137,13 @@ export interface Output {
   bytes: Uint8Array
 }
 
-/** A grid point at which the CPU had run since the last: a 32-bit hash of its registers. */
+/** A hash point (of the input grid) at which the CPU had run since the last: a 32-bit hash of its registers. */
 export interface Grid {
   kind: 'grid'
   hash: number
 }
 
-/** The end of a segment, always at a grid point: a 64-bit hash of guest memory, in two halves. */
+/** The end of a segment, always at a hash point: a 64-bit hash of guest memory, in two halves. */
 export interface Segment {
   kind: 'segment'
   hashLow: number

@@ -240,8 +240,8 @@ export const TEST_LOADS = [
   { memory: 'flash.array', offset: 0, bytes: Uint8Array.of(0x51, 0x52, 0x53, 0x54) },
 ]
 
-/** 10 ns an instruction; a grid point every 1000 ns, 100 instructions. */
-export function testBoard(endian: 'little' | 'big' = 'little'): Board {
+/** 10 ns an instruction; a grid point every 1000 ns, 100 instructions, and a hash at each unless `hashNs` says otherwise. */
+export function testBoard(endian: 'little' | 'big' = 'little', hashNs = 1000): Board {
   const registers = (region: string, space: string, base: number) =>
     ({ region, space, base, mode: 'registers' }) as const
   return {
@@ -249,6 +249,7 @@ export function testBoard(endian: 'little' | 'big' = 'little'): Board {
     cpu: { model: 'scripted', endian },
     nsPerInstruction: 10,
     gridNs: 1000,
+    hashNs,
     memories: [
       { name: 'ram', size: AT.ramBytes },
       { name: 'rom', size: 4096 },

@@ -6,6 +6,12 @@
  */
 import type { NodeName, StopReason, Vt } from './message.ts'
 
+/** When an instruction count and a virtual time are both reached. */
+export interface Moment {
+  icount: number
+  vt: Vt
+}
+
 /** One input: the message `{src, dst, kind: 'input', bytes}`. */
 export interface WorldInput {
   /** `WORLD`, or `SCRIPT` for the deterministic typist. */
@@ -23,13 +29,13 @@ export interface WorldSource {
    */
   readonly open: boolean
   /**
-   * Asked while the CPU is idle: from when on something waits to be taken, or `NEVER`. The bus then jumps to the first
-   * grid point at or after that time and calls `take`. `vt` is now: what waits already waits since `vt`, to a script.
-   * `hostVt >= vt` is the time to which a paced guest has slept by the host's clock; a person's input waits since then.
-   * In an unpaced run the two are equal.
+   * From when on `take` or `stop` may have something, as far as is known; `undefined`: nothing is known to come. The bus
+   * comes to the first grid point at or after that moment, and to every hash point. It asks again when a slice begins,
+   * after a grid point, after a device's output and while the CPU is idle. `now` is the time since when a person's input
+   * waits: while a paced guest is idle, that to which it has slept by the host's clock.
    */
-  waiting(vt: Vt, hostVt: Vt): Vt
-  /** Asked at every grid point, busy or idle: the inputs that enter now, in order. They are gone from the source. */
+  waiting(now: Vt): Moment | undefined
+  /** Asked at a grid point that was waited for, and at others: the inputs that enter now, in order. They are gone from the source. */
   take(vt: Vt, icount: number): readonly WorldInput[]
   /** Asked after `take`: why the run should end at this grid point (a script's `quit`; `failed`: it gave up waiting). */
   stop?(vt: Vt, icount: number): StopReason | undefined

@@ -431,6 +431,7 @@ function polledBoard(endian: 'little' | 'big', slowness: number): Board {
     cpu: { model: '24Kf', endian },
     nsPerInstruction: 10,
     gridNs: 1000 * slowness,
+    hashNs: 1000 * slowness,
     memories: [
       { name: 'ram', size: RAM_BYTES },
       { name: 'boot', size: 0x1000 },

@@ -65,7 +65,7 @@ const BOOT_INSTRUCTIONS = 5
 export function testMachine(program: (at: Assembler) => unknown, options: TestMachineOptions = {}): TestMachine {
   const { ramBytes = RAM_BYTES, endian = 'little', handler, lockstep, ...given } = options
   const tiers = { compiler: new ImmediateCompiler(), arenaWords: ARENA_WORDS, ...given }
-  const clock = new Clock(8, 1_000_000)
+  const clock = new Clock(8, 1_000_000, 1_000_000)
   const makeIsa: IsaFactory = (execution) => new Mips(execution, clock, endian)
   const cpu =
     lockstep === undefined

@@ -8,6 +8,7 @@ import {
   LocalBus,
   type LogSink,
   type Message,
+  type Moment,
   NEVER,
   type OutputListener,
   type Position,
@@ -55,7 +56,7 @@ export class FullReplay {
     const entries = journal.entryCount - (this.#isCut ? 0 : 1)
     this.#end = { icount: last?.icount ?? 0, vt: last?.vt ?? 0, entries }
     const sink: LogSink = { append: (message) => this.#compare(message, onEntry) }
-    const feed = new JournalFeed(journal, {
+    const feed = new JournalFeed(journal, spec.board.gridNs, {
       position: () => this.#cursor,
       check: (entry, index) => this.#checkInput(entry, index),
     })
@@ -69,7 +70,7 @@ export class FullReplay {
   }
 
   /**
-   * Replays until it `isOver`, which is asked at the points of the input grid, to instruction `until` at most. Throws a
+   * Replays until it `isOver`, which is asked after hash points, to instruction `until` at most. Throws a
    * `DivergenceError` at the first difference.
    */
   runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
@@ -141,19 +142,24 @@ interface FeedReplay {
 class JournalFeed implements WorldSource {
   readonly open = false
   readonly #journal: Journal
+  readonly #gridNs: number
   readonly #replay: FeedReplay
   /** The first input that was not taken, and the entries after it. */
   #input: Message | undefined
   #next = 0
 
-  constructor(journal: Journal, replay: FeedReplay) {
+  constructor(journal: Journal, gridNs: number, replay: FeedReplay) {
     this.#journal = journal
+    this.#gridNs = gridNs
     this.#replay = replay
     this.#find()
   }
 
-  waiting(): Vt {
-    return this.#input?.vt ?? NEVER
+  waiting(): Moment | undefined {
+    if (this.#input === undefined) return undefined
+    const { icount, vt } = this.#input
+    // It stands at the first boundary at or after a grid point.
+    return { icount, vt: Math.floor(vt / this.#gridNs) * this.#gridNs }
   }
 
   take(vt: Vt): WorldInput[] {

@@ -4,7 +4,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { type Message, NEVER, SCRIPT, type WorldSource } from '../bus/mod.ts'
+import { type Message, SCRIPT, type WorldSource } from '../bus/mod.ts'
 import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
 import {
   hostFiles,
@@ -61,7 +61,7 @@ function typist(vt: number, text: string): WorldSource {
   let left = true
   return {
     open: false,
-    waiting: (now) => (left ? Math.max(now, vt) : NEVER),
+    waiting: () => (left ? { icount: 0, vt } : undefined),
     take(now) {
       if (!left || now < vt) return []
       left = false
@@ -86,6 +86,7 @@ function newRecording(at: string, board = testBoard(), aside?: StoreFiles['write
     guest: 'test',
     nsPerInstruction: board.nsPerInstruction,
     gridNs: board.gridNs,
+    hashNs: board.hashNs,
     memoryBytes: AT.ramBytes,
     rtcSeconds: 0,
     nodes: nodeNames(board),
@@ -389,7 +390,7 @@ t.test('ends: limits, aborts, sleeping for ever; all replay to the same digest',
     [
       'quit',
       asleep,
-      { sources: [{ open: false, waiting: (vt) => Math.max(vt, 7_000), take: () => [], stop: quitAt(7_000) }] },
+      { sources: [{ open: false, waiting: () => ({ icount: 0, vt: 7_000 }), take: () => [], stop: quitAt(7_000) }] },
     ],
   ]
   for (const [reason, program, options] of runs) {

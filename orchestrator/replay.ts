@@ -96,7 +96,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 }
 
 function checkMachine(recording: Recording, { board }: RecordedMachine): void {
-  const { nodes, nsPerInstruction, gridNs } = recording.manifest
+  const { nodes, nsPerInstruction, gridNs, hashNs = gridNs } = recording.manifest
   const names = nodeNames(board)
   if (nodes.join() !== names.join()) {
     throw new MachineMismatch(
@@ -104,10 +104,10 @@ function checkMachine(recording: Recording, { board }: RecordedMachine): void {
         'Replay it with the Ananke that made it.',
     )
   }
-  if (nsPerInstruction !== board.nsPerInstruction || gridNs !== board.gridNs) {
+  if (nsPerInstruction !== board.nsPerInstruction || gridNs !== board.gridNs || hashNs !== board.hashNs) {
     throw new MachineMismatch(
-      `${recording.directory} was made with ${nsPerInstruction} ns an instruction and a grid of ${gridNs} ns, ` +
-        `and this ${board.name} has ${board.nsPerInstruction} and ${board.gridNs}. Replay it with the Ananke that made it.`,
+      `${recording.directory} was made with ${nsPerInstruction} ns an instruction, a grid of ${gridNs} ns ` +
+        `and hashes every ${hashNs} ns; this ${board.name} has ${board.nsPerInstruction}, ${board.gridNs} and ${board.hashNs}. Replay it with the Ananke that made it.`,
     )
   }
 }

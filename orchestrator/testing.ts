@@ -74,6 +74,7 @@ export function testRecording(directory: string, board = testBoard()): Recording
     guest: 'test',
     nsPerInstruction: board.nsPerInstruction,
     gridNs: board.gridNs,
+    hashNs: board.hashNs,
     memoryBytes: AT.ramBytes,
     rtcSeconds: 0,
     nodes: nodeNames(board),

@@ -24,6 +24,8 @@ const messages = randomMessages(PAGES.length * SEGMENT_ENTRIES, new Random(SEED)
 const stateOf = (entries: number): BusState => ({
   idleNs: 12_345_678_901,
   nextGrid: 5,
+  nextAsk: 7,
+  nextHash: 8,
   gridIcount: 6,
   segmentEntries: 0,
   entryCount: entries,

@@ -63,6 +63,8 @@ const manifestSchema = v.strictObject({
   guest: v.string(),
   nsPerInstruction: positive,
   gridNs: positive,
+  /** Absent in recordings made before hash points were fewer than grid points: `gridNs`. */
+  hashNs: v.exactOptional(positive),
   memoryBytes: whole,
   /** Host time of day given to the guest at power-on: seconds since 1970. */
   rtcSeconds: v.pipe(v.number(), v.safeInteger()),

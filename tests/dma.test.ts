@@ -49,6 +49,7 @@ for (const [endian, file] of [
       guest: 'dma',
       nsPerInstruction: spec.board.nsPerInstruction,
       gridNs: spec.board.gridNs,
+      hashNs: spec.board.hashNs,
       memoryBytes: MEMORY_BYTES,
       rtcSeconds: 0,
       nodes: nodeNames(spec.board),

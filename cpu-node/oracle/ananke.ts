@@ -23,7 +23,7 @@ export function runOnAnanke(
 ): Uint8Array {
   const { address, length } = program.results
   const ramBytes = Math.ceil((address + length) / PAGE_BYTES) * PAGE_BYTES
-  const clock = new Clock(NS_PER_INSTRUCTION, GRID_NS)
+  const clock = new Clock(NS_PER_INSTRUCTION, GRID_NS, GRID_NS)
   const options = {
     model: '24Kf',
     endian,

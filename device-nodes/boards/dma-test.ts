@@ -53,6 +53,7 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
     cpu: { model: '24Kf', endian },
     nsPerInstruction: 8,
     gridNs: 4_000_000,
+    hashNs: 32_000_000,
     memories: [
       { name: 'ram', size: memoryBytes },
       { name: 'boot-rom', size: BOOT_ROM_BYTES },

@@ -70,8 +70,10 @@ type MaltaOptions = v.InferOutput<typeof maltaOptions>
 
 /** 8 ns: 125 million instructions a second. */
 const NS_PER_INSTRUCTION = 8
-/** Keys and frames wait at most that long. At 1 ms a boot's journal is three times as large and its replay 1.5 % slower. */
+/** What keys and frames that have come wait for. */
 const GRID_NS = 4_000_000
+/** 4 million instructions: a hash costs what 20,000 to 100,000 instructions do, and a replay that goes astray is caught within. */
+const HASH_NS = 32_000_000
 
 const FLASH_BASE = 0x1e000000
 const LOW_RAM_BYTES = 256 * MIB
@@ -177,6 +179,7 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
     cpu: { model: '24Kf', endian: options.endian },
     nsPerInstruction: NS_PER_INSTRUCTION,
     gridNs: GRID_NS,
+    hashNs: HASH_NS,
     memories,
     devices: devices(options),
     wires,

@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { NEVER } from '../../bus/mod.ts'
 import { type ConsoleInput, HostConsole } from './console.ts'
 
 function terminal() {
@@ -34,11 +33,11 @@ t.test('keys go to the machine as they are', async (t) => {
   host.attach()
   t.same(raw, [true])
   t.ok(host.open)
-  t.equal(host.waiting(5, 7), NEVER)
+  t.equal(host.waiting(7), undefined)
   type('ls\r')
   type('\x03')
   t.equal(woken(), 2)
-  t.equal(host.waiting(5, 7), 7)
+  t.same(host.waiting(7), { icount: 0, vt: 7 })
   t.same(host.take(8, 8), [{ src: 'world', dst: 'uart0', bytes: Uint8Array.from([0x6c, 0x73, 0x0d, 0x03]) }])
   t.same(host.take(9, 9), [])
   host.detach()
@@ -62,7 +61,7 @@ t.test('Ctrl-A is the escape', async (t) => {
   t.equal(typed(), '')
   type('\x01x')
   t.equal(host.stop(), 'quit')
-  t.equal(host.waiting(1, 2), 2, 'an idle machine must come to its next grid point')
+  t.same(host.waiting(2), { icount: 0, vt: 2 }, 'an idle machine must come to its next grid point')
 })
 
 t.test('only the console is shown', async (t) => {

@@ -6,7 +6,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import {
-  NEVER,
+  type Moment,
   type NodeName,
   type StopReason,
   type Vt,
@@ -88,8 +88,8 @@ export class HostConsole implements WorldSource {
     if (src === this.#options.console) this.#options.output.write(bytes)
   }
 
-  waiting(_vt: Vt, hostVt: Vt): Vt {
-    return this.#queue.length > 0 || this.#quit ? hostVt : NEVER
+  waiting(now: Vt): Moment | undefined {
+    return this.#queue.length > 0 || this.#quit ? { icount: 0, vt: now } : undefined
   }
 
   take(_vt: Vt, _icount: number): readonly WorldInput[] {

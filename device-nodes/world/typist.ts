@@ -3,7 +3,7 @@
  * times, and types at grid points, so that a scripted run is the same everywhere.
  */
 import {
-  NEVER,
+  type Moment,
   type NodeName,
   SCRIPT,
   type StopReason,
@@ -72,18 +72,12 @@ export class Typist implements WorldSource {
     this.#search()
   }
 
-  waiting(vt: Vt, _hostVt: Vt): Vt {
+  waiting(): Moment | undefined {
     const step = this.#step
-    if (step === undefined) return NEVER
-    switch (step.kind) {
-      case 'expect':
-        return this.#found ? vt : Math.max(vt, this.#positionVt + step.limitNs)
-      case 'at':
-        // An idle CPU begins no instructions; while it runs, every grid point is taken.
-        return NEVER
-      default:
-        return vt
-    }
+    if (step === undefined) return undefined
+    if (step.kind === 'at') return { icount: step.icount, vt: 0 }
+    const isLater = step.kind === 'expect' && !this.#found
+    return { icount: 0, vt: isLater ? this.#positionVt + step.limitNs : this.#positionVt }
   }
 
   take(vt: Vt, icount: number): readonly WorldInput[] {

@@ -16,6 +16,7 @@ export interface RecordingInfo {
   formatVersion: number
   nsPerInstruction: number
   gridNs: number
+  hashNs: number
   memoryBytes: number
   rtcSeconds: number
   script: string | null
@@ -56,6 +57,7 @@ export function readInfo(directory: string): RecordingInfo {
     formatVersion: manifest.formatVersion,
     nsPerInstruction: manifest.nsPerInstruction,
     gridNs: manifest.gridNs,
+    hashNs: manifest.hashNs ?? manifest.gridNs,
     memoryBytes: manifest.memoryBytes,
     rtcSeconds: manifest.rtcSeconds,
     script: manifest.script ?? null,

@@ -36,12 +36,12 @@ export function buildMachine(
 
 /** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
 export function recordedMachine(recording: Recording, images: RecordedImages, tiers: TierOptions): RecordedMachine {
-  const { board: recorded, memoryBytes, gridNs } = recording.manifest
+  const { board: recorded, memoryBytes, gridNs, hashNs = gridNs } = recording.manifest
   const { board, loads } = boardNamed(recorded.name).build(recorded.options)
   const name = `${recording.directory}, image ${KERNEL_IMAGE}`
   return {
     // A board's grid may have been another then.
-    board: { ...board, gridNs },
+    board: { ...board, gridNs, hashNs },
     async loads() {
       const [file, initrd] = await Promise.all([images.kernel?.(), images.initrd?.()])
       const kernel = file && (await readKernel(name, file, { lowMemoryBytes: memoryBytes }))

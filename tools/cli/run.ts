@@ -161,6 +161,7 @@ function startRecording(directory: string, request: BootRequest, board: Board): 
       guest,
       nsPerInstruction: board.nsPerInstruction,
       gridNs: board.gridNs,
+      hashNs: board.hashNs,
       memoryBytes,
       rtcSeconds: startSeconds,
       nodes: nodeNames(board),
