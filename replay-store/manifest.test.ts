@@ -56,7 +56,7 @@ t.test('a newer format names both versions', async (t) => {
 })
 
 t.test('an older format is read', async (t) => {
-  t.equal(parse(sealed({ formatVersion: 1 })).formatVersion, 1)
+  for (const formatVersion of [1, 2]) t.equal(parse(sealed({ formatVersion })).formatVersion, formatVersion)
 })
 
 t.test('something else called manifest.json', async (t) => {
@@ -68,6 +68,7 @@ t.test('well sealed and not a manifest', async (t) => {
   const refused = (changes: Record<string, unknown>, message: RegExp) =>
     t.throws(() => parse(sealed(changes)), { constructor: DamagedError, message })
   refused({ gridNs: 'x' }, /gridNs/)
+  refused({ gridNs: 1000, hashNs: 1500 }, /hashNs is no multiple of gridNs/)
   refused({ news: 1 }, /news/)
   refused({ formatVersion: 0 }, /formatVersion/)
   refused({ format: 'other' }, /its format is "other"/)

@@ -9,10 +9,10 @@ import { sha256 } from './identity.ts'
 
 /**
  * Version of a recording's layout: manifest, tail, segments, canonical entries, and what the digest is of. Older ones stay
- * readable. Since 2 the digest has memory's pages by their hashes.
+ * readable. Since 2 the digest has memory's pages by their hashes; since 3 hash points may be fewer than grid points.
  */
-export const FORMAT_VERSION = 2
-const OLDER_VERSIONS = [1]
+export const FORMAT_VERSION = 3
+const OLDER_VERSIONS = [1, 2]
 
 const FORMAT = 'ananke-recording'
 
@@ -54,7 +54,7 @@ const endSchema = v.strictObject({
   identity: hash,
 })
 
-const manifestSchema = v.strictObject({
+const fieldsSchema = v.strictObject({
   format: v.literal(FORMAT),
   formatVersion: v.picklist([...OLDER_VERSIONS, FORMAT_VERSION]),
   /** The version of Ananke that made the recording. */
@@ -63,7 +63,7 @@ const manifestSchema = v.strictObject({
   guest: v.string(),
   nsPerInstruction: positive,
   gridNs: positive,
-  /** Absent in recordings made before hash points were fewer than grid points: `gridNs`. */
+  /** Absent before version 3: `gridNs`. */
   hashNs: v.exactOptional(positive),
   memoryBytes: whole,
   /** Host time of day given to the guest at power-on: seconds since 1970. */
@@ -80,6 +80,11 @@ const manifestSchema = v.strictObject({
   /** Absent while recording, and for ever when the recorder was killed. */
   end: v.exactOptional(endSchema),
 })
+
+const manifestSchema = v.pipe(
+  fieldsSchema,
+  v.check(({ gridNs, hashNs = gridNs }) => hashNs % gridNs === 0, 'hashNs is no multiple of gridNs'),
+)
 
 export type Manifest = v.InferOutput<typeof manifestSchema>
 export type ImageRecord = v.InferOutput<typeof imageSchema>

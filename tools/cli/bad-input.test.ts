@@ -117,7 +117,7 @@ t.test('recordings that are none', async (t) => {
   const text = readFileSync(manifest, 'utf8')
   const newer = text.slice(0, text.lastIndexOf(',\n  "checksum"')).replace(/"formatVersion": \d/, '"formatVersion": 99')
   writeFileSync(manifest, `${newer},\n  "checksum": "${sha256(Buffer.from(newer))}"\n}\n`)
-  await refused(t, ['replay', recording], { status: 1, line: /format version 99; this Ananke reads up to 2\. / })
+  await refused(t, ['replay', recording], { status: 1, line: /format version 99; this Ananke reads up to 3\. / })
 })
 
 t.test('input scripts', async (t) => {
