@@ -1,7 +1,7 @@
 import t from 'tap'
 import { device } from './board.ts'
 import type { DeviceModel, Sequence } from './device.ts'
-import { GuestSleepsForEver, LocalBus, SEGMENT_ENTRIES, type SliceOptions } from './local-bus.ts'
+import { GuestSleepsForEver, LocalBus, SEGMENT_ENTRIES, SLICE_ACCESSES, type SliceOptions } from './local-bus.ts'
 import { type Message, NEVER, type NodeName, SCRIPT, type Vt } from './message.ts'
 import { type Program, type ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
 import { AT, TEST_LOADS, testBoard } from './testing-board.ts'
@@ -342,6 +342,22 @@ t.test('how slices are cut leaves no trace', async (t) => {
   t.same(cut.log.map(show), whole.log.map(show), 'slices that are over at once')
   const points = Math.floor(cut.bus.vt / cut.bus.machine.clock.hashNs)
   t.ok(slices > 3 && slices <= points + 2, `${slices} slices, for ${points} points with a hash`)
+})
+
+t.test('a guest that does nothing but access devices gives the thread back between hash points too', async (t) => {
+  const accesses = 3 * SLICE_ACCESSES
+  const program: Record<number, Program[number]> = { [accesses]: off }
+  for (let icount = 0; icount < accesses; icount++) program[icount] = read(AT.gate)
+  const whole = makeBus(program, [], 1e9)
+  whole.run()
+  const cut = makeBus(program, [], 1e9)
+  const ends: number[] = []
+  while (cut.bus.stopped === undefined) {
+    cut.run({ isOver: () => true })
+    ends.push(cut.bus.icount)
+  }
+  t.same(ends, [SLICE_ACCESSES, 2 * SLICE_ACCESSES, accesses, accesses + 1])
+  t.same(cut.log.map(show), whole.log.map(show))
 })
 
 t.test('stops: a source, a limit before what is due there, the caller', async (t) => {

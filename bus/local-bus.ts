@@ -45,6 +45,9 @@ export const SEGMENT_ENTRIES = 4096
 /** The most messages that may be delivered at one position: more is a loop between devices. */
 export const CHAIN_LIMIT = 100_000
 
+/** Accesses, a millisecond's or two, after which a slice may be over, besides at hash points. */
+export const SLICE_ACCESSES = 4096
+
 /** The guest is idle, nothing is due, and no input can ever come. */
 export class GuestSleepsForEver extends Error {
   override readonly name = 'GuestSleepsForEver'
@@ -67,7 +70,7 @@ export interface Position extends Moment {
 export interface SliceOptions {
   /** Default: any number. */
   maxInstructions?: number
-  /** Asked after hash points: whether the host wants its thread back. Default: never. */
+  /** Asked after hash points and every `SLICE_ACCESSES` accesses: whether the host wants its thread back. Default: never. */
   isOver?: () => boolean
   /** Stop at the first of these. */
   until?: readonly Position[]
@@ -146,6 +149,8 @@ export class LocalBus {
   #resetAsked = true
   #stopAsked: StopReason | undefined
   #stopped: StopReason | undefined
+  /** Of the CPU to devices, since a slice's end was last asked for. */
+  #accesses = 0
   /** What bounds the CPU besides timers and the grid: the slice's end and the positions to stop at. */
   #runLimit = 0
 
@@ -223,8 +228,11 @@ export class LocalBus {
       if (this.#stopped !== undefined) return { state: 'stopped', reason: this.#stopped }
       if (until.some((position) => this.#isAt(position))) return { state: 'until' }
       if (this.icount >= sliceEnd) return { state: 'ran' }
-      if (asked !== this.#nextHash && isOver?.()) return { state: 'ran' }
-      asked = this.#nextHash
+      if (asked !== this.#nextHash || this.#accesses >= SLICE_ACCESSES) {
+        asked = this.#nextHash
+        this.#accesses = 0
+        if (isOver?.()) return { state: 'ran' }
+      }
       if (this.#serve()) isIdle = false
       if (this.#stopped !== undefined) continue
       if (until.some((position) => position.entries !== undefined && this.#isAt(position))) return { state: 'until' }
@@ -373,6 +381,7 @@ export class LocalBus {
   #cpuAccess(slot: DeviceSlot, payload: Read | Write): number {
     this.#enter()
     const data = this.#begin(CPU, slot.number, payload)
+    if (++this.#accesses >= SLICE_ACCESSES) this.machine.cpuSide.limit = 0
     return data?.value ?? 0
   }
 

@@ -50,6 +50,8 @@ const RESET = KIND.reset
 const LINE = KIND.line
 const DATA = KIND.data
 const GRID = KIND.grid
+/** After which a slice may be over, besides after hash points. */
+const SLICE_ENTRIES = 8192
 const SEGMENT = KIND.segment
 const STOP = KIND.stop
 /** By kind: whether it is an access. */
@@ -70,8 +72,10 @@ export class CpuReplay {
   /** By place in the node table: a device's number, or `NO_DEVICE`. */
   readonly #devices: readonly number[]
   #cursor = 0
-  /** A point of the input grid was passed, or idle time: whether the slice is over has not been asked since. */
+  /** A hash point was passed, or idle time: whether the slice is over has not been asked since. */
   #askDue = false
+  /** Where that was asked last. */
+  #askedAt = 0
   #end: ReplaySlice | undefined
   /** Entries before which it stops. */
   #goal = NEVER
@@ -142,7 +146,7 @@ export class CpuReplay {
   }
 
   /**
-   * Replays until it `isOver`, which is asked at the points of the input grid, to instruction `until` at most. Throws a
+   * Replays until it `isOver`, which is asked after hash points and every `SLICE_ENTRIES` entries, to instruction `until` at most. Throws a
    * `DivergenceError` at the first difference.
    */
   runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
@@ -161,8 +165,9 @@ export class CpuReplay {
     for (;;) {
       if (this.#end !== undefined) return this.#end
       if (this.icount >= until) return { state: 'until' }
-      if (this.#askDue) {
+      if (this.#askDue || this.#cursor - this.#askedAt >= SLICE_ENTRIES) {
         this.#askDue = false
+        this.#askedAt = this.#cursor
         if (isOver()) return { state: 'ran' }
       }
       const before = this.#cursor

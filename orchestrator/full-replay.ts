@@ -70,7 +70,7 @@ export class FullReplay {
   }
 
   /**
-   * Replays until it `isOver`, which is asked after hash points, to instruction `until` at most. Throws a
+   * Replays until it `isOver`, which is asked as `LocalBus` asks it, to instruction `until` at most. Throws a
    * `DivergenceError` at the first difference.
    */
   runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
