@@ -1,7 +1,14 @@
 import t from 'tap'
 import { device } from './board.ts'
 import type { DeviceModel, Sequence } from './device.ts'
-import { GuestSleepsForEver, LocalBus, SEGMENT_ENTRIES, SLICE_ACCESSES, type SliceOptions } from './local-bus.ts'
+import {
+  CROWDED_ENTRIES,
+  GuestSleepsForEver,
+  LocalBus,
+  SEGMENT_ENTRIES,
+  SLICE_ACCESSES,
+  type SliceOptions,
+} from './local-bus.ts'
 import { type Message, NEVER, type NodeName, SCRIPT, type Vt } from './message.ts'
 import { type Program, type ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
 import { AT, TEST_LOADS, testBoard } from './testing-board.ts'
@@ -288,6 +295,24 @@ t.test('segments end at a grid point with a hash, after enough entries', async (
   t.equal(log[at - 1]?.payload.kind, 'grid')
   t.equal(log[at]?.vt, log[at - 1]?.vt)
   t.equal(log.filter(({ payload }) => payload.kind === 'segment').length, 1)
+})
+
+t.test('a segment with many entries ends at the next grid point', async (t) => {
+  const program: Record<number, Program[number]> = {}
+  for (let icount = 0; icount < CROWDED_ENTRIES; icount++) program[icount] = read(AT.gate)
+  const runs = [undefined, 100, 7].map((maxInstructions) => {
+    const { bus, run, log } = makeBus({ ...program, [CROWDED_ENTRIES]: off }, [], 1e9)
+    while (bus.stopped === undefined) run({ ...(maxInstructions && { maxInstructions }) })
+    return log.filter(({ payload: { kind } }) => kind === 'grid' || kind === 'segment').map(show)
+  })
+  // Two entries an instruction.
+  const end = 100 * Math.ceil(CROWDED_ENTRIES / 2 / 100)
+  t.same(
+    runs[0]?.map((line) => line.split(' ').slice(0, 4).join(' ')),
+    [`${end} ${10 * end} cpu>bus grid`, `${end} ${10 * end} cpu>bus segment`],
+  )
+  t.same(runs[1], runs[0])
+  t.same(runs[2], runs[0])
 })
 
 t.test('a reset: memory loaded again, the map and the indexes as at power-on, icount goes on', async (t) => {

@@ -42,6 +42,9 @@ import type { Moment, OutputListener, WorldSource } from './world.ts'
 /** Entries after which a segment ends, at the next hash point at which the CPU has run. */
 export const SEGMENT_ENTRIES = 4096
 
+/** Entries after which the next grid point is a hash point, whenever that comes: what bounds a segment. */
+export const CROWDED_ENTRIES = 4 * SEGMENT_ENTRIES
+
 /** The most messages that may be delivered at one position: more is a loop between devices. */
 export const CHAIN_LIMIT = 100_000
 
@@ -355,6 +358,14 @@ export class LocalBus {
     this.#onGrid?.(hasSegment)
   }
 
+  /** Makes the next grid point a hash point. */
+  #hashSoon(): void {
+    const { clock, cpuSide } = this.machine
+    this.#nextHash = Math.min(this.#nextHash, Math.max(this.#nextGrid, clock.gridFrom(this.#hereVt)))
+    this.#nextAsk = Math.min(this.#nextAsk, this.#nextHash)
+    cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
+  }
+
   /** Asks the sources for what grid point they wait, as far as they know. */
   #ask(): void {
     const { clock } = this.machine
@@ -542,7 +553,7 @@ export class LocalBus {
 
   #log(src: NodeName, dst: NodeName, payload: Payload): void {
     this.#entryCount++
-    this.#segmentEntries++
+    if (++this.#segmentEntries === CROWDED_ENTRIES) this.#hashSoon()
     this.#sink.append({ vt: this.#hereVt, icount: this.#hereIcount, src, dst, payload })
   }
 }
