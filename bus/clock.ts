@@ -16,8 +16,8 @@ export class Clock {
   constructor(nsPerInstruction: number, gridNs: number, hashNs: number) {
     assert(Number.isSafeInteger(nsPerInstruction) && nsPerInstruction > 0)
     assert(Number.isSafeInteger(gridNs) && gridNs >= nsPerInstruction)
-    this.nsPerInstruction = nsPerInstruction
     assert(Number.isSafeInteger(hashNs) && hashNs > 0 && hashNs % gridNs === 0)
+    this.nsPerInstruction = nsPerInstruction
     this.gridNs = gridNs
     this.hashNs = hashNs
   }

@@ -73,7 +73,7 @@ export interface Position extends Moment {
 export interface SliceOptions {
   /** Default: any number. */
   maxInstructions?: number
-  /** Asked after hash points and every `SLICE_ACCESSES` accesses: whether the host wants its thread back. Default: never. */
+  /** Asked after hash points and `SLICE_ACCESSES` accesses: whether the host wants its thread back. Default: never. */
   isOver?: () => boolean
   /** Stop at the first of these. */
   until?: readonly Position[]

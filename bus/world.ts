@@ -35,7 +35,7 @@ export interface WorldSource {
    * waits: while a paced guest is idle, that to which it has slept by the host's clock.
    */
   waiting(now: Vt): Moment | undefined
-  /** Asked at a grid point that was waited for, and at others: the inputs that enter now, in order. They are gone from the source. */
+  /** Asked at grid points, waited for or not: the inputs that enter now, in order. They are gone from the source. */
   take(vt: Vt, icount: number): readonly WorldInput[]
   /** Asked after `take`: why the run should end at this grid point (a script's `quit`; `failed`: it gave up waiting). */
   stop?(vt: Vt, icount: number): StopReason | undefined

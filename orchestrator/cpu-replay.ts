@@ -50,10 +50,10 @@ const RESET = KIND.reset
 const LINE = KIND.line
 const DATA = KIND.data
 const GRID = KIND.grid
-/** After which a slice may be over, besides after hash points. */
-const SLICE_ENTRIES = 8192
 const SEGMENT = KIND.segment
 const STOP = KIND.stop
+/** After which a slice may be over, besides after hash points. */
+const SLICE_ENTRIES = 8192
 /** By kind: whether it is an access. */
 const IS_ACCESS = KINDS.map(({ kind }) => kind === 'read' || kind === 'write')
 /** By kind: whether it stands at a boundary, whoever sent it. */
@@ -146,8 +146,8 @@ export class CpuReplay {
   }
 
   /**
-   * Replays until it `isOver`, which is asked after hash points and every `SLICE_ENTRIES` entries, to instruction `until` at most. Throws a
-   * `DivergenceError` at the first difference.
+   * Replays until it `isOver`, which is asked after hash points and `SLICE_ENTRIES` entries, to instruction `until` at
+   * most. Throws a `DivergenceError` at the first difference.
    */
   runSlice(isOver: () => boolean, until = NEVER): ReplaySlice {
     try {

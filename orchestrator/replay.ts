@@ -96,7 +96,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 }
 
 function checkMachine(recording: Recording, { board }: RecordedMachine): void {
-  const { nodes, nsPerInstruction, gridNs, hashNs = gridNs } = recording.manifest
+  const { nodes, nsPerInstruction, gridNs, hashNs } = recording.manifest
   const names = nodeNames(board)
   if (nodes.join() !== names.join()) {
     throw new MachineMismatch(
@@ -107,7 +107,8 @@ function checkMachine(recording: Recording, { board }: RecordedMachine): void {
   if (nsPerInstruction !== board.nsPerInstruction || gridNs !== board.gridNs || hashNs !== board.hashNs) {
     throw new MachineMismatch(
       `${recording.directory} was made with ${nsPerInstruction} ns an instruction, a grid of ${gridNs} ns ` +
-        `and hashes every ${hashNs} ns; this ${board.name} has ${board.nsPerInstruction}, ${board.gridNs} and ${board.hashNs}. Replay it with the Ananke that made it.`,
+        `and hashes every ${hashNs} ns; this ${board.name} has ${board.nsPerInstruction}, ${board.gridNs} and ` +
+        `${board.hashNs}. Replay it with the Ananke that made it.`,
     )
   }
 }

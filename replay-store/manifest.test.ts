@@ -57,6 +57,7 @@ t.test('a newer format names both versions', async (t) => {
 
 t.test('an older format is read', async (t) => {
   for (const formatVersion of [1, 2]) t.equal(parse(sealed({ formatVersion })).formatVersion, formatVersion)
+  t.equal(parse(sealed({ formatVersion: 2, gridNs: 5000, hashNs: undefined })).hashNs, 5000)
 })
 
 t.test('something else called manifest.json', async (t) => {

@@ -63,7 +63,7 @@ const fieldsSchema = v.strictObject({
   guest: v.string(),
   nsPerInstruction: positive,
   gridNs: positive,
-  /** Absent before version 3: `gridNs`. */
+  /** Files of versions before 3 have none: it is `gridNs` then. */
   hashNs: v.exactOptional(positive),
   memoryBytes: whole,
   /** Host time of day given to the guest at power-on: seconds since 1970. */
@@ -83,7 +83,8 @@ const fieldsSchema = v.strictObject({
 
 const manifestSchema = v.pipe(
   fieldsSchema,
-  v.check(({ gridNs, hashNs = gridNs }) => hashNs % gridNs === 0, 'hashNs is no multiple of gridNs'),
+  v.transform((fields) => ({ ...fields, hashNs: fields.hashNs ?? fields.gridNs })),
+  v.check(({ gridNs, hashNs }) => hashNs % gridNs === 0, 'hashNs is no multiple of gridNs'),
 )
 
 export type Manifest = v.InferOutput<typeof manifestSchema>

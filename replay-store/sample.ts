@@ -17,6 +17,7 @@ export function sampleManifest(): ManifestInput {
     guest: 'sample',
     nsPerInstruction: NS_PER_INSTRUCTION,
     gridNs: 1_000_000,
+    hashNs: 1_000_000,
     memoryBytes: 2 ** 28,
     rtcSeconds: 1_700_000_000,
     script: 'expect ~ #\nsend poweroff -f\n',

@@ -57,7 +57,7 @@ export function readInfo(directory: string): RecordingInfo {
     formatVersion: manifest.formatVersion,
     nsPerInstruction: manifest.nsPerInstruction,
     gridNs: manifest.gridNs,
-    hashNs: manifest.hashNs ?? manifest.gridNs,
+    hashNs: manifest.hashNs,
     memoryBytes: manifest.memoryBytes,
     rtcSeconds: manifest.rtcSeconds,
     script: manifest.script ?? null,

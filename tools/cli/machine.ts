@@ -36,7 +36,7 @@ export function buildMachine(
 
 /** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
 export function recordedMachine(recording: Recording, images: RecordedImages, tiers: TierOptions): RecordedMachine {
-  const { board: recorded, memoryBytes, gridNs, hashNs = gridNs } = recording.manifest
+  const { board: recorded, memoryBytes, gridNs, hashNs } = recording.manifest
   const { board, loads } = boardNamed(recorded.name).build(recorded.options)
   const name = `${recording.directory}, image ${KERNEL_IMAGE}`
   return {
