@@ -257,7 +257,7 @@ export class CpuReplay {
     this.#agree()
     try {
       if (dst === this.#cpuNode) this.#apply(index, entry)
-      else if (kind === STOP) this.#end = { state: 'stopped', reason: REASONS[entry.numbers[0]!]! }
+      else if (kind === STOP) this.#end = { state: 'stopped', reason: REASONS[entry.field(0)]! }
       else if (this.#devices[dst] !== NO_DEVICE) this.#delivered(dst, kind === RESET)
     } catch (error) {
       throw impossibleMessage(error, (what) => this.#differs(undefined, what, index))
@@ -265,19 +265,20 @@ export class CpuReplay {
   }
 
   /** Does entry number `index` to the CPU. */
-  #apply(index: number, { src, kind, numbers }: FlatEntry): void {
+  #apply(index: number, entry: FlatEntry): void {
     const { cpuSide } = this.machine
+    const { src, kind } = entry
     const device = this.#devices[src]!
     switch (kind) {
       case LINE:
-        cpuSide.setLine(numbers[0]!, numbers[1] as 0 | 1)
+        cpuSide.setLine(entry.field(0), entry.field(1) as 0 | 1)
         break
       case DATA:
         if (this.#reading === undefined || this.#readNode !== src || this.#answer !== undefined) {
           throw this.#differs(undefined, 'the message before this answers no read')
         }
-        this.#answer = numbers[0]!
-        cpuSide.answered(device, this.#reading, { kind: 'data', value: numbers[0]!, validUntil: numbers[1]! })
+        this.#answer = entry.field(0)
+        cpuSide.answered(device, this.#reading, { kind: 'data', value: entry.field(0), validUntil: entry.field(1) })
         break
       case RESET:
         this.machine.resetCpu()
@@ -320,10 +321,7 @@ export class CpuReplay {
   /** The CPU node produced a message: it must be the journal's next. */
   #produce(dst: number, payload: Payload, bytes?: Uint8Array): void {
     const actual = this.#actual
-    actual.vt = this.vt
-    actual.icount = this.icount
-    actual.src = this.#cpuNode
-    actual.dst = dst
+    actual.setHead(this.vt, this.icount, this.#cpuNode, dst)
     actual.setPayload(payload)
     if (!this.#next().equals(actual)) {
       const message = actual.message(this.#journal.nodes)

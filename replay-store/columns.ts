@@ -17,7 +17,6 @@ import { Packr } from 'msgpackr/pack'
 import { NEVER } from '../bus/mod.ts'
 import { ByteReader } from './bytes.ts'
 import {
-  DST_AT,
   entryFault,
   FIELDS_AT,
   type Field,
@@ -32,6 +31,7 @@ import {
   VT_FAULT,
 } from './codec.ts'
 import { EntryList, type EntryShape } from './entry-list.ts'
+import { IN_COLUMN } from './entry-record.ts'
 import { FlatEntry } from './flat-entry.ts'
 
 /** What the columns of a segment start from; kept in its header. */
@@ -42,20 +42,13 @@ export interface ColumnBase {
 }
 
 export const GRID = KIND.grid
-/** Stands in a shape for a field that has a column. */
-export const IN_COLUMN = 1
-/** Stands in a shape for a time of 0, which needs no column: `data` that must be asked again. */
-export const ZERO_TIME = 0
-
 /** Whether a field with this value in its shape has a column. */
-export function inColumn(field: Field, inShape: FieldValue): boolean {
+function inColumn(field: Field, inShape: FieldValue): boolean {
   return field.column !== 'shape' && inShape === IN_COLUMN
 }
 
 /** Where a kind's fields begin in a shape, which lacks vt and icount. */
 const SHAPE_FIELDS_AT = FIELDS_AT - SRC_AT
-const SHAPE_SRC_AT = 0
-const SHAPE_DST_AT = DST_AT - SRC_AT
 const SHAPE_KIND_AT = KIND_AT - SRC_AT
 
 const U32_MAX = 2 ** 32 - 1
@@ -105,21 +98,15 @@ function readDictionary(bytes: Uint8Array, nodeCount: number, fail: (what: strin
 function entryShape(row: readonly FieldValue[]): EntryShape {
   const { fields } = KINDS[row[SHAPE_KIND_AT] as number]!
   const values = row.slice(SHAPE_FIELDS_AT)
-  const flat = new FlatEntry()
-  flat.setFields(values)
+  const [src, dst, kind] = row as number[]
+  const entry = new FlatEntry()
+  entry.setHead(0, 0, src!, dst!)
+  entry.setFields(kind!, values)
   const varying = fields.flatMap((field, place) => {
     const value = values[place]
     return value !== undefined && inColumn(field, value) ? [{ place, isBytes: field.column === 'bytes' }] : []
   })
-  return {
-    src: row[SHAPE_SRC_AT] as number,
-    dst: row[SHAPE_DST_AT] as number,
-    kind: row[SHAPE_KIND_AT] as number,
-    fieldCount: values.length,
-    numbers: flat.numbers,
-    text: flat.text,
-    varying,
-  }
+  return { entry, varying }
 }
 
 /**
@@ -149,7 +136,7 @@ export function decodeColumns(
   const otherIcounts = stream()
   const idles = stream()
   columnBytes = 0
-  const rows = shapes.map(({ kind, varying }): ShapeReader => {
+  const rows = shapes.map(({ entry: { kind }, varying }): ShapeReader => {
     const columns = varying.map(({ place }) => {
       const field = KINDS[kind]!.fields[place]!
       return { field, greatest: field.type === 'u32' ? U32_MAX : Number.MAX_SAFE_INTEGER, reader: stream() }

@@ -9,13 +9,8 @@ import type { FlatEntry } from './flat-entry.ts'
 
 /** What entries of one sort agree in. */
 export interface EntryShape {
-  src: number
-  dst: number
-  kind: number
-  fieldCount: number
-  /** As a `FlatEntry` has them; those that vary are not these. */
-  numbers: Float64Array
-  text: string
+  /** One of them. What they do not agree in is not theirs. */
+  entry: FlatEntry
   /** The fields that each entry has for itself, in order. */
   varying: readonly { place: number; isBytes: boolean }[]
 }
@@ -80,20 +75,15 @@ export class EntryList implements Entries {
   read(index: number, into: FlatEntry): void {
     const shape = this.#shapes[this.#shapeIds[index]!]
     if (shape === undefined || index >= this.#length) assert.fail('there is no such entry')
-    const { fieldCount, numbers, varying } = shape
-    into.vt = this.#vts[index]!
-    into.icount = this.#icounts[index]!
-    into.src = shape.src
-    into.dst = shape.dst
-    into.kind = shape.kind
-    into.fieldCount = fieldCount
-    into.text = shape.text
-    for (let i = 0; i < fieldCount; i++) into.numbers[i] = numbers[i]!
+    const { entry, varying } = shape
+    into.record.set(entry.record)
+    into.setHead(this.#vts[index]!, this.#icounts[index]!, entry.src, entry.dst)
+    into.text = entry.text
     let at = this.#starts[index]!
     for (let i = 0; i < varying.length; i++) {
       const { place, isBytes } = varying[i]!
       const value = this.#values[at++]!
-      into.numbers[place] = isBytes ? 0 : value
+      into.setField(place, isBytes ? 0 : value)
       if (isBytes) into.bytes = this.#bytes[value]!
     }
   }

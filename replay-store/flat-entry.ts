@@ -5,55 +5,85 @@
  */
 import assert from 'node:assert/strict'
 import { type AccessSize, type Message, NEVER, type Payload } from '../bus/mod.ts'
+import { type Entry, FIELDS_AT, type FieldType, KIND, KINDS, MODES, type NodeTable, REASONS } from './codec.ts'
 import {
-  DST_AT,
-  type Entry,
-  FIELDS_AT,
-  type FieldType,
-  ICOUNT_AT,
-  KIND,
-  KIND_AT,
-  KINDS,
-  MODES,
-  type NodeTable,
-  REASONS,
-  SRC_AT,
-  VT_AT,
-} from './codec.ts'
-
-/** The most fields that a kind has. */
-export const MAX_FIELDS = Math.max(...KINDS.map(({ fields }) => fields.length))
+  RECORD_DST,
+  RECORD_FIELD_COUNT,
+  RECORD_FIELDS,
+  RECORD_ICOUNT,
+  RECORD_KIND,
+  RECORD_LENGTH,
+  RECORD_SRC,
+  RECORD_VT,
+} from './entry-record.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
-/** By kind: whether it has a field of this type. */
-const kindsWith = (type: FieldType) => KINDS.map(({ fields }) => fields.some((field) => field.type === type))
-const HAS_BYTES = kindsWith('bytes')
-const HAS_TEXT = kindsWith('text')
+/** By kind: which of its fields is of this type, or -1. A kind has no more than one. */
+const fieldOf = (wanted: FieldType) => KINDS.map(({ fields }) => fields.findIndex(({ type }) => type === wanted))
+export const BYTES_FIELD: readonly number[] = fieldOf('bytes')
+export const TEXT_FIELD: readonly number[] = fieldOf('text')
 
 export class FlatEntry {
-  vt = 0
-  icount = 0
-  /** Indexes into the node table. */
-  src = 0
-  dst = 0
-  /** An index into `KINDS`. */
-  kind = 0
-  /** How many of the kind's fields it has: an optional one may be absent at the end. */
-  fieldCount = 0
-  /** The fields in the kind's order, where they are numbers; a time of `NEVER` is `NEVER`. Nothing is checked here. */
-  readonly numbers = new Float64Array(MAX_FIELDS)
+  /** All of it that is numbers, as entry-record.ts says: fields that are none are 0. Nothing is checked here. */
+  record: Float64Array
   /** The kind's one field of bytes, where it has one; not copied. */
   bytes: Uint8Array = NO_BYTES
   /** The kind's one field of text, where it has one. */
   text = ''
 
+  constructor(record: Float64Array = new Float64Array(RECORD_LENGTH)) {
+    this.record = record
+  }
+
+  get vt(): number {
+    return this.record[RECORD_VT]!
+  }
+
+  get icount(): number {
+    return this.record[RECORD_ICOUNT]!
+  }
+
+  /** An index into the node table. */
+  get src(): number {
+    return this.record[RECORD_SRC]!
+  }
+
+  get dst(): number {
+    return this.record[RECORD_DST]!
+  }
+
+  /** An index into `KINDS`. */
+  get kind(): number {
+    return this.record[RECORD_KIND]!
+  }
+
+  /** How many of the kind's fields it has: an optional one may be absent at the end. */
+  get fieldCount(): number {
+    return this.record[RECORD_FIELD_COUNT]!
+  }
+
+  /** Field `i` in the kind's order, where it is a number; a time of `NEVER` is `NEVER`. */
+  field(i: number): number {
+    return this.record[RECORD_FIELDS + i]!
+  }
+
+  setField(i: number, value: number): void {
+    this.record[RECORD_FIELDS + i] = value
+  }
+
+  /** Sets all but kind and fields. */
+  setHead(vt: number, icount: number, src: number, dst: number): void {
+    const { record } = this
+    record[RECORD_VT] = vt
+    record[RECORD_ICOUNT] = icount
+    record[RECORD_SRC] = src
+    record[RECORD_DST] = dst
+  }
+
   /** Takes the place of what it was. A node that is not in the table is an assertion. */
   set(message: Message, nodes: NodeTable): void {
-    this.vt = message.vt
-    this.icount = message.icount
-    this.src = nodes.index(message.src)
-    this.dst = nodes.index(message.dst)
+    this.setHead(message.vt, message.icount, nodes.index(message.src), nodes.index(message.dst))
     this.setPayload(message.payload)
   }
 
@@ -115,33 +145,30 @@ export class FlatEntry {
 
   /** Takes an entry that `entryFault` found nothing wrong with. Its bytes are not copied. */
   setEntry(entry: Entry): void {
-    this.vt = entry[VT_AT] as number
-    this.icount = entry[ICOUNT_AT] as number
-    this.src = entry[SRC_AT] as number
-    this.dst = entry[DST_AT] as number
-    this.kind = entry[KIND_AT] as number
-    this.setFields(entry.slice(FIELDS_AT))
+    const [vt, icount, src, dst, kind] = entry as number[]
+    this.setHead(vt!, icount!, src!, dst!)
+    this.setFields(kind!, entry.slice(FIELDS_AT))
   }
 
-  /** Takes the fields of an entry, in the kind's order. */
-  setFields(fields: Entry): void {
-    this.fieldCount = fields.length
+  /** Takes kind and fields of an entry, these in the kind's order. */
+  setFields(kind: number, fields: Entry): void {
+    this.record[RECORD_KIND] = kind
+    this.record[RECORD_FIELD_COUNT] = fields.length
     for (const [i, value] of fields.entries()) {
       if (value instanceof Uint8Array) this.bytes = value
       else if (typeof value === 'string') this.text = value
-      this.numbers[i] = value === null ? NEVER : typeof value === 'number' ? value : 0
+      this.setField(i, value === null ? NEVER : typeof value === 'number' ? value : 0)
     }
   }
 
   /** Whether both are the same entry. */
   equals(other: FlatEntry): boolean {
-    const { kind, fieldCount, numbers } = this
-    if (this.vt !== other.vt || this.icount !== other.icount) return false
-    if (this.src !== other.src || this.dst !== other.dst) return false
-    if (kind !== other.kind || fieldCount !== other.fieldCount) return false
-    for (let i = 0; i < fieldCount; i++) if (numbers[i] !== other.numbers[i]) return false
-    if (HAS_BYTES[kind] && Buffer.compare(this.bytes, other.bytes) !== 0) return false
-    return !HAS_TEXT[kind] || this.text === other.text
+    const { kind, record } = this
+    const length = RECORD_FIELDS + this.fieldCount
+    // Where one has more fields, they differ in the number of fields.
+    for (let i = 0; i < length; i++) if (record[i] !== other.record[i]) return false
+    if (BYTES_FIELD[kind]! >= 0 && Buffer.compare(this.bytes, other.bytes) !== 0) return false
+    return TEXT_FIELD[kind]! < 0 || this.text === other.text
   }
 
   /** The message of a well-formed entry. Its bytes are a copy. */
@@ -152,13 +179,12 @@ export class FlatEntry {
 
   #payload(): Payload {
     const { kind } = KINDS[this.kind]!
-    const { numbers } = this
-    const a = numbers[0]!
-    const b = numbers[1]!
-    const c = numbers[2]!
-    const d = numbers[3]!
-    const e = numbers[4]!
-    const f = numbers[5]!
+    const a = this.field(0)
+    const b = this.field(1)
+    const c = this.field(2)
+    const d = this.field(3)
+    const e = this.field(4)
+    const f = this.field(5)
     switch (kind) {
       case 'reset':
       case 'event':
@@ -200,15 +226,15 @@ export class FlatEntry {
   }
 
   #fields(kind: number, count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
-    const { numbers } = this
-    this.kind = kind
-    this.fieldCount = count
-    numbers[0] = a
-    numbers[1] = b
-    numbers[2] = c
-    numbers[3] = d
-    numbers[4] = e
-    numbers[5] = f
+    const { record } = this
+    record[RECORD_KIND] = kind
+    record[RECORD_FIELD_COUNT] = count
+    record[RECORD_FIELDS] = a
+    record[RECORD_FIELDS + 1] = b
+    record[RECORD_FIELDS + 2] = c
+    record[RECORD_FIELDS + 3] = d
+    record[RECORD_FIELDS + 4] = e
+    record[RECORD_FIELDS + 5] = f
   }
 }
 

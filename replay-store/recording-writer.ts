@@ -88,7 +88,7 @@ export class RecordingWriter implements LogSink {
   /** Entries that wait in the encoder for their frame. */
   #frameEntries = 0
   /** All entries since the last seal. */
-  #segment: SegmentWriter
+  readonly #segment: SegmentWriter
   /** Of the segment's frames; bounded by `MAX_SEGMENT_BYTES`. */
   #payloadBytes = 0
   #tailBytes = 0
@@ -114,7 +114,7 @@ export class RecordingWriter implements LogSink {
     const nodes = new NodeTable(manifest.nodes)
     this.#encoder = new EntryEncoder(nodes)
     this.#identity = new IdentityHash(nodes)
-    this.#segment = this.#newSegment()
+    this.#segment = new SegmentWriter(this.#encoder.memory, manifest.nsPerInstruction)
   }
 
   /**
@@ -208,7 +208,7 @@ export class RecordingWriter implements LogSink {
     const encoder = this.#encoder
     const before = encoder.length
     encoder.encode(message)
-    this.#segment.append(encoder.entry)
+    this.#segment.append()
     // An entry that does not fit begins the next frame, one that fits none is alone in its own.
     if (encoder.length > FRAME_BYTES && before > 0) this.#cutFrame(before)
     this.#frameEntries++
@@ -393,7 +393,8 @@ export class RecordingWriter implements LogSink {
   #seal(): void {
     if (this.#frameEntries > 0) this.#take(this.#encoder.length)
     const path = segmentPath(this.directory, this.#segmentNumber)
-    const segment = this.#segment.finish()
+    const firstEntry = this.#writtenEntries - this.#segment.entryCount
+    const segment = this.#segment.finish(this.#segmentNumber, firstEntry)
     this.#guard(path, () => {
       writeWhole(this.#files, path, segment, this.#fsync)
       if (this.#tailFile === undefined) return
@@ -404,11 +405,5 @@ export class RecordingWriter implements LogSink {
     this.#payloadBytes = 0
     this.#tailBytes = 0
     this.#segmentNumber++
-    this.#segment = this.#newSegment()
-  }
-
-  #newSegment(): SegmentWriter {
-    const { nodes, nsPerInstruction } = this.#manifest
-    return new SegmentWriter(this.#segmentNumber, this.#writtenEntries, nodes.length, nsPerInstruction)
   }
 }

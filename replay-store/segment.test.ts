@@ -12,12 +12,12 @@ const nodes = new NodeTable(SAMPLE_NODES)
 /** The file of a segment of `messages`. */
 function encode(messages: Iterable<Message>, number = 0, firstEntry = 0): Uint8Array {
   const encoder = new EntryEncoder(nodes)
-  const segment = new SegmentWriter(number, firstEntry, SAMPLE_NODES.length, NS_PER_INSTRUCTION)
+  const segment = new SegmentWriter(encoder.memory, NS_PER_INSTRUCTION)
   for (const message of messages) {
     encoder.encode(message)
-    segment.append(encoder.entry)
+    segment.append()
   }
-  return segment.finish()
+  return segment.finish(number, firstEntry)
 }
 
 function decode(file: Uint8Array): { header: ReturnType<typeof decodeSegmentHeader>; messages: Message[] } {
@@ -55,6 +55,31 @@ t.test('random entries come back from columns, and the index says what is in the
         name,
       )
     }
+  }
+})
+
+t.test('one writer makes segment after segment, large and small, each as if it were the only one', async (t) => {
+  const random = new Random(9)
+  const [src, dst] = [SAMPLE_NODES[0]!, SAMPLE_NODES[1]!]
+  const manyShapes = Array.from({ length: 5000 }, (_, i): Message => {
+    return { vt: 8 * i, icount: i, src, dst, payload: { kind: 'read', region: i % 7, offset: i, size: 1 } }
+  })
+  const manyBytes = Array.from({ length: 6 }, (_, i): Message => {
+    return { vt: 8e4 + i, icount: 5000, src, dst, payload: { kind: 'output', bytes: new Uint8Array(100_000).fill(i) } }
+  })
+  const few = randomMessages(50, random, true).map((message) => {
+    return { ...message, vt: message.vt + 1e6, icount: message.icount + 1e5 }
+  })
+  const encoder = new EntryEncoder(nodes)
+  const writer = new SegmentWriter(encoder.memory, NS_PER_INSTRUCTION)
+  for (const messages of [manyShapes, manyBytes, few]) {
+    for (const message of messages) {
+      encoder.encode(message)
+      writer.append()
+    }
+    const file = writer.finish(1, 2)
+    t.strictSame(decode(file).messages, messages)
+    t.ok(Buffer.from(file).equals(encode(messages, 1, 2)))
   }
 })
 

@@ -10,11 +10,12 @@ import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
-import { ColumnWriter } from './column-writer.ts'
+import { type ColumnRow, ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'
 import type { EntryList } from './entry-list.ts'
 import { DamagedError } from './errors.ts'
 import type { FlatEntry } from './flat-entry.ts'
+import type { JournalMemory } from './journal-memory.ts'
 
 const MAGIC = 0x534b4e41
 const PREFIX_BYTES = 8
@@ -73,62 +74,51 @@ const headerSchema = v.strictTuple([
   whole, // bodyChecksum
 ])
 
-/** Makes the file of one segment from its entries, one by one as they come. */
+/** Makes the files of segments from their entries, one by one as they come. */
 export class SegmentWriter {
-  readonly #number: number
-  readonly #firstEntry: number
+  readonly #memory: JournalMemory
+  readonly #columns: ColumnWriter
   readonly #nsPerInstruction: number
-  #columns: ColumnWriter | undefined
   #entryCount = 0
   #firstIcount = 0
   #firstVt = 0
-  #lastIcount = 0
-  #lastVt = 0
-  /** By node: how many entries it has, and their first and last icount. */
-  readonly #counts: Float64Array
-  readonly #firstIcounts: Float64Array
-  readonly #lastIcounts: Float64Array
 
-  /** Segment `number`, the first entry of which will be the journal's `firstEntry`, of a journal with `nodeCount` nodes. */
-  constructor(number: number, firstEntry: number, nodeCount: number, nsPerInstruction: number) {
-    this.#number = number
-    this.#firstEntry = firstEntry
+  /** Of entries that an `EntryEncoder` has in `memory`. */
+  constructor(memory: JournalMemory, nsPerInstruction: number) {
+    this.#memory = memory
+    this.#columns = new ColumnWriter(memory)
     this.#nsPerInstruction = nsPerInstruction
-    this.#counts = new Float64Array(nodeCount)
-    this.#firstIcounts = new Float64Array(nodeCount)
-    this.#lastIcounts = new Float64Array(nodeCount)
   }
 
+  /** Of the segment under way. */
   get entryCount(): number {
     return this.#entryCount
   }
 
-  /** Takes the next entry, as an `EntryEncoder` left it. */
-  append(entry: FlatEntry): void {
-    const { vt, icount, src, dst } = entry
-    this.#columns ??= this.#begin(icount, vt)
-    this.#columns.append(entry)
-    this.#entryCount++
-    this.#lastIcount = icount
-    this.#lastVt = vt
-    this.#count(src, icount)
-    if (dst !== src) this.#count(dst, icount)
+  /** Takes the entry that was encoded last. */
+  append(): void {
+    if (this.#entryCount++ === 0) this.#begin(this.#memory.entry)
+    this.#columns.append()
   }
 
-  /** The whole file. The segment must have an entry; nothing may be appended after. */
-  finish(): Uint8Array {
-    assert(this.#columns !== undefined, 'a segment has at least one entry')
-    const columns = this.#columns.finish()
+  /**
+   * The whole file of segment `number`, whose first entry is the journal's `firstEntry`. It must have an entry; what is appended
+   * after begins the next.
+   */
+  finish(number: number, firstEntry: number): Uint8Array {
+    assert(this.#entryCount > 0, 'a segment has at least one entry')
+    const rows = this.#columns.rows()
+    const columns = this.#columns.finish(rows)
     const body = zstdCompressSync(columns, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } })
     const header = new Packr({ useRecords: false }).pack([
-      this.#number,
-      this.#firstEntry,
+      number,
+      firstEntry,
       this.#entryCount,
       this.#firstIcount,
-      this.#lastIcount,
+      this.#memory.exports.lastEntryIcount(),
       this.#firstVt,
-      this.#lastVt,
-      this.#nodeRanges(),
+      this.#memory.exports.lastEntryVt(),
+      nodeRanges(rows).map(({ node, count, firstIcount, lastIcount }) => [node, count, firstIcount, lastIcount]),
       body.length,
       columns.length,
       crc32(body),
@@ -141,27 +131,32 @@ export class SegmentWriter {
     const checkedBytes = PREFIX_BYTES + header.length
     file.writeUInt32LE(crc32(file.subarray(0, checkedBytes)), checkedBytes)
     file.set(body, checkedBytes + CHECKSUM_BYTES)
+    this.#entryCount = 0
     return file
   }
 
-  #begin(firstIcount: number, firstVt: number): ColumnWriter {
-    this.#firstIcount = firstIcount
-    this.#firstVt = firstVt
-    return new ColumnWriter({ nsPerInstruction: this.#nsPerInstruction, firstIcount, firstVt })
+  #begin({ vt, icount }: FlatEntry): void {
+    this.#firstIcount = icount
+    this.#firstVt = vt
+    this.#columns.begin({ nsPerInstruction: this.#nsPerInstruction, firstIcount: icount, firstVt: vt })
   }
+}
 
-  #count(node: number, icount: number): void {
-    if (this.#counts[node]!++ === 0) this.#firstIcounts[node] = icount
-    this.#lastIcounts[node] = icount
+/** Of the nodes that entries with these rows have, by node. */
+function nodeRanges(rows: readonly ColumnRow[]): NodeRange[] {
+  const ranges = new Map<number, NodeRange>()
+  for (const { src, dst, count, firstIcount, lastIcount } of rows) {
+    for (const node of new Set([src, dst])) {
+      const range = ranges.get(node)
+      if (range === undefined) ranges.set(node, { node, count, firstIcount, lastIcount })
+      else {
+        range.count += count
+        range.firstIcount = Math.min(range.firstIcount, firstIcount)
+        range.lastIcount = Math.max(range.lastIcount, lastIcount)
+      }
+    }
   }
-
-  /** `[node, count, firstIcount, lastIcount]` of each node that has entries. */
-  #nodeRanges(): number[][] {
-    const ranges = [...this.#counts].map((count, node) => {
-      return [node, count, this.#firstIcounts[node]!, this.#lastIcounts[node]!]
-    })
-    return ranges.filter(([, count]) => count !== 0)
-  }
+  return [...ranges.values()].sort((a, b) => a.node - b.node)
 }
 
 /**

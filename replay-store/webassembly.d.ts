@@ -9,6 +9,9 @@ declare namespace WebAssembly {
     get(index: number): unknown
     set(index: number, value: unknown): void
   }
+  interface Global {
+    readonly value: number
+  }
   class Module {
     constructor(bytes: Uint8Array)
   }

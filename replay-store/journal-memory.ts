@@ -1,0 +1,68 @@
+/**
+ * An instance of `assembly/journal.ts`, which is AssemblyScript, and its memory: `assembly/README.md` says why, and how it is
+ * compiled.
+ */
+import { readFileSync } from 'node:fs'
+import { RECORD_LENGTH } from './entry-record.ts'
+import { FlatEntry } from './flat-entry.ts'
+
+/** What `assembly/journal.ts` exports: places in the memory and lengths are in bytes. */
+export interface JournalExports {
+  readonly memory: WebAssembly.Memory
+  readonly record: WebAssembly.Global
+  readonly forms: WebAssembly.Global
+  readonly greatest: WebAssembly.Global
+  readonly places: WebAssembly.Global
+  dataFor(length: number): number
+  encode(dataLength: number): number
+  bytesAt(): number
+  drop(length: number): void
+  lastEntryVt(): number
+  lastEntryIcount(): number
+  begin(nsPerInstruction: number, gridKind: number, firstIcount: number, firstVt: number): void
+  append(): void
+  rowCount(): number
+  rowAt(id: number): number
+  finish(dictionaryLength: number): number
+  bodyLength(): number
+}
+
+let module: WebAssembly.Module | undefined
+
+export class JournalMemory {
+  readonly exports: JournalExports
+  /** The entry in the instance's record. */
+  readonly entry: FlatEntry
+  #bytes: Uint8Array<ArrayBuffer>
+
+  constructor() {
+    module ??= new WebAssembly.Module(readFileSync(new URL('assembly/journal.wasm', import.meta.url)))
+    this.exports = new WebAssembly.Instance(module, {}).exports as unknown as JournalExports
+    this.#bytes = new Uint8Array(this.exports.memory.buffer)
+    this.entry = new FlatEntry(this.#record())
+  }
+
+  /** All of it; good until the next call of the instance. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.look()
+    return this.#bytes
+  }
+
+  /** After a call, and before `entry` is used: looks whether the memory has grown, which leaves views of it empty. */
+  look(): void {
+    if (this.#bytes.length > 0) return
+    this.#bytes = new Uint8Array(this.exports.memory.buffer)
+    this.entry.record = this.#record()
+  }
+
+  /** Puts the bytes of the entry's field of bytes, or of its text, where they belong; returns how many those are. */
+  setData(data: Uint8Array): number {
+    const at = this.exports.dataFor(data.length)
+    this.bytes.set(data, at)
+    return data.length
+  }
+
+  #record(): Float64Array {
+    return new Float64Array(this.exports.memory.buffer, this.exports.record.value, RECORD_LENGTH)
+  }
+}
