@@ -78,7 +78,7 @@ t.test('index registers stay on the CPU side, their value goes along', async (t)
   side.write(AT.cells, 2, 0x7704)
   t.equal(side.read(AT.cells, 2), 0x1104)
   t.same(asked, ['read cells 0+1/1 [9]', 'write cells 0+1/1 [4] = 77', 'read cells 0+1/1 [4]'])
-  side.delivered(4, true)
+  side.resetIndexes(4)
   t.equal(side.read(AT.cells, 1), 3, 'a reset of the device resets its index')
 })
 

@@ -145,13 +145,16 @@ export class CpuSide implements CpuPort {
     return { kind: 'kept', value, until: kept.until, word: index?.word ?? -1, index: kept.index | 0 }
   }
 
-  /** A message is delivered to device number `device`: what was kept of it is void; a reset resets its indexes. */
-  delivered(device: number, isReset = false): void {
+  /** A message is delivered to device number `device`: what was kept of it is void. */
+  delivered(device: number): void {
     const kept = this.#kept[device]
     // Not `assert(...)`, which takes longer than what it looks at.
     if (kept === undefined) assert.fail('a device has a number')
     this.#void(kept)
-    if (!isReset) return
+  }
+
+  /** Device number `device` is reset: so are its indexes. */
+  resetIndexes(device: number): void {
     for (const register of this.#indexes.values())
       if (register.device === device) this.#setIndex(register, register.initial)
   }

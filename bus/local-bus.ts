@@ -385,7 +385,10 @@ export class LocalBus {
     this.#log(BUS, CPU, { kind: 'reset' })
     this.machine.resetCpu()
     assert.equal(this.icount, icount, 'a reset does not change icount')
-    for (const { number } of this.machine.layout.devices) this.#begin(BUS, number, { kind: 'reset' })
+    for (const { number } of this.machine.layout.devices) {
+      this.machine.cpuSide.resetIndexes(number)
+      this.#begin(BUS, number, { kind: 'reset' })
+    }
   }
 
   /** An access of the CPU, in the middle of its instruction. */
@@ -428,7 +431,7 @@ export class LocalBus {
       assert.fail(`devices pass messages in a circle: ${host.name} ${payload.kind} at ${vt}`)
     }
     this.#log(src, host.name, payload)
-    this.machine.cpuSide.delivered(device, payload.kind === 'reset')
+    this.machine.cpuSide.delivered(device)
     const data = host.deliver(payload, vt, this.#hostSink)
     if (data !== undefined) this.#log(host.name, src, data)
     return data

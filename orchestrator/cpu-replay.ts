@@ -339,7 +339,8 @@ export class CpuReplay {
   #delivered(dst: number, isReset = false): void {
     const device = this.#devices[dst]!
     if (device === NO_DEVICE) assert.fail('a device is at hand')
-    this.machine.cpuSide.delivered(device, isReset)
+    if (isReset) this.machine.cpuSide.resetIndexes(device)
+    this.machine.cpuSide.delivered(device)
   }
 
   /** The journal's next entry, good until the replay has agreed with it and asks again. */

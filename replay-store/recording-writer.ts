@@ -15,7 +15,7 @@ import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { BusState, LogSink, Message } from '../bus/mod.ts'
 import type { CheckpointEncoder, CheckpointPosition } from './checkpoint.ts'
-import { NodeTable } from './codec.ts'
+import { KIND, NodeTable } from './codec.ts'
 import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
@@ -213,7 +213,7 @@ export class RecordingWriter implements LogSink {
     if (encoder.length > FRAME_BYTES && before > 0) this.#cutFrame(before)
     this.#frameEntries++
     if (encoder.length > FRAME_BYTES) this.flush()
-    if (message.payload.kind === 'segment') this.#seal()
+    if (encoder.memory.entry.kind === KIND.segment) this.#seal()
   }
 
   /** Makes every entry so far survive the death of this process, and with `fsync` of the host. Throws `WriteError`. */

@@ -71,16 +71,9 @@ export const MSR = registerBits('MSR', {
 export const TRIGGER_LEVELS = [1, 4, 8, 14] as const
 
 /** Register names by offset: read, written, and with DLAB set (where that differs). */
-const NAMES = [
-  { read: 'RBR', write: 'THR', divisor: 'DLL' },
-  { read: 'IER', write: 'IER', divisor: 'DLM' },
-  { read: 'IIR', write: 'FCR' },
-  { read: 'LCR', write: 'LCR' },
-  { read: 'MCR', write: 'MCR' },
-  { read: 'LSR', write: 'LSR' },
-  { read: 'MSR', write: 'MSR' },
-  { read: 'SCR', write: 'SCR' },
-] as const
+const READ = ['RBR', 'IER', 'IIR', 'LCR', 'MCR', 'LSR', 'MSR', 'SCR'] as const
+const WRITTEN = ['THR', 'IER', 'FCR', 'LCR', 'MCR', 'LSR', 'MSR', 'SCR'] as const
+const DIVISOR = ['DLL', 'DLM'] as const
 
 const WORDS: { readonly [register: string]: (value: number) => string } = {
   RBR: character,
@@ -96,8 +89,9 @@ const WORDS: { readonly [register: string]: (value: number) => string } = {
 
 /** The register's datasheet name at `offset` 0 to 7. */
 export function registerName(offset: number, direction: 'read' | 'write', dlab: boolean): string {
-  const row = NAMES[offset & 7]!
-  return dlab && 'divisor' in row ? row.divisor : row[direction]
+  const place = offset & 7
+  if (dlab && place < DIVISOR.length) return DIVISOR[place]!
+  return direction === 'read' ? READ[place]! : WRITTEN[place]!
 }
 
 /** Turns accesses into words; it follows LCR to know what DLAB selects. */
