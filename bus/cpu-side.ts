@@ -287,7 +287,7 @@ export class CpuSide implements CpuPort {
   #void(kept: Kept): void {
     if (kept.until === 0) return
     kept.until = 0
-    this.#cpu.forgetPortCells()
+    this.#cpu.forgetKeptCells()
   }
 
   #keptOf(target: Target): Kept {

@@ -10,7 +10,7 @@ export const BUS_ERROR = -1
 export const PORT_WORDS = 64
 
 /**
- * An access to device space that takes no message, as a value that a CPU may keep until `Cpu.forgetPortCells` is called.
+ * An access to device space that takes no message, as a value that a CPU may keep until `Cpu` is told to forget it.
  *
  * - `index`: an index register. A write stores `value & mask` in that word of `Cpu.portWords`, a read gives the word.
  * - `kept`: an answer that still stands. A read gives `value` while vt is less than `until` and that word of
@@ -64,8 +64,10 @@ export interface Cpu {
   readonly icount: number
   /** `PORT_WORDS` words for the port, which says in a `PortCell` what they mean. No part of the CPU's state. */
   readonly portWords: Int32Array
-  /** No `PortCell` that the port has given holds from now on. Safe to call from within an access; cheap. */
+  /** No `PortCell` that the port has given holds from now on, nor that it gave none for a write. Safe from within an access; cheap. */
   forgetPortCells(): void
+  /** The same for the kept answers only. */
+  forgetKeptCells(): void
   /** Physical address space knows its backing memory from this. Page-aligned; `rom`: writes go to the port. */
   mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void
   /** Accesses to `[base, base + length)` go to the port from now on. */

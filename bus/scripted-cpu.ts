@@ -43,6 +43,7 @@ export class ScriptedCpu implements Cpu {
   readonly portWords = new Int32Array(PORT_WORDS)
   /** How often it was told to forget what the port gave. */
   portCellsForgotten = 0
+  keptCellsForgotten = 0
   /** Values read and outcomes of writes, oldest first. */
   readonly results: number[] = []
   readonly mappings: Mapping[] = []
@@ -76,6 +77,11 @@ export class ScriptedCpu implements Cpu {
 
   forgetPortCells(): void {
     this.portCellsForgotten++
+    this.forgetKeptCells()
+  }
+
+  forgetKeptCells(): void {
+    this.keptCellsForgotten++
   }
 
   readBacking(offset: number, length: number): Uint8Array {

@@ -246,6 +246,10 @@ export class InterpretedCpu implements Cpu, Execution {
     this.#cells.forget()
   }
 
+  forgetKeptCells(): void {
+    this.#cells.forgetLoads()
+  }
+
   readBacking(offset: number, length: number): Uint8Array {
     return this.#memory.read(offset, length)
   }

@@ -152,6 +152,10 @@ export class LockstepCpu implements Cpu {
     this.#both((cpu) => cpu.forgetPortCells())
   }
 
+  forgetKeptCells(): void {
+    this.#both((cpu) => cpu.forgetKeptCells())
+  }
+
   mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void {
     this.#both((cpu) => cpu.mapMemory(base, length, backingOffset, mode))
   }

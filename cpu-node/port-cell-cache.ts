@@ -2,12 +2,13 @@
  * The port cell cache: device registers that translated code reads and writes without a call of JavaScript, because the
  * port has said in a `PortCell` what such an access does.
  *
- * Two direct-mapped tables by virtual address, of loads that give a kept answer and of stores into index registers. Only
- * addresses that mean the same in every address space (`Isa.fixed`) are in them. An entry is eight words:
+ * Two direct-mapped tables by virtual address, of loads that give a kept answer and of stores: into index registers, and those that
+ * are messages, which are for the interpreter. Only addresses that mean the same in every address space (`Isa.fixed`) are in them. An
+ * entry is eight words:
  *
  *     0  address
  *     1  tag: the kind of access, and what of the context matters, shifted past it; or EMPTY
- *     2  place of the port word, as a byte in CPU memory; of a load that looks at none: of its own index
+ *     2  place of the port word, as a byte in CPU memory; of a load that looks at none: of its own index; of a message: 0
  *     3  loads: the index that must stand there. Stores: mask of what is stored there
  *     4  loads: the value, as a guest register holds it
  *     5  loads: holds while more instructions than this are left before the limit
@@ -31,6 +32,8 @@ const VALUE = 4
 const LEFT = 5
 /** A tag that none is equal to: there is no kind 0. */
 const EMPTY = 0
+/** In place of a port word's. */
+const MESSAGE = 0
 const MIN_LEFT = -(2 ** 31)
 const MAX_LEFT = 2 ** 31 - 1
 
@@ -87,6 +90,14 @@ export class PortCellCache {
     this.#storesAt.add(at)
   }
 
+  /** A store of `kind` to `address` is a message: as long as nothing is mapped elsewhere, it is no index register's. */
+  addMessage(address: number, kind: number, context: number): void {
+    const at = this.#add(this.#stores, address, kind, context, -1)
+    if (at < 0) return
+    this.#stores[at + PLACE] = MESSAGE
+    this.#storesAt.add(at)
+  }
+
   /** The instructions left are counted to `limit` from now on. The clock may have moved, too. */
   limitIs(limit: number): void {
     this.#limit = limit
@@ -95,14 +106,17 @@ export class PortCellCache {
 
   /** Costs what was added since. */
   forget(): void {
-    if (this.#until.size > 0) {
-      for (const at of this.#until.keys()) this.#loads[at + TAG] = EMPTY
-      this.#until.clear()
-    }
-    if (this.#storesAt.size > 0) {
-      for (const at of this.#storesAt) this.#stores[at + TAG] = EMPTY
-      this.#storesAt.clear()
-    }
+    this.forgetLoads()
+    if (this.#storesAt.size === 0) return
+    for (const at of this.#storesAt) this.#stores[at + TAG] = EMPTY
+    this.#storesAt.clear()
+  }
+
+  /** The same for loads only. */
+  forgetLoads(): void {
+    if (this.#until.size === 0) return
+    for (const at of this.#until.keys()) this.#loads[at + TAG] = EMPTY
+    this.#until.clear()
   }
 
   /** The entry's first word in `table`, or -1: such an address is not kept. */

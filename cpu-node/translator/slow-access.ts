@@ -8,7 +8,7 @@
  *
  *     store(address, value, kind, context, left) -> 1, or 0: the interpreter is to do it
  *       if the soft TLB has the page for writes, with or without code: unless the chunk has code, store to memory
- *       else if the port cell cache has the store: words[cell.place] = value & cell.mask
+ *       else if the port cell cache has the store: words[cell.place] = value & cell.mask, or 0 where it is a message
  *       else: slowStore(address, value, kind, context, left)
  *
  * Code that uses a window of RAM comes here with its accesses outside it, without having looked at the soft TLB.
@@ -114,8 +114,16 @@ export function slowAccessStore(chunkBase: number, fixed: FixedAddresses, slowSt
   for (const way of WAYS)
     storeInWay(f, way, { aligned, context, tlbEntry, byte, kind, value, brings: false }, chunkBase, slow)
   const entry = findCell(f, PORT_CELL_CACHE.stores, { address, kind, context }, fixed, slow)
+  const place = f.local('i32')
   f.get(entry)
   f.memory('i32.load', PORT_CELL_CACHE.stores + PORT_CELL_CACHE.place)
+  f.tee(place)
+  f.op('i32.eqz')
+  const isMessage = f.if()
+  f.i32(0)
+  f.op('return')
+  f.end(isMessage)
+  f.get(place)
   f.get(value)
   f.get(entry)
   f.memory('i32.load', PORT_CELL_CACHE.stores + PORT_CELL_CACHE.mask)

@@ -641,7 +641,10 @@ export class Translator {
     const { isa, cells, portWords, atPort } = this.#parts
     const width = (kind & 0xff) as Width
     const cell = this.#cell(physical, width)
-    if (cell?.kind !== 'index') return 0
+    if (cell?.kind !== 'index') {
+      cells.addMessage(address, kind, isa.context())
+      return 0
+    }
     const mask = width === 32 ? cell.mask | 0 : cell.mask & (2 ** width - 1)
     portWords[cell.word] = atPort(value, width) & mask
     // Generated code swaps no bytes.
