@@ -44,6 +44,8 @@ interface Kept {
 class PolledPort {
   readonly messages: string[] = []
   asked = 0
+  /** Where the index register is. */
+  indexAt = INDEX_PORT
   readonly #machine: TestMachine
   #kept: Kept | undefined
 
@@ -51,18 +53,18 @@ class PolledPort {
     const { port, cpu, clock } = machine
     this.#machine = machine
     port.onRead = (address, size) => {
-      if (address === INDEX_PORT) return cpu.portWords[INDEX_WORD]!
+      if (address === this.indexAt) return cpu.portWords[INDEX_WORD]!
       const cell = this.#cell(address)
       if (cell !== undefined) return cell.value
       this.messages.push(`${position(machine)} read ${address - INDEX_PORT} [${this.#index(address)}]`)
       const value = (0x8765_4300 + this.messages.length) % 2 ** (8 * size)
       const until = lifetime === NEVER ? NEVER : clock.vtAt(cpu.icount + lifetime) - 3
       this.#kept = { address, value, until, index: this.#index(address) }
-      cpu.forgetPortCells()
+      cpu.forgetKeptCells()
       return value
     }
     port.onWrite = (address, _size, value) => {
-      if (address === INDEX_PORT) {
+      if (address === this.indexAt) {
         cpu.portWords[INDEX_WORD] = value & INDEX_MASK
         return true
       }
@@ -72,7 +74,7 @@ class PolledPort {
     }
     port.onCell = (address) => {
       this.asked++
-      if (address === INDEX_PORT) return { kind: 'index', word: INDEX_WORD, mask: INDEX_MASK }
+      if (address === this.indexAt) return { kind: 'index', word: INDEX_WORD, mask: INDEX_MASK }
       return this.#cell(address)
     }
   }
@@ -80,7 +82,7 @@ class PolledPort {
   /** What a message to the device does. */
   void(): void {
     this.#kept = undefined
-    this.#machine.cpu.forgetPortCells()
+    this.#machine.cpu.forgetKeptCells()
   }
 
   #index(address: number): number {
@@ -205,6 +207,40 @@ t.test('answers are void after a message to the device', async (t) => {
   }
   const written = polled(t, program, { lifetime: NEVER })
   t.same(written.messages.slice(0, 4), ['1 read 1 [0]', '98 write 1 = 16', '99 read 1 [0]', '196 write 1 = 32'])
+})
+
+/** Writes a plain register over and over. */
+function storeLoop(at: Assembler): void {
+  at.emit('lui', { t: A0, i: DEVICE_BASE >>> 16 }).emit('addiu', { t: T0, i: 10 })
+  at.label('loop').branch('beq', {}, 'store').nop()
+  at.label('store').emit('sb', { s: A0, t: T0, i: 8 }).emit('addiu', { s: T0, t: T0, i: 1 })
+  at.branch('beq', {}, 'loop').nop()
+}
+
+t.test('that a store is a message is asked once', async (t) => {
+  const { messages, asked } = polled(t, storeLoop, { lifetime: NEVER })
+  t.ok(messages.length > 400)
+  t.same(messages.slice(0, 2), ['4 write 8 = 10', '10 write 8 = 11'])
+  for (const count of asked) t.ok(count <= 2, `the port was asked ${count} times`)
+})
+
+t.test('a store to a register over which RAM is mapped, or an index register, is no message any more', async (t) => {
+  const stops = [2 + 6 * 200]
+  const ram = polled(t, storeLoop, {
+    lifetime: NEVER,
+    stops,
+    atStop: (_, { cpu }) => cpu.mapMemory(INDEX_PORT, 0x1000, 0x6000, 'ram'),
+  })
+  t.equal(ram.messages.length, 200)
+  const index = polled(t, storeLoop, {
+    lifetime: NEVER,
+    stops,
+    atStop: (port, { cpu }) => {
+      port.indexAt = INDEX_PORT + 8
+      cpu.forgetPortCells()
+    },
+  })
+  t.equal(index.messages.length, 200)
 })
 
 t.test('an answer stands for its index alone', async (t) => {
