@@ -1,10 +1,10 @@
 /**
- * Puts the entries of one segment into columns (columns.ts says which), one by one as they come. The work is done in
+ * The columns of one segment's entries (columns.ts says which), which are filled one by one as they come. The work is done in
  * `assembly/column-writer.ts`.
  */
 import { Packr } from 'msgpackr/pack'
 import { type FieldValue, KINDS } from './codec.ts'
-import { type ColumnBase, GRID } from './columns.ts'
+import { GRID } from './columns.ts'
 import {
   MAX_FIELDS,
   NEVER_TIME,
@@ -23,7 +23,6 @@ import {
   ROW_LENGTH,
   ROW_SRC,
 } from './entry-record.ts'
-import { TEXT_FIELD } from './flat-entry.ts'
 import type { JournalMemory } from './journal-memory.ts'
 
 const PLACES = { shape: PLACE_SHAPE, count: PLACE_COUNT, hash: PLACE_HASH, time: PLACE_TIME, bytes: PLACE_BYTES }
@@ -39,14 +38,14 @@ export interface ColumnRow {
   lastIcount: number
 }
 
+/** The columns of the entries that an `EntryEncoder` adds. */
 export class ColumnWriter {
   readonly #memory: JournalMemory
-  /** The number of each text of a shape. */
-  readonly #texts = new Map<string, number>()
 
-  constructor(memory: JournalMemory) {
+  constructor(memory: JournalMemory, nsPerInstruction: number) {
     this.#memory = memory
     const { bytes, exports } = memory
+    exports.setJournal(nsPerInstruction, GRID)
     for (const [kind, { fields }] of KINDS.entries()) {
       for (const [i, { column }] of fields.entries()) {
         bytes[exports.places.value + MAX_FIELDS * kind + i] = PLACES[column]
@@ -54,25 +53,9 @@ export class ColumnWriter {
     }
   }
 
-  /** Begins a segment, and forgets the one before. */
-  begin({ nsPerInstruction, firstIcount, firstVt }: ColumnBase): void {
-    this.#memory.exports.begin(nsPerInstruction, GRID, firstIcount, firstVt)
-    this.#texts.clear()
-  }
-
-  /** Appends the entry in the memory. */
-  append(): void {
-    const { entry, exports } = this.#memory
-    const textField = TEXT_FIELD[entry.kind]!
-    if (textField >= 0) entry.setField(textField, this.#textNumber(entry.text))
-    exports.append()
-    this.#memory.look()
-  }
-
   /** The dictionary's rows. */
   rows(): ColumnRow[] {
-    const { bytes, exports } = this.#memory
-    const texts = [...this.#texts.keys()]
+    const { bytes, exports, texts } = this.#memory
     return Array.from({ length: exports.rowCount() }, (_, id) => {
       const row = new Float64Array(bytes.buffer, exports.rowAt(id), ROW_LENGTH)
       const [src, dst, kind] = [row[ROW_SRC]!, row[ROW_DST]!, row[ROW_KIND]!]
@@ -93,17 +76,10 @@ export class ColumnWriter {
     })
   }
 
-  /** The columns of all entries since `begin`, not compressed: a view, good until the next call. Nothing may be appended after. */
+  /** The columns of all entries of the segment, not compressed: a view, good until the next entry, which begins another segment. */
   finish(rows: readonly ColumnRow[]): Uint8Array {
     const dictionary = new Packr({ useRecords: false }).pack(rows.map(({ shape }) => shape))
     const at = this.#memory.exports.finish(this.#memory.setData(dictionary))
     return this.#memory.bytes.subarray(at, at + this.#memory.exports.bodyLength())
-  }
-
-  #textNumber(text: string): number {
-    const known = this.#texts.get(text)
-    if (known !== undefined) return known
-    this.#texts.set(text, this.#texts.size)
-    return this.#texts.size - 1
   }
 }

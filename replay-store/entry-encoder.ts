@@ -91,24 +91,28 @@ export class EntryEncoder {
    * broken node: an assertion.
    */
   encode(message: Message): void {
-    const { entry } = this.memory
+    const { entry, exports } = this.memory
     entry.set(message, this.nodes)
-    this.#encode(entry)
+    this.#encoded(entry, exports.encode(this.#setData(entry)))
   }
 
-  /** The same for an entry that is laid flat already. */
+  /** The same, and appends it to the columns that a `ColumnWriter` has of `memory`. */
+  add(message: Message): void {
+    const { entry, exports } = this.memory
+    entry.set(message, this.nodes)
+    this.#encoded(entry, exports.add(this.#setData(entry)))
+  }
+
+  /** As `encode`, for an entry that is laid flat already. */
   encodeEntry({ record, bytes, text }: FlatEntry): void {
-    const { entry } = this.memory
+    const { entry, exports } = this.memory
     entry.record.set(record)
     entry.bytes = bytes
     entry.text = text
-    this.#encode(entry)
+    this.#encoded(entry, exports.encode(this.#setData(entry)))
   }
 
-  #encode(entry: FlatEntry): void {
-    const { kind } = entry
-    const dataLength = HAS_DATA[kind] ? this.#setData(entry) : 0
-    const length = this.memory.exports.encode(dataLength)
+  #encoded(entry: FlatEntry, length: number): void {
     this.memory.look()
     if (length < 0) fail(entry, length)
     this.#length = length
@@ -117,9 +121,11 @@ export class EntryEncoder {
   /** Puts an entry's bytes or text into the memory; returns how many bytes those are. */
   #setData(entry: FlatEntry): number {
     const { kind, bytes, text } = entry
+    if (!HAS_DATA[kind]) return 0
     const bytesField = BYTES_FIELD[kind]!
     if (bytesField < 0) {
       if (typeof text !== 'string') fail(entry, FAULT_FIELD - TEXT_FIELD[kind]!)
+      entry.setField(TEXT_FIELD[kind]!, this.memory.textNumber(text))
       return this.memory.setData(Buffer.from(text))
     }
     if (!(bytes instanceof Uint8Array)) fail(entry, FAULT_FIELD - bytesField)

@@ -19,8 +19,10 @@ export interface JournalExports {
   drop(length: number): void
   lastEntryVt(): number
   lastEntryIcount(): number
-  begin(nsPerInstruction: number, gridKind: number, firstIcount: number, firstVt: number): void
-  append(): void
+  setJournal(nsPerInstruction: number, gridKind: number): void
+  add(dataLength: number): number
+  firstEntryIcount(): number
+  firstEntryVt(): number
   rowCount(): number
   rowAt(id: number): number
   finish(dictionaryLength: number): number
@@ -33,6 +35,8 @@ export class JournalMemory {
   readonly exports: JournalExports
   /** The entry in the instance's record. */
   readonly entry: FlatEntry
+  /** The texts of shapes by their numbers: names of address spaces, which are few. */
+  readonly texts: string[] = []
   #bytes: Uint8Array<ArrayBuffer>
 
   constructor() {
@@ -60,6 +64,12 @@ export class JournalMemory {
     const at = this.exports.dataFor(data.length)
     this.bytes.set(data, at)
     return data.length
+  }
+
+  /** What stands for `text` in the record. */
+  textNumber(text: string): number {
+    const known = this.texts.indexOf(text)
+    return known < 0 ? this.texts.push(text) - 1 : known
   }
 
   #record(): Float64Array {

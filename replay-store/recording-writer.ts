@@ -114,7 +114,7 @@ export class RecordingWriter implements LogSink {
     const nodes = new NodeTable(manifest.nodes)
     this.#encoder = new EntryEncoder(nodes)
     this.#identity = new IdentityHash(nodes)
-    this.#segment = new SegmentWriter(this.#encoder.memory, manifest.nsPerInstruction)
+    this.#segment = new SegmentWriter(this.#encoder, manifest.nsPerInstruction)
   }
 
   /**
@@ -207,8 +207,7 @@ export class RecordingWriter implements LogSink {
     this.#assertOpen()
     const encoder = this.#encoder
     const before = encoder.length
-    encoder.encode(message)
-    this.#segment.append()
+    this.#segment.append(message)
     // An entry that does not fit begins the next frame, one that fits none is alone in its own.
     if (encoder.length > FRAME_BYTES && before > 0) this.#cutFrame(before)
     this.#frameEntries++

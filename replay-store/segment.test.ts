@@ -12,11 +12,8 @@ const nodes = new NodeTable(SAMPLE_NODES)
 /** The file of a segment of `messages`. */
 function encode(messages: Iterable<Message>, number = 0, firstEntry = 0): Uint8Array {
   const encoder = new EntryEncoder(nodes)
-  const segment = new SegmentWriter(encoder.memory, NS_PER_INSTRUCTION)
-  for (const message of messages) {
-    encoder.encode(message)
-    segment.append()
-  }
+  const segment = new SegmentWriter(encoder, NS_PER_INSTRUCTION)
+  for (const message of messages) segment.append(message)
   return segment.finish(number, firstEntry)
 }
 
@@ -71,12 +68,9 @@ t.test('one writer makes segment after segment, large and small, each as if it w
     return { ...message, vt: message.vt + 1e6, icount: message.icount + 1e5 }
   })
   const encoder = new EntryEncoder(nodes)
-  const writer = new SegmentWriter(encoder.memory, NS_PER_INSTRUCTION)
+  const writer = new SegmentWriter(encoder, NS_PER_INSTRUCTION)
   for (const messages of [manyShapes, manyBytes, few]) {
-    for (const message of messages) {
-      encoder.encode(message)
-      writer.append()
-    }
+    for (const message of messages) writer.append(message)
     const file = writer.finish(1, 2)
     t.strictSame(decode(file).messages, messages)
     t.ok(Buffer.from(file).equals(encode(messages, 1, 2)))

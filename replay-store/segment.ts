@@ -10,12 +10,12 @@ import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
+import type { Message } from '../bus/mod.ts'
 import { type ColumnRow, ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'
+import type { EntryEncoder } from './entry-encoder.ts'
 import type { EntryList } from './entry-list.ts'
 import { DamagedError } from './errors.ts'
-import type { FlatEntry } from './flat-entry.ts'
-import type { JournalMemory } from './journal-memory.ts'
 
 const MAGIC = 0x534b4e41
 const PREFIX_BYTES = 8
@@ -76,18 +76,14 @@ const headerSchema = v.strictTuple([
 
 /** Makes the files of segments from their entries, one by one as they come. */
 export class SegmentWriter {
-  readonly #memory: JournalMemory
+  readonly #encoder: EntryEncoder
   readonly #columns: ColumnWriter
-  readonly #nsPerInstruction: number
   #entryCount = 0
-  #firstIcount = 0
-  #firstVt = 0
 
-  /** Of entries that an `EntryEncoder` has in `memory`. */
-  constructor(memory: JournalMemory, nsPerInstruction: number) {
-    this.#memory = memory
-    this.#columns = new ColumnWriter(memory)
-    this.#nsPerInstruction = nsPerInstruction
+  /** `encoder` also gets the canonical bytes of the entries. */
+  constructor(encoder: EntryEncoder, nsPerInstruction: number) {
+    this.#encoder = encoder
+    this.#columns = new ColumnWriter(encoder.memory, nsPerInstruction)
   }
 
   /** Of the segment under way. */
@@ -95,10 +91,10 @@ export class SegmentWriter {
     return this.#entryCount
   }
 
-  /** Takes the entry that was encoded last. */
-  append(): void {
-    if (this.#entryCount++ === 0) this.#begin(this.#memory.entry)
-    this.#columns.append()
+  /** Takes the next entry. An ill-formed message is an assertion. */
+  append(message: Message): void {
+    this.#encoder.add(message)
+    this.#entryCount++
   }
 
   /**
@@ -107,6 +103,7 @@ export class SegmentWriter {
    */
   finish(number: number, firstEntry: number): Uint8Array {
     assert(this.#entryCount > 0, 'a segment has at least one entry')
+    const { exports } = this.#encoder.memory
     const rows = this.#columns.rows()
     const columns = this.#columns.finish(rows)
     const body = zstdCompressSync(columns, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } })
@@ -114,10 +111,10 @@ export class SegmentWriter {
       number,
       firstEntry,
       this.#entryCount,
-      this.#firstIcount,
-      this.#memory.exports.lastEntryIcount(),
-      this.#firstVt,
-      this.#memory.exports.lastEntryVt(),
+      exports.firstEntryIcount(),
+      exports.lastEntryIcount(),
+      exports.firstEntryVt(),
+      exports.lastEntryVt(),
       nodeRanges(rows).map(({ node, count, firstIcount, lastIcount }) => [node, count, firstIcount, lastIcount]),
       body.length,
       columns.length,
@@ -133,12 +130,6 @@ export class SegmentWriter {
     file.set(body, checkedBytes + CHECKSUM_BYTES)
     this.#entryCount = 0
     return file
-  }
-
-  #begin({ vt, icount }: FlatEntry): void {
-    this.#firstIcount = icount
-    this.#firstVt = vt
-    this.#columns.begin({ nsPerInstruction: this.#nsPerInstruction, firstIcount: icount, firstVt: vt })
   }
 }
 

@@ -67,24 +67,40 @@ const idles = new ByteWriter(COMMON_BYTES)
 const body = new ByteWriter(COMMON_BYTES)
 let nsPerInstruction: f64 = 0
 let gridKind: u32 = 0
+let firstIcount: f64 = 0
+let firstVt: f64 = 0
 let gridIcount: f64 = 0
 let otherIcount: f64 = 0
 let idleNs: f64 = 0
 
+/** What is to be known of the journal: how long an instruction takes, and the number of `grid` among kinds. */
+export function setJournal(ns: f64, grid: u32): void {
+  nsPerInstruction = ns
+  gridKind = grid
+}
+
+/** Of the first entry of the segment under way, or that was finished. */
+export function firstEntryIcount(): f64 {
+  return firstIcount
+}
+
+export function firstEntryVt(): f64 {
+  return firstVt
+}
+
 /** Begins a segment whose first entry is at `icount` and `vt`, and forgets the one before. */
-export function begin(ns: f64, grid: u32, icount: f64, vt: f64): void {
+function begin(icount: f64, vt: f64): void {
   rowsUsed = 0
   for (let i: u32 = 0; i < BUCKETS; i++) buckets[i] = null
   for (let i = 0; i < MAX_KINDS; i++) lastRows[i] = null
-  rowIds.clear()
   gridIcounts.clear()
   otherIcounts.clear()
   idles.clear()
-  nsPerInstruction = ns
-  gridKind = grid
+  firstIcount = icount
+  firstVt = vt
   gridIcount = icount
   otherIcount = icount
-  idleNs = vt - icount * ns
+  idleNs = vt - icount * nsPerInstruction
 }
 
 /** Appends the entry that was encoded last; the number of a text is in its place. */
@@ -92,6 +108,7 @@ export function append(): void {
   const vt = number(RECORD_VT)
   const icount = number(RECORD_ICOUNT)
   const kind = <u32>number(RECORD_KIND)
+  if (rowIds.length === 0) begin(icount, vt)
   const row = rowOf(kind)
   if (rowNumber(row, ROW_COUNT) === 0) setRowNumber(row, ROW_FIRST_ICOUNT, icount)
   setRowNumber(row, ROW_COUNT, rowNumber(row, ROW_COUNT) + 1)
@@ -122,7 +139,7 @@ export function rowAt(id: i32): usize {
 
 /**
  * All columns one behind the other, the dictionary first, which is `dictionaryLength` bytes of data. Returns where they are, as many
- * as `bodyLength` says. Nothing may be appended after.
+ * as `bodyLength` says. What is appended after begins the next segment.
  */
 export function finish(dictionaryLength: usize): usize {
   body.clear()
@@ -136,6 +153,7 @@ export function finish(dictionaryLength: usize): usize {
     const row = rows[i]
     for (let c = 0; c < row.columnCount; c++) addToBody(row.columns[c])
   }
+  rowIds.clear()
   return body.at
 }
 
