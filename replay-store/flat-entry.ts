@@ -17,6 +17,10 @@ import {
   RECORD_VT,
 } from './entry-record.ts'
 
+const READ = KIND.read
+const WRITE = KIND.write
+const DATA = KIND.data
+
 const NO_BYTES = new Uint8Array(0)
 
 /** By kind: which of its fields is of this type, or -1. A kind has no more than one. */
@@ -90,15 +94,26 @@ export class FlatEntry {
   /** Takes kind and fields from a payload. */
   setPayload(p: Payload): void {
     switch (p.kind) {
+      case 'read':
+        this.#fields(READ, p.index === undefined ? 3 : 4, p.region, p.offset, p.size, p.index)
+        break
+      case 'write':
+        this.#fields(WRITE, p.index === undefined ? 4 : 5, p.region, p.offset, p.size, p.value, p.index)
+        break
+      case 'data':
+        this.#fields(DATA, 2, p.value, p.validUntil)
+        break
+      default:
+        this.#setOther(p)
+    }
+  }
+
+  /** On its own, as V8 would throw away what it made of accesses each time that one of these comes for the first time. */
+  #setOther(p: Exclude<Payload, { kind: 'read' | 'write' | 'data' }>): void {
+    switch (p.kind) {
       case 'reset':
       case 'event':
         this.#fields(KIND[p.kind], 0)
-        break
-      case 'read':
-        this.#fields(KIND.read, p.index === undefined ? 3 : 4, p.region, p.offset, p.size, p.index)
-        break
-      case 'write':
-        this.#fields(KIND.write, p.index === undefined ? 4 : 5, p.region, p.offset, p.size, p.value, p.index)
         break
       case 'line':
         this.#fields(KIND.line, 2, p.wire, p.level)
@@ -111,9 +126,6 @@ export class FlatEntry {
       case 'output':
         this.bytes = p.bytes
         this.#fields(KIND[p.kind], 1)
-        break
-      case 'data':
-        this.#fields(KIND.data, 2, p.value, p.validUntil)
         break
       case 'timer':
         this.#fields(KIND.timer, 1, p.due)
