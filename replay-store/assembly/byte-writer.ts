@@ -30,12 +30,17 @@ export class ByteWriter {
   }
 
   byte(value: u32): void {
-    store<u8>(this.reserve(1), value)
-    this.length++
+    if (this.length === this.capacity) this.grow(this.length + 1)
+    store<u8>(this.start + this.length++, value)
   }
 
   /** Seven bits a byte, least significant first. */
   whole(value: u64): void {
+    // As most are.
+    if (value < 0x80) {
+      this.byte(<u32>value)
+      return
+    }
     let at = this.reserve(NUMBER_BYTES)
     let rest = value
     while (rest >= 0x80) {

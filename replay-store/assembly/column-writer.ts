@@ -49,6 +49,8 @@ class Row {
   /** As `ROW_...` say. */
   readonly at: usize = heap.alloc(8 * ROW_LENGTH)
   readonly columns: ByteWriter[] = []
+  /** The fields that the columns are of. */
+  readonly columnFields: StaticArray<u8> = new StaticArray<u8>(MAX_FIELDS)
   columnCount: i32 = 0
 
   constructor(readonly id: u32) {}
@@ -248,24 +250,20 @@ function newRow(kind: u32): Row {
   setRowNumber(row, ROW_FIELD_COUNT, fieldCount)
   row.columnCount = 0
   for (let i: u32 = 0; i < fieldCount; i++) {
-    setRowNumber(row, ROW_FIELDS + i, mark(kind, i))
-    if (!hasColumn(row, kind, i)) continue
+    const shown = mark(kind, i)
+    setRowNumber(row, ROW_FIELDS + i, shown)
+    if (fieldPlace(kind, i) === PLACE_SHAPE || shown !== IN_COLUMN) continue
     if (row.columnCount === row.columns.length) row.columns.push(new ByteWriter(COLUMN_BYTES))
-    row.columns[row.columnCount++].clear()
+    row.columns[row.columnCount].clear()
+    row.columnFields[row.columnCount++] = <u8>i
   }
   return row
 }
 
-/** Whether field `i` of the row's entries has a column. */
-function hasColumn(row: Row, kind: u32, i: u32): bool {
-  return fieldPlace(kind, i) !== PLACE_SHAPE && rowNumber(row, ROW_FIELDS + i) === IN_COLUMN
-}
-
 function writeFields(row: Row, kind: u32, vt: f64): void {
-  let field: u32 = 0
-  for (let c = 0; c < row.columnCount; c++, field++) {
-    while (!hasColumn(row, kind, field)) field++
+  for (let c = 0; c < row.columnCount; c++) {
     const column = row.columns[c]
+    const field: u32 = row.columnFields[c]
     const value = number(RECORD_FIELDS + field)
     switch (fieldPlace(kind, field)) {
       case PLACE_COUNT:
