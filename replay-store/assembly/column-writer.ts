@@ -32,6 +32,7 @@ import {
   ZERO_TIME,
 } from '../entry-record'
 import { ByteWriter } from './byte-writer'
+import { copyStart, START_BYTES, startLength } from './entry-encoder'
 import { data, dataLength, NEVER, number } from './record'
 
 /** By kind and field, in steps of `MAX_FIELDS`: where it goes. */
@@ -52,6 +53,10 @@ class Row {
   /** The fields that the columns are of. */
   readonly columnFields: StaticArray<u8> = new StaticArray<u8>(MAX_FIELDS)
   columnCount: i32 = 0
+  /** The canonical bytes of its entries behind icount, as far as they agree: nodes, kind and `startFields` fields. */
+  readonly start: usize = heap.alloc(START_BYTES)
+  startLength: usize = 0
+  startFields: u32 = 0
 
   constructor(readonly id: u32) {}
 }
@@ -105,13 +110,11 @@ function begin(icount: f64, vt: f64): void {
   idleNs = vt - icount * nsPerInstruction
 }
 
-/** Appends the entry that was encoded last; the number of a text is in its place. */
-export function append(): void {
+/** Appends the entry that was encoded last, which is of this row; the number of a text is in its place. */
+export function append(row: Row): void {
   const vt = number(RECORD_VT)
   const icount = number(RECORD_ICOUNT)
   const kind = <u32>number(RECORD_KIND)
-  if (rowIds.length === 0) begin(icount, vt)
-  const row = rowOf(kind)
   if (rowNumber(row, ROW_COUNT) === 0) setRowNumber(row, ROW_FIRST_ICOUNT, icount)
   setRowNumber(row, ROW_COUNT, rowNumber(row, ROW_COUNT) + 1)
   setRowNumber(row, ROW_LAST_ICOUNT, icount)
@@ -126,7 +129,7 @@ export function append(): void {
   const idle = vt - icount * nsPerInstruction
   idles.signed(<i64>(idle - idleNs))
   idleNs = idle
-  if (row.columnCount > 0) writeFields(row, kind, vt)
+  if (row.columnCount > 0) appendFields(row, kind, vt)
 }
 
 /** How many rows the dictionary has. */
@@ -190,27 +193,19 @@ function mark(kind: u32, field: u32): f64 {
   return value === NEVER ? NEVER_TIME : IN_COLUMN
 }
 
-/** The row of the entry's shape, a new one if it is the first of its shape. */
-function rowOf(kind: u32): Row {
+/** The row of the shape of the entry in the record; null where it is the first of its shape in its segment. */
+export function findRow(): Row | null {
+  const kind = <u32>number(RECORD_KIND)
+  if (rowIds.length === 0) {
+    begin(number(RECORD_ICOUNT), number(RECORD_VT))
+    return null
+  }
   const last = lastRows[kind]
   if (last !== null && isRowOf(last, kind)) return last
-  const row = findRow(kind)
-  lastRows[kind] = row
+  let row = buckets[hash(kind) % BUCKETS]
+  while (row !== null && (rowNumber(row, ROW_KIND) !== kind || !isRowOf(row, kind))) row = row.next
+  if (row !== null) lastRows[kind] = row
   return row
-}
-
-function findRow(kind: u32): Row {
-  const bucket = hash(kind) % BUCKETS
-  const first = buckets[bucket]
-  let row = first
-  while (row !== null) {
-    if (rowNumber(row, ROW_KIND) === kind && isRowOf(row, kind)) return row
-    row = row.next
-  }
-  const made = newRow(kind)
-  made.next = first
-  buckets[bucket] = made
-  return made
 }
 
 /** Of the entry's shape. */
@@ -238,8 +233,9 @@ function isRowOf(row: Row, kind: u32): bool {
   return true
 }
 
-/** The next row, of the entry's shape. */
-function newRow(kind: u32): Row {
+/** The next row, of the shape of the entry that was encoded last. */
+export function newRow(): Row {
+  const kind = <u32>number(RECORD_KIND)
   if (rowsUsed === rows.length) rows.push(new Row(rowsUsed))
   const row = rows[rowsUsed++]
   const fieldCount = <u32>number(RECORD_FIELD_COUNT)
@@ -249,18 +245,34 @@ function newRow(kind: u32): Row {
   setRowNumber(row, ROW_KIND, kind)
   setRowNumber(row, ROW_FIELD_COUNT, fieldCount)
   row.columnCount = 0
-  for (let i: u32 = 0; i < fieldCount; i++) {
-    const shown = mark(kind, i)
-    setRowNumber(row, ROW_FIELDS + i, shown)
-    if (fieldPlace(kind, i) === PLACE_SHAPE || shown !== IN_COLUMN) continue
-    if (row.columnCount === row.columns.length) row.columns.push(new ByteWriter(COLUMN_BYTES))
-    row.columns[row.columnCount].clear()
-    row.columnFields[row.columnCount++] = <u8>i
-  }
+  for (let i: u32 = 0; i < fieldCount; i++) addField(row, kind, i)
+  setStart(row, kind, fieldCount)
+  const bucket = hash(kind) % BUCKETS
+  row.next = buckets[bucket]
+  buckets[bucket] = row
+  lastRows[kind] = row
   return row
 }
 
-function writeFields(row: Row, kind: u32, vt: f64): void {
+function addField(row: Row, kind: u32, i: u32): void {
+  const shown = mark(kind, i)
+  setRowNumber(row, ROW_FIELDS + i, shown)
+  if (fieldPlace(kind, i) === PLACE_SHAPE || shown !== IN_COLUMN) return
+  if (row.columnCount === row.columns.length) row.columns.push(new ByteWriter(COLUMN_BYTES))
+  row.columns[row.columnCount].clear()
+  row.columnFields[row.columnCount++] = <u8>i
+}
+
+function setStart(row: Row, kind: u32, fieldCount: u32): void {
+  let fields: u32 = 0
+  while (fields < fieldCount && fieldPlace(kind, fields) === PLACE_SHAPE && startLength(fields + 1) <= START_BYTES)
+    fields++
+  row.startFields = fields
+  row.startLength = startLength(fields)
+  copyStart(row.start)
+}
+
+function appendFields(row: Row, kind: u32, vt: f64): void {
   for (let c = 0; c < row.columnCount; c++) {
     const column = row.columns[c]
     const field: u32 = row.columnFields[c]

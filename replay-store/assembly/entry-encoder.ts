@@ -33,11 +33,16 @@ const NIL: u32 = 0xc0
 const ARRAY: u32 = 0x90
 const ENTRY_FIELDS: u32 = 5
 const U32_MAX: f64 = 2 ** 32 - 1
-/** No entry takes more, but for its bytes and text: 9 for each number. */
-const ENTRY_BYTES: usize = 1 + 9 * (ENTRY_FIELDS + MAX_FIELDS)
+/** The most bytes that the start of an entry behind its icount may have to be used again: what most of them have. */
+export const START_BYTES: usize = 16
+/** No entry takes more, but for its bytes and text: 9 for each number, and what is copied of a start and is none. */
+const ENTRY_BYTES: usize = 1 + 9 * (ENTRY_FIELDS + MAX_FIELDS) + START_BYTES
 const FIRST_BYTES: usize = 128 * 1024
 
 const out = new ByteWriter(FIRST_BYTES)
+/** Where the nodes of the entry that was encoded last begin among the bytes that wait, and behind these: each field, and the end. */
+let lastNodes: usize = 0
+const fieldsAt: usize = memory.data(4 * (MAX_FIELDS + 1), 4)
 let lastVt: f64 = 0
 let lastIcount: f64 = 0
 
@@ -66,28 +71,70 @@ export function drop(length: usize): void {
  */
 export function encode(length: usize): i32 {
   setDataLength(length)
+  const fault = positionFault()
+  if (fault < 0) return fault
+  const nodesAt = writePosition()
+  let at = writeU32(nodesAt, <u32>number(RECORD_SRC))
+  at = writeU32(at, <u32>number(RECORD_DST))
+  store<u8>(at++, <u32>number(RECORD_KIND))
+  return writeFields(nodesAt, at, 0)
+}
+
+/**
+ * The same for an entry whose nodes, kind and first `fieldCount` fields are those of one before: `start` is their bytes, as
+ * `copyStart` gave them.
+ */
+export function encodeAfter(start: usize, startLength: usize, fieldCount: u32, length: usize): i32 {
+  setDataLength(length)
+  const fault = positionFault()
+  if (fault < 0) return fault
+  const nodesAt = writePosition()
+  for (let word: usize = 0; word < START_BYTES; word += 8) store<u64>(nodesAt + word, load<u64>(start + word))
+  return writeFields(nodesAt, nodesAt + startLength, fieldCount)
+}
+
+/** How many bytes the nodes, the kind and the first `fieldCount` fields of the entry that was encoded last are. */
+export function startLength(fieldCount: u32): usize {
+  return load<u32>(fieldsAt + 4 * fieldCount)
+}
+
+/** Copies the first of them, up to `START_BYTES`, to `into`. */
+export function copyStart(into: usize): void {
+  memory.copy(into, out.at + lastNodes, START_BYTES)
+}
+
+/** What is wrong with the entry's vt and icount, or 0. */
+function positionFault(): i32 {
   const vt = number(RECORD_VT)
   const icount = number(RECORD_ICOUNT)
   if (!isWhole(vt)) return FAULT_VT
   if (!isWhole(icount)) return FAULT_ICOUNT
   if (vt < lastVt) return FAULT_VT_ORDER
-  if (icount < lastIcount) return FAULT_ICOUNT_ORDER
+  return icount < lastIcount ? FAULT_ICOUNT_ORDER : 0
+}
+
+/** Makes room, and writes what stands before the nodes: returns where these go. */
+function writePosition(): usize {
+  let at = out.reserve(ENTRY_BYTES + dataLength)
+  store<u8>(at++, ARRAY | (ENTRY_FIELDS + <u32>number(RECORD_FIELD_COUNT)))
+  at = writeWhole(at, number(RECORD_VT))
+  return writeWhole(at, number(RECORD_ICOUNT))
+}
+
+/** Writes the fields from number `first` on at `at`, and ends the entry. Returns what `encode` does. */
+function writeFields(nodesAt: usize, at: usize, first: u32): i32 {
   const kind = <u32>number(RECORD_KIND)
   const fieldCount = <u32>number(RECORD_FIELD_COUNT)
-  let at = out.reserve(ENTRY_BYTES + length)
-  store<u8>(at++, ARRAY | (ENTRY_FIELDS + fieldCount))
-  at = writeWhole(at, vt)
-  at = writeWhole(at, icount)
-  at = writeU32(at, <u32>number(RECORD_SRC))
-  at = writeU32(at, <u32>number(RECORD_DST))
-  store<u8>(at++, kind)
-  for (let i: u32 = 0; i < fieldCount; i++) {
+  store<u32>(fieldsAt + 4 * first, <u32>(at - nodesAt))
+  for (let i = first; i < fieldCount; i++) {
     at = writeField(at, MAX_FIELDS * kind + i, number(RECORD_FIELDS + i))
     if (at === 0) return FAULT_FIELD - <i32>i
+    store<u32>(fieldsAt + 4 * (i + 1), <u32>(at - nodesAt))
   }
+  lastNodes = nodesAt - out.at
   out.endAt(at)
-  lastVt = vt
-  lastIcount = icount
+  lastVt = number(RECORD_VT)
+  lastIcount = number(RECORD_ICOUNT)
   return <i32>out.length
 }
 

@@ -1,6 +1,6 @@
 /** What JavaScript calls. */
-import { append } from './column-writer'
-import { encode } from './entry-encoder'
+import { append, findRow, newRow } from './column-writer'
+import { encode, encodeAfter } from './entry-encoder'
 
 export {
   bodyLength,
@@ -17,7 +17,9 @@ export { dataFor, record } from './record'
 
 /** Encodes the entry in the record, as `encode` does, and appends it to the columns of its segment. */
 export function add(dataLength: usize): i32 {
-  const waiting = encode(dataLength)
-  if (waiting >= 0) append()
+  const row = findRow()
+  const waiting =
+    row === null ? encode(dataLength) : encodeAfter(row.start, row.startLength, row.startFields, dataLength)
+  if (waiting >= 0) append(row === null ? newRow() : row)
   return waiting
 }
