@@ -31,6 +31,7 @@ export interface JournalExports {
 
 let module: WebAssembly.Module | undefined
 
+/** What entries are laid into, and what is made of them lies in. One serves one journal. */
 export class JournalMemory {
   readonly exports: JournalExports
   /** The entry in the instance's record. */
