@@ -35,13 +35,14 @@ import { IN_COLUMN } from './entry-record.ts'
 import { FlatEntry } from './flat-entry.ts'
 
 /** What the columns of a segment start from; kept in its header. */
-export interface ColumnBase {
+interface ColumnBase {
   nsPerInstruction: number
   firstIcount: number
   firstVt: number
 }
 
 export const GRID = KIND.grid
+
 /** Whether a field with this value in its shape has a column. */
 function inColumn(field: Field, inShape: FieldValue): boolean {
   return field.column !== 'shape' && inShape === IN_COLUMN

@@ -77,6 +77,26 @@ t.test('one writer makes segment after segment, large and small, each as if it w
   }
 })
 
+t.test('numbers of every size come back', async (t) => {
+  const seed = Date.now() >>> 0
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  const limits = [0, 1, 63, 64, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 49, Number.MAX_SAFE_INTEGER]
+  const values = [...limits, ...Array.from({ length: 500 }, () => random.whole())]
+  const [src, dst] = [SAMPLE_NODES[0]!, SAMPLE_NODES[1]!]
+  const last = Number.MAX_SAFE_INTEGER - 1
+  const messages = values.flatMap((value): Message[] => [
+    { vt: 0, icount: 0, src, dst, payload: { kind: 'dmaRead', target: -1, address: value, length: value } },
+    { vt: 0, icount: 0, src, dst, payload: { kind: 'timer', due: value } },
+    { vt: 0, icount: 0, src, dst, payload: { kind: 'grid', hash: value >>> 0 } },
+  ])
+  // Times as far back as times may be.
+  for (const value of values) {
+    messages.push({ vt: last, icount: 0, src, dst, payload: { kind: 'timer', due: Math.max(0, last - value) } })
+  }
+  t.strictSame(decode(encode(messages)).messages, messages)
+})
+
 t.test('every flipped bit of a segment is found and named', async (t) => {
   const file = encode(randomMessages(8, new Random(5)))
   const { bodyAt } = decodeSegmentHeader(file, file.length, 'FILE')

@@ -32,7 +32,7 @@ import {
   ZERO_TIME,
 } from '../entry-record'
 import { ByteWriter } from './byte-writer'
-import { copyStart, START_BYTES, startLength } from './entry-encoder'
+import { isNumber, NUMBER_BYTES, START_BYTES, writeField, writeNodes } from './entry-encoder'
 import { data, dataLength, NEVER, number } from './record'
 
 /** By kind and field, in steps of `MAX_FIELDS`: where it goes. */
@@ -54,7 +54,7 @@ class Row {
   readonly columnFields: StaticArray<u8> = new StaticArray<u8>(MAX_FIELDS)
   columnCount: i32 = 0
   /** The canonical bytes of its entries behind icount, as far as they agree: nodes, kind and `startFields` fields. */
-  readonly start: usize = heap.alloc(START_BYTES)
+  readonly start: usize = heap.alloc(START_BYTES + NUMBER_BYTES)
   startLength: usize = 0
   startFields: u32 = 0
 
@@ -264,12 +264,16 @@ function addField(row: Row, kind: u32, i: u32): void {
 }
 
 function setStart(row: Row, kind: u32, fieldCount: u32): void {
+  let end = writeNodes(row.start)
   let fields: u32 = 0
-  while (fields < fieldCount && fieldPlace(kind, fields) === PLACE_SHAPE && startLength(fields + 1) <= START_BYTES)
+  while (fields < fieldCount && fieldPlace(kind, fields) === PLACE_SHAPE && isNumber(kind, fields)) {
+    const next = writeField(end, fields)
+    if (next - row.start > START_BYTES) break
+    end = next
     fields++
+  }
   row.startFields = fields
-  row.startLength = startLength(fields)
-  copyStart(row.start)
+  row.startLength = end - row.start
 }
 
 function appendFields(row: Row, kind: u32, vt: f64): void {

@@ -35,14 +35,13 @@ const ENTRY_FIELDS: u32 = 5
 const U32_MAX: f64 = 2 ** 32 - 1
 /** The most bytes that the start of an entry behind its icount may have to be used again: what most of them have. */
 export const START_BYTES: usize = 16
-/** No entry takes more, but for its bytes and text: 9 for each number, and what is copied of a start and is none. */
-const ENTRY_BYTES: usize = 1 + 9 * (ENTRY_FIELDS + MAX_FIELDS) + START_BYTES
+/** No number takes more. */
+export const NUMBER_BYTES: usize = 9
+/** No entry takes more, but for its bytes and text, and what is copied of a start and is none. */
+const ENTRY_BYTES: usize = 1 + NUMBER_BYTES * (ENTRY_FIELDS + MAX_FIELDS) + START_BYTES
 const FIRST_BYTES: usize = 128 * 1024
 
 const out = new ByteWriter(FIRST_BYTES)
-/** Where the nodes of the entry that was encoded last begin among the bytes that wait, and behind these: each field, and the end. */
-let lastNodes: usize = 0
-const fieldsAt: usize = memory.data(4 * (MAX_FIELDS + 1), 4)
 let lastVt: f64 = 0
 let lastIcount: f64 = 0
 
@@ -73,34 +72,20 @@ export function encode(length: usize): i32 {
   setDataLength(length)
   const fault = positionFault()
   if (fault < 0) return fault
-  const nodesAt = writePosition()
-  let at = writeU32(nodesAt, <u32>number(RECORD_SRC))
-  at = writeU32(at, <u32>number(RECORD_DST))
-  store<u8>(at++, <u32>number(RECORD_KIND))
-  return writeFields(nodesAt, at, 0)
+  return writeFields(writeNodes(writePosition()), 0)
 }
 
 /**
- * The same for an entry whose nodes, kind and first `fieldCount` fields are those of one before: `start` is their bytes, as
- * `copyStart` gave them.
+ * The same for an entry whose nodes, kind and first `fieldCount` fields are those of one before: `start` is their bytes, with room
+ * for `START_BYTES`.
  */
 export function encodeAfter(start: usize, startLength: usize, fieldCount: u32, length: usize): i32 {
   setDataLength(length)
   const fault = positionFault()
   if (fault < 0) return fault
-  const nodesAt = writePosition()
-  for (let word: usize = 0; word < START_BYTES; word += 8) store<u64>(nodesAt + word, load<u64>(start + word))
-  return writeFields(nodesAt, nodesAt + startLength, fieldCount)
-}
-
-/** How many bytes the nodes, the kind and the first `fieldCount` fields of the entry that was encoded last are. */
-export function startLength(fieldCount: u32): usize {
-  return load<u32>(fieldsAt + 4 * fieldCount)
-}
-
-/** Copies the first of them, up to `START_BYTES`, to `into`. */
-export function copyStart(into: usize): void {
-  memory.copy(into, out.at + lastNodes, START_BYTES)
+  const at = writePosition()
+  for (let word: usize = 0; word < START_BYTES; word += 8) store<u64>(at + word, load<u64>(start + word))
+  return writeFields(at + startLength, fieldCount)
 }
 
 /** What is wrong with the entry's vt and icount, or 0. */
@@ -121,17 +106,20 @@ function writePosition(): usize {
   return writeWhole(at, number(RECORD_ICOUNT))
 }
 
+/** Writes nodes and kind at `at`; returns where the fields go. */
+export function writeNodes(at: usize): usize {
+  const nodesEnd = writeU32(writeU32(at, <u32>number(RECORD_SRC)), <u32>number(RECORD_DST))
+  store<u8>(nodesEnd, <u32>number(RECORD_KIND))
+  return nodesEnd + 1
+}
+
 /** Writes the fields from number `first` on at `at`, and ends the entry. Returns what `encode` does. */
-function writeFields(nodesAt: usize, at: usize, first: u32): i32 {
-  const kind = <u32>number(RECORD_KIND)
+function writeFields(at: usize, first: u32): i32 {
   const fieldCount = <u32>number(RECORD_FIELD_COUNT)
-  store<u32>(fieldsAt + 4 * first, <u32>(at - nodesAt))
   for (let i = first; i < fieldCount; i++) {
-    at = writeField(at, MAX_FIELDS * kind + i, number(RECORD_FIELDS + i))
+    at = writeField(at, i)
     if (at === 0) return FAULT_FIELD - <i32>i
-    store<u32>(fieldsAt + 4 * (i + 1), <u32>(at - nodesAt))
   }
-  lastNodes = nodesAt - out.at
   out.endAt(at)
   lastVt = number(RECORD_VT)
   lastIcount = number(RECORD_ICOUNT)
@@ -147,8 +135,15 @@ function isU32(value: f64): bool {
   return <f64>(<u32>value) === value
 }
 
-/** Writes a field at `at`; returns where the next goes, or 0 where it is not as its form says. */
-function writeField(at: usize, field: usize, value: f64): usize {
+/** Whether field `i` of such an entry is a number, which takes up to `NUMBER_BYTES`. */
+export function isNumber(kind: u32, i: u32): bool {
+  return <i32>load<u8>(forms + MAX_FIELDS * kind + i) < FORM_BYTES
+}
+
+/** Writes field `i` at `at`; returns where the next goes, or 0 where it is not as its form says. */
+export function writeField(at: usize, i: u32): usize {
+  const field: usize = MAX_FIELDS * <u32>number(RECORD_KIND) + i
+  const value = number(RECORD_FIELDS + i)
   switch (<i32>load<u8>(forms + field)) {
     case FORM_SMALL:
       return isU32(value) && value <= load<f64>(greatest + 8 * field) ? writeU32(at, <u32>value) : 0
