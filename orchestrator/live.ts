@@ -27,7 +27,7 @@ export interface LiveOptions extends HostOptions {
   sources: readonly WorldSource[]
   /** Deterministic listeners, such as a script: called when the output happens. */
   listeners?: readonly OutputListener[]
-  /** The host's listener, such as a terminal: called after the slice, when the journal's entry is flushed. */
+  /** The host's listener, such as a terminal: called some time after the slice, when the journal's entry is flushed. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
   /** Where the journal goes, and checkpoints; the session closes it. */
@@ -55,7 +55,7 @@ export interface RunResult {
 
 /** Idle surplus that pacing makes up for, in nanoseconds: oversleeping is paid back up to here. */
 const MAX_SURPLUS_NS = 50_000_000
-/** Outputs that are kept back while the recording's images are written; with more of them the run waits. */
+/** Outputs that are kept back until the journal and the recording's images are on disk; with more of them the run waits. */
 const MAX_EARLY_OUTPUTS = 65_536
 /** How long a paced idle guest sleeps before its sources are asked again, in milliseconds. */
 const POLL_MS = 5
@@ -73,7 +73,7 @@ export async function runLive(options: LiveOptions): Promise<RunResult> {
     // An image that could not be written comes before all else: then there is no recording.
     await recording?.ready
     await recording?.checkpointsWritten()
-    if (recording !== undefined && !(error instanceof StoreError)) recording.abandon()
+    if (recording !== undefined && !(error instanceof StoreError)) await recording.abandon()
     throw error
   }
 }
@@ -84,8 +84,13 @@ class LiveRun {
   readonly #hasher: JournalHasher | undefined
   readonly #checkpointer: Checkpointer | undefined
   readonly #until: Position[] = []
-  /** Outputs of the slice, until their entries are flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
+  /** Outputs of the slice under way. */
   #outputs: Parameters<OutputListener>[] = []
+  /** Outputs of slices before, whose entries are being flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
+  #earlyOutputs = 0
+  /** Kept when they have left, and never fails; what keeps them from it is in `#releaseFailure`. */
+  #released: Promise<void> = Promise.resolve()
+  #releaseFailure: { error: unknown } | undefined
   readonly #startMs = hostMs()
   #failure: GuestSleepsForEver | undefined
 
@@ -157,29 +162,46 @@ class LiveRun {
     return { state: 'stopped', reason }
   }
 
-  /** Outputs leave when their entries are durable. The guest goes on without being heard until the recording is one. */
+  /**
+   * Outputs leave when their entries are durable and the recording is one. The guest goes on meanwhile, without being heard, unless
+   * it is far ahead of the journal, or has ended.
+   */
   async #release(): Promise<void> {
-    if (this.#outputs.length === 0) return
     const { recording } = this.#options
-    if (recording?.isReady === false) {
-      if (this.#bus.stopped === undefined && this.#outputs.length < MAX_EARLY_OUTPUTS) return
-      await recording.ready
-    }
-    recording?.flush()
     const outputs = this.#outputs
-    this.#outputs = []
+    if (outputs.length > 0) {
+      this.#outputs = []
+      this.#earlyOutputs += outputs.length
+      const durable = recording?.flush().then(() => recording.ready)
+      this.#released = this.#released
+        .then(() => durable)
+        .then(() => this.#leave(outputs))
+        .catch((error: unknown) => {
+          this.#releaseFailure ??= { error }
+        })
+    }
+    if (recording?.isBehind) await recording.flush()
+    const mayRunOn =
+      recording !== undefined && this.#bus.stopped === undefined && this.#earlyOutputs < MAX_EARLY_OUTPUTS
+    if (!mayRunOn) await this.#released
+    if (this.#releaseFailure !== undefined) throw this.#releaseFailure.error
+  }
+
+  #leave(outputs: readonly Parameters<OutputListener>[]): void {
+    this.#earlyOutputs -= outputs.length
+    if (this.#releaseFailure !== undefined) return
     for (const output of outputs) this.#options.onOutput?.(...output)
   }
 
-  #close(reason: StopReason): RunResult {
+  async #close(reason: StopReason): Promise<RunResult> {
     const bus = this.#bus
     const { recording } = this.#options
-    const identity = recording?.identity() ?? this.#hasher?.digest()
+    const identity = (await recording?.identity()) ?? this.#hasher?.digest()
     assert(identity !== undefined)
     const digest = runDigest(identity, bus.machine.cpu)
     const deviceStates = deviceDigests(bus.hosts)
     const { icount: instructions, vt } = bus
-    recording?.close({ reason, instructions, vt, digest, deviceStates })
+    await recording?.close({ reason, instructions, vt, digest, deviceStates })
     const journalBytes = recording?.journalBytes ?? 0
     const { statistics } = bus.machine.cpu
     const summary = summarize({ instructions, vt, hostMs: hostMs() - this.#startMs, journalBytes, statistics })

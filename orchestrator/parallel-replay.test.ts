@@ -71,9 +71,9 @@ function comparable({ summary, ...result }: ReplayResult): Record<string, unknow
 }
 
 /** The same entries but for those that `edit` changes, with the same checkpoints. */
-function edited(edit: (message: Message, index: number) => Message): Recording {
+async function edited(edit: (message: Message, index: number) => Message): Promise<Recording> {
   const to = directory('edited')
-  rewriteRecording(recording.directory, to, edit)
+  await rewriteRecording(recording.directory, to, edit)
   fs.cpSync(join(recording.directory, 'checkpoints'), join(to, 'checkpoints'), { recursive: true })
   return Recording.open(to)
 }
@@ -130,7 +130,7 @@ const wrongHash = (message: Message): Message =>
 t.test('a divergence in any part is reported as the serial replay does, the first of several', async (t) => {
   const each = targets()
   for (const wrong of [...each.map((target) => [target]), each.slice(1), [each[0]!, each[3]!]]) {
-    const changed = edited((message, index) => (wrong.includes(index) ? wrongHash(message) : message))
+    const changed = await edited((message, index) => (wrong.includes(index) ? wrongHash(message) : message))
     const alone = await replayed(changed, 1)
     t.equal((alone.result['divergence'] as Divergence).entry, wrong[0])
     for (const parts of [2, 3, 4]) t.same(await replayed(changed, parts), alone, `entries ${wrong}, ${parts} parts`)
@@ -140,7 +140,7 @@ t.test('a divergence in any part is reported as the serial replay does, the firs
 t.test('a divergence just where parts meet', async (t) => {
   for (const around of [-1, 0]) {
     const target = files[1]!.entries + around
-    const changed = edited((message, index) => {
+    const changed = await edited((message, index) => {
       if (index !== target) return message
       if (message.payload.kind === 'grid') return wrongHash(message)
       return message.payload.kind === 'read'
@@ -158,7 +158,7 @@ t.test('a journal that was cut off', async (t) => {
     const to = directory('cut')
     const writer = testRecording(to)
     for (const message of recording.entries(0, entries)) writer.append(message)
-    writer.abandon()
+    await writer.abandon()
     fs.cpSync(join(recording.directory, 'checkpoints'), join(to, 'checkpoints'), { recursive: true })
     const cut = Recording.open(to)
     const alone = await replayed(cut, 1)
@@ -210,7 +210,7 @@ async function withCheckpoints(alter: (stored: StoredCheckpoint, number: number)
     await writer.checkpointsWritten()
   }
   const { entries: _, identity: __, ...end } = recording.manifest.end ?? assert.fail()
-  writer.close(end)
+  await writer.close(end)
   return Recording.open(to)
 }
 
@@ -265,7 +265,7 @@ t.test('a checkpoint that cannot be used is left out, with a note', async (t) =>
     ['a byte of its body', (file) => flipByte(file, fs.statSync(file).size - 20)],
   ]
   for (const [what, harm] of harms) {
-    const harmed = edited((message) => message)
+    const harmed = await edited((message) => message)
     harm(join(harmed.directory, path(2)))
     const { notes, ...rest } = await replayed(harmed, 4)
     t.same(rest, { result: alone.result, outputs: alone.outputs }, what)
@@ -284,7 +284,7 @@ function flipByte(file: string, at: number): void {
 
 t.test('checkpoints of another recording are not used', async (t) => {
   const other = await recordWithCheckpoints(directory('other'), { ...PROGRAM, 5: { op: 'timer', due: 60 } })
-  const mixed = edited((message) => message)
+  const mixed = await edited((message) => message)
   for (const [index, file] of listCheckpoints(other.directory).files.entries()) {
     fs.cpSync(file.path, join(mixed.directory, 'checkpoints', `00000${index + 1}`))
   }

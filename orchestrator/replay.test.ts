@@ -155,7 +155,7 @@ t.test('any entry that is changed is caught', async (t) => {
       continue
     }
     const target = index++
-    const edited = rewriteRecording(at, directory('edited'), (old, number) => (number === target ? changed : old))
+    const edited = await rewriteRecording(at, directory('edited'), (old, number) => (number === target ? changed : old))
     const label = `entry ${target}, ${message.src}>${message.dst} ${message.payload.kind}`
     const full = diverged(await replay({ recording: edited, machine: spec(), mode: 'full' }))
     t.equal(full.entry, target, `full: ${label}`)
@@ -230,7 +230,7 @@ t.test('an entry that cannot be is a divergence, never a crash', async (t) => {
     const edits: Message[] = [{ ...message, src: dst, dst: src }, { ...message, dst: 'copier', src: 'cpu' }, ...others]
     for (const edit of edits.filter((edited) => edited.src !== src || edited.payload.kind !== payload.kind)) {
       const to = directory('impossible')
-      const edited = rewriteRecording(at, to, (old, number) => (number === target ? edit : old))
+      const edited = await rewriteRecording(at, to, (old, number) => (number === target ? edit : old))
       const label = `entry ${target}, ${src}>${dst} ${payload.kind}, now ${edit.src}>${edit.dst} ${edit.payload.kind}`
       const devices = [src, dst].filter((node) => nodes.indexOf(node) > 3).map((device) => ({ device }))
       for (const mode of ['cpu', 'full', ...devices] as const) {
@@ -245,14 +245,14 @@ t.test('an entry that cannot be is a divergence, never a crash', async (t) => {
 t.test('a closed recording without a stop entry, or with a power-off that nothing asked for', async (t) => {
   const { at } = await record()
   const last = Recording.open(at).entryCount - 1
-  const open = rewriteRecording(at, directory('open'), (old, number) => (number === last ? undefined : old))
+  const open = await rewriteRecording(at, directory('open'), (old, number) => (number === last ? undefined : old))
   for (const mode of MODES) {
     const found = diverged(await replay({ recording: open, machine: spec(), mode }))
     t.match(found, { entry: last, what: /has no stop entry/ }, modeName(mode))
   }
   const limited = await record({ limits: { instructions: 300 } })
   const end = Recording.open(limited.at).entryCount - 1
-  const edited = rewriteRecording(limited.at, directory('off'), (old, number) =>
+  const edited = await rewriteRecording(limited.at, directory('off'), (old, number) =>
     number === end ? { ...old, payload: { kind: 'stop', reason: 'poweroff' } } : old,
   )
   const found = diverged(await replay({ recording: edited, machine: spec(), mode: 'full' }))
@@ -263,7 +263,9 @@ t.test('an entry that is left out or doubled is caught by full, and hangs nothin
   const { at } = await record()
   const count = Recording.open(at).entryCount
   for (let target = 0; target < count - 1; target += 3) {
-    const edited = rewriteRecording(at, directory('edited'), (old, number) => (number === target ? undefined : old))
+    const edited = await rewriteRecording(at, directory('edited'), (old, number) =>
+      number === target ? undefined : old,
+    )
     const full = diverged(await replay({ recording: edited, machine: spec(), mode: 'full' }))
     t.ok(full.entry >= target - 1 && full.entry <= target + 1, `entry ${target}: found at ${full.entry}`)
     for (const mode of MODES) await replay({ recording: edited, machine: spec(), mode })
@@ -317,20 +319,20 @@ t.test('a final state that differs is a divergence at the journal’s end', asyn
   const { at } = await record()
   const { deviceStates, ...rest } = Recording.open(at).manifest.end ?? assert.fail()
   const { entries: _, identity: __, ...end } = rest
-  const reseal = (changed: object) => {
+  const reseal = async (changed: object) => {
     const to = directory('end')
     const writer = newRecording(to)
     for (const message of Recording.open(at).entries()) writer.append(message)
-    writer.close({ ...end, deviceStates, ...changed })
+    await writer.close({ ...end, deviceStates, ...changed })
     return Recording.open(to)
   }
   const zeros = '0'.repeat(64)
-  const digest = reseal({ digest: zeros })
+  const digest = await reseal({ digest: zeros })
   for (const mode of ['cpu', 'full'] as const) {
     const found = diverged(await replay({ recording: digest, machine: spec(), mode }))
     t.match(found, { node: 'cpu', entry: digest.entryCount, what: /final digest/ })
   }
-  const states = reseal({ deviceStates: { ...deviceStates, gate: zeros } })
+  const states = await reseal({ deviceStates: { ...deviceStates, gate: zeros } })
   for (const mode of ['full', { device: 'gate' }] as const) {
     const found = diverged(await replay({ recording: states, machine: spec(), mode }))
     t.match(found, { node: 'gate', what: /final state/ })
@@ -345,7 +347,7 @@ t.test('a journal that was cut replays to its last whole entry, wherever it was 
     const to = directory('cut')
     const writer = newRecording(to)
     for (const message of whole.entries(0, entries)) writer.append(message)
-    writer.abandon()
+    await writer.abandon()
     const recording = Recording.open(to)
     for (const mode of ['cpu', 'full', { device: 'gate' }, { device: 'copier' }] as const) {
       const result = await replay({ recording, machine: spec(), mode })

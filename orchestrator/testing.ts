@@ -94,7 +94,7 @@ export async function recordWithCheckpoints(directory: string, program: Program)
   checkpointer.powerOn()
   while (bus.runSlice({ maxInstructions: 100 }).state !== 'stopped') await checkpointer.settled()
   const { icount: instructions, vt } = bus
-  const digest = runDigest(writer.identity(), bus.machine.cpu)
-  writer.close({ reason: 'poweroff', instructions, vt, digest, deviceStates: deviceDigests(bus.hosts) })
+  const digest = runDigest(await writer.identity(), bus.machine.cpu)
+  await writer.close({ reason: 'poweroff', instructions, vt, digest, deviceStates: deviceDigests(bus.hosts) })
   return Recording.open(directory)
 }

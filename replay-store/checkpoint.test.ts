@@ -59,7 +59,7 @@ async function write(directory: string, files: StoreFiles = hostFiles): Promise<
     await writer.checkpointsWritten()
   }
   const zeros = '0'.repeat(64)
-  writer.close({ reason: 'quit', instructions: 1, vt: 1, digest: zeros, deviceStates: {} })
+  await writer.close({ reason: 'quit', instructions: 1, vt: 1, digest: zeros, deviceStates: {} })
   return writer
 }
 
@@ -100,10 +100,10 @@ t.test('no checkpoint is taken while one is being written', async (t) => {
   addCheckpoint(writer, 20, [1])
   t.notOk(writer.takesCheckpoint)
   t.throws(() => addCheckpoint(writer, 20, []), /is being written/)
-  t.throws(() => writer.abandon(), /still being written/)
+  await t.rejects(writer.abandon(), /still being written/)
   await writer.checkpointsWritten()
   t.ok(writer.takesCheckpoint)
-  writer.abandon()
+  await writer.abandon()
 })
 
 t.test('every byte of a checkpoint, flipped, and every cut is found and named', async (t) => {

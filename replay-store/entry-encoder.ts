@@ -19,12 +19,10 @@ import {
   FORM_TIME,
   FORM_WHOLE,
   MAX_FIELDS,
+  RECORD_LENGTH,
 } from './entry-record.ts'
-import { BYTES_FIELD, type FlatEntry, TEXT_FIELD } from './flat-entry.ts'
+import { BYTES_FIELD, type FlatEntry, HAS_DATA, TEXT_FIELD } from './flat-entry.ts'
 import { JournalMemory } from './journal-memory.ts'
-
-/** By kind: whether it has a field of bytes or of text. */
-const HAS_DATA = KINDS.map((_, kind) => BYTES_FIELD[kind]! >= 0 || TEXT_FIELD[kind]! >= 0)
 
 /** How a field is written, and the greatest number that a small one may be. */
 const FORMS: Readonly<Record<FieldType, readonly [form: number, greatest?: number]>> = {
@@ -96,17 +94,43 @@ export class EntryEncoder {
     this.#encoded(entry, exports.encode(this.#setData(entry)))
   }
 
-  /** The same, and appends it to the columns that a `ColumnWriter` has of `memory`. */
-  add(message: Message): void {
+  /** Where an entry is laid for `add`. */
+  get entry(): FlatEntry {
+    return this.memory.entry
+  }
+
+  /** As `encode`, for what `entry` is now, and appends it to the columns that a `ColumnWriter` has of `memory`. */
+  add(): void {
     const { entry, exports } = this.memory
-    entry.set(message, this.nodes)
     this.#encoded(entry, exports.add(this.#setData(entry)))
   }
 
-  /** As `encode`, for an entry that is laid flat already. */
-  encodeEntry({ record, bytes, text }: FlatEntry): void {
+  /** Takes a batch (entry-batch.ts) for `addSome`, in place of the one before. Its texts have their numbers in `memory`. */
+  setBatch(batch: Uint8Array): void {
+    const at = this.memory.exports.batchFor(batch.length)
+    this.memory.bytes.set(batch, at)
+  }
+
+  /** Whether all entries of the batch were added. */
+  get isBatchDone(): boolean {
+    return this.memory.exports.isBatchDone() !== 0
+  }
+
+  /**
+   * As `add`, for entries of the batch up to the first of kind `lastKind`, or with which more than `full` bytes wait. The last of them
+   * is `entry` then, but for its bytes and text. Returns how many, and the bytes that waited before the last.
+   */
+  addSome(full: number, lastKind: number): { count: number; before: number } {
     const { entry, exports } = this.memory
-    entry.record.set(record)
+    const count = exports.addSome(full, lastKind)
+    this.#encoded(entry, count < 0 ? exports.batchFault() : exports.waiting())
+    return { count, before: exports.waitedBefore() }
+  }
+
+  /** As `encode`, for an entry that is laid flat already. */
+  encodeEntry({ record, at, bytes, text }: FlatEntry): void {
+    const { entry, exports } = this.memory
+    entry.record.set(record.subarray(at, at + RECORD_LENGTH))
     entry.bytes = bytes
     entry.text = text
     this.#encoded(entry, exports.encode(this.#setData(entry)))

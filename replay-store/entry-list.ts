@@ -76,7 +76,7 @@ export class EntryList implements Entries {
     const shape = this.#shapes[this.#shapeIds[index]!]
     if (shape === undefined || index >= this.#length) assert.fail('there is no such entry')
     const { entry, varying } = shape
-    into.record.set(entry.record)
+    into.record.set(entry.record, into.at)
     into.setHead(this.#vts[index]!, this.#icounts[index]!, entry.src, entry.dst)
     into.text = entry.text
     let at = this.#starts[index]!

@@ -19,6 +19,12 @@ export const MAX_KINDS = 32
 
 export const RECORD_LENGTH = RECORD_FIELDS + MAX_FIELDS
 
+/**
+ * An entry in a batch (entry-batch.ts) is the beginning of its record, up to the fields that it has. Where one of these is bytes or a
+ * text, `BATCH_HAS_DATA` is added to their number, and the length of that follows, and it, up to a whole double.
+ */
+export const BATCH_HAS_DATA = 256
+
 /** How a field becomes canonical bytes. `SMALL`: whole, from 0 to the field's greatest. `SIZE`: 1, 2 or 4. */
 export const FORM_SMALL = 0
 export const FORM_SIZE = 1

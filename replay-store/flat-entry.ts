@@ -27,10 +27,13 @@ const NO_BYTES = new Uint8Array(0)
 const fieldOf = (wanted: FieldType) => KINDS.map(({ fields }) => fields.findIndex(({ type }) => type === wanted))
 export const BYTES_FIELD: readonly number[] = fieldOf('bytes')
 export const TEXT_FIELD: readonly number[] = fieldOf('text')
+/** By kind: whether it has either. */
+export const HAS_DATA: readonly boolean[] = KINDS.map((_, kind) => BYTES_FIELD[kind]! >= 0 || TEXT_FIELD[kind]! >= 0)
 
 export class FlatEntry {
-  /** All of it that is numbers, as entry-record.ts says: fields that are none are 0. Nothing is checked here. */
+  /** All of it that is numbers, from `at` on, as entry-record.ts says: fields that are none are 0. Nothing is checked here. */
   record: Float64Array
+  at = 0
   /** The kind's one field of bytes, where it has one; not copied. */
   bytes: Uint8Array = NO_BYTES
   /** The kind's one field of text, where it has one. */
@@ -41,70 +44,74 @@ export class FlatEntry {
   }
 
   get vt(): number {
-    return this.record[RECORD_VT]!
+    return this.record[this.at + RECORD_VT]!
   }
 
   get icount(): number {
-    return this.record[RECORD_ICOUNT]!
+    return this.record[this.at + RECORD_ICOUNT]!
   }
 
   /** An index into the node table. */
   get src(): number {
-    return this.record[RECORD_SRC]!
+    return this.record[this.at + RECORD_SRC]!
   }
 
   get dst(): number {
-    return this.record[RECORD_DST]!
+    return this.record[this.at + RECORD_DST]!
   }
 
   /** An index into `KINDS`. */
   get kind(): number {
-    return this.record[RECORD_KIND]!
+    return this.record[this.at + RECORD_KIND]!
   }
 
   /** How many of the kind's fields it has: an optional one may be absent at the end. */
   get fieldCount(): number {
-    return this.record[RECORD_FIELD_COUNT]!
+    return this.record[this.at + RECORD_FIELD_COUNT]!
   }
 
   /** Field `i` in the kind's order, where it is a number; a time of `NEVER` is `NEVER`. */
   field(i: number): number {
-    return this.record[RECORD_FIELDS + i]!
+    return this.record[this.at + RECORD_FIELDS + i]!
   }
 
   setField(i: number, value: number): void {
-    this.record[RECORD_FIELDS + i] = value
+    this.record[this.at + RECORD_FIELDS + i] = value
   }
 
   /** Sets all but kind and fields. */
   setHead(vt: number, icount: number, src: number, dst: number): void {
-    const { record } = this
-    record[RECORD_VT] = vt
-    record[RECORD_ICOUNT] = icount
-    record[RECORD_SRC] = src
-    record[RECORD_DST] = dst
+    const { record, at } = this
+    record[at + RECORD_VT] = vt
+    record[at + RECORD_ICOUNT] = icount
+    record[at + RECORD_SRC] = src
+    record[at + RECORD_DST] = dst
   }
 
-  /** Takes the place of what it was. A node that is not in the table is an assertion. */
-  set(message: Message, nodes: NodeTable): void {
+  /**
+   * Takes the place of what it was. A node that is not in the table is an assertion. Returns whether it has anything that is no
+   * number.
+   */
+  set(message: Message, nodes: NodeTable): boolean {
     this.setHead(message.vt, message.icount, nodes.index(message.src), nodes.index(message.dst))
-    this.setPayload(message.payload)
+    return this.setPayload(message.payload)
   }
 
-  /** Takes kind and fields from a payload. */
-  setPayload(p: Payload): void {
+  /** Takes kind and fields from a payload. Returns as `set` does. */
+  setPayload(p: Payload): boolean {
     switch (p.kind) {
       case 'read':
         this.#fields(READ, p.index === undefined ? 3 : 4, p.region, p.offset, p.size, p.index)
-        break
+        return false
       case 'write':
         this.#fields(WRITE, p.index === undefined ? 4 : 5, p.region, p.offset, p.size, p.value, p.index)
-        break
+        return false
       case 'data':
         this.#fields(DATA, 2, p.value, p.validUntil)
-        break
+        return false
       default:
         this.#setOther(p)
+        return HAS_DATA[this.kind]!
     }
   }
 
@@ -164,8 +171,8 @@ export class FlatEntry {
 
   /** Takes kind and fields of an entry, these in the kind's order. */
   setFields(kind: number, fields: Entry): void {
-    this.record[RECORD_KIND] = kind
-    this.record[RECORD_FIELD_COUNT] = fields.length
+    this.record[this.at + RECORD_KIND] = kind
+    this.record[this.at + RECORD_FIELD_COUNT] = fields.length
     for (const [i, value] of fields.entries()) {
       if (value instanceof Uint8Array) this.bytes = value
       else if (typeof value === 'string') this.text = value
@@ -175,10 +182,10 @@ export class FlatEntry {
 
   /** Whether both are the same entry. */
   equals(other: FlatEntry): boolean {
-    const { kind, record } = this
+    const { at, kind, record } = this
     const length = RECORD_FIELDS + this.fieldCount
     // Where one has more fields, they differ in the number of fields.
-    for (let i = 0; i < length; i++) if (record[i] !== other.record[i]) return false
+    for (let i = 0; i < length; i++) if (record[at + i] !== other.record[other.at + i]) return false
     if (BYTES_FIELD[kind]! >= 0 && Buffer.compare(this.bytes, other.bytes) !== 0) return false
     return TEXT_FIELD[kind]! < 0 || this.text === other.text
   }
@@ -238,15 +245,15 @@ export class FlatEntry {
   }
 
   #fields(kind: number, count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
-    const { record } = this
-    record[RECORD_KIND] = kind
-    record[RECORD_FIELD_COUNT] = count
-    record[RECORD_FIELDS] = a
-    record[RECORD_FIELDS + 1] = b
-    record[RECORD_FIELDS + 2] = c
-    record[RECORD_FIELDS + 3] = d
-    record[RECORD_FIELDS + 4] = e
-    record[RECORD_FIELDS + 5] = f
+    const { record, at } = this
+    record[at + RECORD_KIND] = kind
+    record[at + RECORD_FIELD_COUNT] = count
+    record[at + RECORD_FIELDS] = a
+    record[at + RECORD_FIELDS + 1] = b
+    record[at + RECORD_FIELDS + 2] = c
+    record[at + RECORD_FIELDS + 3] = d
+    record[at + RECORD_FIELDS + 4] = e
+    record[at + RECORD_FIELDS + 5] = f
   }
 }
 

@@ -16,11 +16,17 @@ export interface JournalExports {
   dataFor(length: number): number
   encode(dataLength: number): number
   bytesAt(): number
+  waiting(): number
   drop(length: number): void
   lastEntryVt(): number
   lastEntryIcount(): number
   setJournal(nsPerInstruction: number, gridKind: number): void
   add(dataLength: number): number
+  batchFor(length: number): number
+  isBatchDone(): number
+  addSome(full: number, lastKind: number): number
+  waitedBefore(): number
+  batchFault(): number
   firstEntryIcount(): number
   firstEntryVt(): number
   rowCount(): number

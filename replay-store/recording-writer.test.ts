@@ -49,11 +49,11 @@ async function record(directory: string, options: WriterOptions, { make, readyAf
       if (i === readyAfter) await writer.ready
       writer.append(message)
       if (i % 3 !== 2) continue
-      writer.flush()
+      await writer.flush()
       if (writer.isReady) promised.durableEntries = i + 1
     }
     await writer.ready
-    writer.close(END)
+    await writer.close(END)
     promised.closed = true
   } catch (error) {
     promised.failure = error
@@ -161,10 +161,10 @@ t.test('a full disk is a WriteError that names the file, and stays one', async (
     dst: 'uart0',
     payload: { kind: 'input', bytes: new Uint8Array(2000) },
   })
-  const first = t.throws(() => writer.flush(), { constructor: WriteError, message: /the disk is full/ })
+  const first = await t.rejects(writer.flush(), { constructor: WriteError, message: /the disk is full/ })
   for (const again of [() => writer.flush(), () => writer.append(messages[0]!), () => writer.close(END)]) {
     try {
-      again()
+      await again()
       t.fail('a failed writer took more')
     } catch (error) {
       t.equal(error, first)
@@ -173,9 +173,16 @@ t.test('a full disk is a WriteError that names the file, and stays one', async (
 })
 
 /** Starts a recorder in a process of its own; `lines` are what it prints. */
-function startRecorder(directory: string, seed: number, segments: boolean, limit = '') {
+function startRecorder(directory: string, seed: number, segments: boolean, isThreaded: boolean, limit = '') {
   const script = join(import.meta.dirname, 'sample-recorder.ts')
-  const command = [process.execPath, script, directory, String(seed), segments ? 'segments' : '']
+  const command = [
+    process.execPath,
+    script,
+    directory,
+    String(seed),
+    segments ? 'segments' : '',
+    isThreaded ? 'thread' : '',
+  ]
   const child: ChildProcess = spawn('sh', ['-c', `${limit} exec "$@"`, 'sh', ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -184,83 +191,87 @@ function startRecorder(directory: string, seed: number, segments: boolean, limit
   return { child, lines: createInterface({ input: child.stdout }) }
 }
 
-t.test('read while it is written, then killed', { timeout: 30_000 }, async (t) => {
-  const seed = Date.now() >>> 0
-  t.comment(`seed ${seed}`)
-  const random = new Random(seed)
-  const expected = recorderMessages(new Random(seed), true)
-  const directory = join(t.testdir(), 'a.ank')
-  const { child, lines } = startRecorder(directory, seed, true)
-  let flushed = 0
-  lines.on('line', (line) => {
-    flushed = Number(line)
-  })
-  await once(lines, 'line')
-  const killAt = 500 + random.below(3000)
-  let reads = 0
-  let seen = 0
-  while (flushed < killAt) {
-    const before = flushed
+for (const isThreaded of [false, true]) {
+  const where = isThreaded ? 'on a thread' : 'at once'
+  t.test(`read while it is written, then killed, ${where}`, { timeout: 30_000 }, async (t) => {
+    const seed = Date.now() >>> 0
+    t.comment(`seed ${seed}`)
+    const random = new Random(seed)
+    const expected = recorderMessages(new Random(seed), true)
+    const directory = join(t.testdir(), 'a.ank')
+    const { child, lines } = startRecorder(directory, seed, true, isThreaded)
+    let flushed = 0
+    lines.on('line', (line) => {
+      flushed = Number(line)
+    })
+    await once(lines, 'line')
+    const killAt = 500 + random.below(3000)
+    let reads = 0
+    let seen = 0
+    while (flushed < killAt) {
+      const before = flushed
+      const recording = Recording.open(directory)
+      reads++
+      if (recording.entryCount < before || recording.entryCount < seen)
+        t.fail(`${recording.entryCount} after ${before}`)
+      t.strictSame([...recording.entries(seen)], expected.slice(seen, recording.entryCount))
+      seen = recording.entryCount
+      await sleep(1)
+    }
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    t.comment(`${reads} reads, killed after ${flushed} entries`)
     const recording = Recording.open(directory)
-    reads++
-    if (recording.entryCount < before || recording.entryCount < seen) t.fail(`${recording.entryCount} after ${before}`)
-    t.strictSame([...recording.entries(seen)], expected.slice(seen, recording.entryCount))
-    seen = recording.entryCount
-    await sleep(1)
-  }
-  child.kill('SIGKILL')
-  await once(child, 'close')
-  t.comment(`${reads} reads, killed after ${flushed} entries`)
-  const recording = Recording.open(directory)
-  t.ok(recording.entryCount >= flushed)
-  t.match(recording.truncated, { entries: recording.entryCount })
-  t.strictSame([...recording.entries()], expected.slice(0, recording.entryCount))
-  t.strictSame(recording.verify(), [])
-})
-
-t.test('a real limit on what a process may write', { timeout: 30_000 }, async (t) => {
-  const directory = join(t.testdir(), 'a.ank')
-  // 64 blocks are 32 or 64 KiB, as the shell counts; one segment's tail reaches either.
-  const { child, lines } = startRecorder(directory, SEED, false, 'ulimit -f 64;')
-  let flushed = 0
-  let failure = ''
-  for await (const line of lines) {
-    failure = line
-    if (!/^\d+$/.test(line)) break
-    flushed = Number(line)
-  }
-  child.kill('SIGKILL')
-  t.match(failure, /^WriteError: .*000000.tail: cannot write: the file is larger than this process may write. Raise/)
-  t.ok(flushed > 100, `${flushed} entries`)
-  const recording = Recording.open(directory)
-  t.ok(recording.entryCount >= flushed)
-  t.strictSame([...recording.entries()], recorderMessages(new Random(SEED), false).slice(0, recording.entryCount))
-})
-
-t.test('entries of every size are cut into frames', async (t) => {
-  const directory = join(t.testdir(), 'a.ank')
-  const writer = RecordingWriter.create(directory, sampleManifest(), IMAGES)
-  const hasher = new JournalHasher(sampleManifest().nodes)
-  // The third and the fifth do not fit the frame before them, the fifth and the eighth fit none.
-  const outputs = [1, 60_000, 6000, 1, 200_000, 1, 65_400, 65_536, 2].map((length, i): Message => {
-    const payload = { kind: 'output' as const, bytes: new Uint8Array(length).fill(i) }
-    return { vt: i, icount: i, src: 'uart0', dst: 'world', payload }
+    t.ok(recording.entryCount >= flushed)
+    t.match(recording.truncated, { entries: recording.entryCount })
+    t.strictSame([...recording.entries()], expected.slice(0, recording.entryCount))
+    t.strictSame(recording.verify(), [])
   })
-  for (const message of outputs) {
-    writer.append(message)
-    hasher.append(message)
-  }
-  t.equal(writer.entryCount, outputs.length)
-  t.equal(writer.identity(), hasher.digest())
-  writer.abandon()
-  const tail = fs.readFileSync(tailPath(directory, 0))
-  const frames: number[] = []
-  for (let at = 0; at < tail.length; at += FRAME_HEADER_BYTES + tail.readUInt32LE(at + 16)) {
-    frames.push(tail.readUInt32LE(at + 12))
-  }
-  t.strictSame(frames, [2, 2, 1, 2, 1, 1], 'entries of each frame')
-  t.strictSame([...Recording.open(directory).entries()], outputs)
-})
+
+  t.test(`a real limit on what a process may write, ${where}`, { timeout: 30_000 }, async (t) => {
+    const directory = join(t.testdir(), 'a.ank')
+    // 64 blocks are 32 or 64 KiB, as the shell counts; one segment's tail reaches either.
+    const { child, lines } = startRecorder(directory, SEED, false, isThreaded, 'ulimit -f 64;')
+    let flushed = 0
+    let failure = ''
+    for await (const line of lines) {
+      failure = line
+      if (!/^\d+$/.test(line)) break
+      flushed = Number(line)
+    }
+    child.kill('SIGKILL')
+    t.match(failure, /^WriteError: .*000000.tail: cannot write: the file is larger than this process may write. Raise/)
+    t.ok(flushed > 100, `${flushed} entries`)
+    const recording = Recording.open(directory)
+    t.ok(recording.entryCount >= flushed)
+    t.strictSame([...recording.entries()], recorderMessages(new Random(SEED), false).slice(0, recording.entryCount))
+  })
+
+  t.test(`entries of every size are cut into frames, ${where}`, async (t) => {
+    const directory = join(t.testdir(), 'a.ank')
+    const writer = RecordingWriter.create(directory, sampleManifest(), IMAGES, { isThreaded })
+    const hasher = new JournalHasher(sampleManifest().nodes)
+    // The third and the fifth do not fit the frame before them, the fifth and the eighth fit none.
+    const outputs = [1, 60_000, 6000, 1, 200_000, 1, 65_400, 65_536, 2].map((length, i): Message => {
+      const payload = { kind: 'output' as const, bytes: new Uint8Array(length).fill(i) }
+      return { vt: i, icount: i, src: 'uart0', dst: 'world', payload }
+    })
+    for (const message of outputs) {
+      writer.append(message)
+      hasher.append(message)
+    }
+    t.equal(writer.entryCount, outputs.length)
+    t.equal(await writer.identity(), hasher.digest())
+    await writer.abandon()
+    const tail = fs.readFileSync(tailPath(directory, 0))
+    const frames: number[] = []
+    for (let at = 0; at < tail.length; at += FRAME_HEADER_BYTES + tail.readUInt32LE(at + 16)) {
+      frames.push(tail.readUInt32LE(at + 12))
+    }
+    t.strictSame(frames, [2, 2, 1, 2, 1, 1], 'entries of each frame')
+    t.strictSame([...Recording.open(directory).entries()], outputs)
+  })
+}
 
 t.test('what a crash in a seal leaves behind is not read twice', async (t) => {
   const directory = join(t.testdir(), 'a.ank')
@@ -277,17 +288,17 @@ const tree = (directory: string) => fs.readdirSync(directory, { recursive: true 
 t.test('images written aside: the same files, taken for a recording once they are there', async (t) => {
   const root = t.testdir()
   const [now, aside] = [join(root, 'now.ank'), join(root, 'aside.ank')]
-  RecordingWriter.create(now, sampleManifest(), IMAGES).abandon()
+  await RecordingWriter.create(now, sampleManifest(), IMAGES).abandon()
   const writer = RecordingWriter.begin(aside, sampleManifest(), IMAGES)
   t.notOk(writer.isReady)
   t.throws(() => Recording.open(aside), { constructor: NotARecordingError, message: /it has no manifest.json/ })
   for (const end of [() => writer.close(END), () => writer.abandon()]) {
-    t.throws(end, /images of the recording are still being written/)
+    await t.rejects(end(), /images of the recording are still being written/)
   }
   t.throws(() => RecordingWriter.begin(aside, sampleManifest(), IMAGES), RecordingExistsError)
   await writer.ready
   t.ok(writer.isReady)
-  writer.abandon()
+  await writer.abandon()
   t.strictSame(tree(aside), tree(now))
   t.strictSame(Recording.open(aside).manifest, Recording.open(now).manifest)
   t.strictSame(Recording.open(aside).verify(), [])
@@ -298,7 +309,7 @@ t.test('a hash that is known is not made again', async (t) => {
   const known = '5'.repeat(64)
   const writer = RecordingWriter.create(directory, sampleManifest(), [{ ...IMAGES[0]!, sha256: known }])
   t.equal(writer.manifest.images[0]!.sha256, known)
-  writer.abandon()
+  await writer.abandon()
   t.equal(Recording.open(directory).verify().length, 1, 'a wrong one is found')
 })
 
@@ -339,7 +350,7 @@ for (const [where, fault] of Object.entries(IMAGE_FAULTS)) {
     const later = [() => writer.append(messages[25]!), () => writer.flush(), () => writer.abandon()]
     for (const again of [...later, () => writer.close(END)]) {
       try {
-        again()
+        await again()
         t.fail('a failed writer took more')
       } catch (error) {
         t.equal(error, first)
@@ -358,12 +369,12 @@ t.test('a journal that fails before the images are there is read as far as it wa
   }
   const writer = RecordingWriter.begin(directory, sampleManifest(), IMAGES, { files: { ...hostFiles, write } })
   for (const message of messages.slice(0, 5)) writer.append(message)
-  writer.flush()
+  await writer.flush()
   isFull = true
   writer.append(messages[5]!)
-  const first = t.throws(() => writer.flush(), /000000.tail: cannot write: the disk is full/)
+  const first = await t.rejects(writer.flush(), /000000.tail: cannot write: the disk is full/)
   isFull = false
   await writer.ready
-  t.throws(() => writer.abandon(), first as Error)
+  await t.rejects(writer.abandon(), first as Error)
   t.strictSame([...Recording.open(directory).entries()], messages.slice(0, 5))
 })

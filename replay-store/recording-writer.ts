@@ -1,11 +1,5 @@
 /**
- * Writes a recording to local disk while it is made.
- *
- * Entries gather in memory until a frame is cut (`FRAME_BYTES`, or `flush`) and go to the tail; meanwhile they are put
- * into the columns of their segment, which is sealed when the log says so: a `segment` entry, which the bus makes at a
- * grid point. Where frames were cut leaves no trace. Order of steps at a seal: write the segment under another name, rename it, remove the tail. Wherever a crash
- * falls, the entries that were flushed are in the tail or in the segment, and a segment hides its own tail. Entries that wait
- * for their frame at a seal go into the segment only.
+ * Writes a recording to local disk while it is made: its images, its manifest, its checkpoints, and through a `Journal` its journal.
  *
  * A directory becomes a recording with its manifest, which is written when all images are there. A writer that `begin` made
  * takes entries before that; nobody may be told of what they say until it is `ready`.
@@ -15,8 +9,6 @@ import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { BusState, LogSink, Message } from '../bus/mod.ts'
 import type { CheckpointEncoder, CheckpointPosition } from './checkpoint.ts'
-import { KIND, NodeTable } from './codec.ts'
-import { EntryEncoder } from './entry-encoder.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
   errorCode,
@@ -24,25 +16,15 @@ import {
   removeWhole,
   type StoreFiles,
   syncDirectory,
-  writeAll,
   writeError,
   writeWhole,
   writeWholeAside,
 } from './files.ts'
-import { IdentityHash, sha256 } from './identity.ts'
-import {
-  checkpointPath,
-  checkpointsPath,
-  imagePath,
-  imagesPath,
-  journalPath,
-  manifestPath,
-  segmentPath,
-  tailPath,
-} from './layout.ts'
+import { sha256 } from './identity.ts'
+import { JournalThread } from './journal-thread.ts'
+import { type Journal, JournalWriter } from './journal-writer.ts'
+import { checkpointPath, checkpointsPath, imagePath, imagesPath, journalPath, manifestPath } from './layout.ts'
 import { type Manifest, type ManifestInput, manifestText, newManifest, type RecordingEnd } from './manifest.ts'
-import { SegmentWriter } from './segment.ts'
-import { encodeFrame } from './tail.ts'
 
 /** A guest image: what the board calls it, and its bytes, which stay as they are. */
 export interface Image {
@@ -55,14 +37,11 @@ export interface Image {
 export interface WriterOptions {
   /** Waits for the disk at every frame and seal: what was flushed survives the host's death too. Default: false. */
   fsync?: boolean
-  /** The functions that write. */
+  /** The functions that write. Default: the host's. */
   files?: StoreFiles
+  /** Entries are encoded and written by a thread of the journal's own, which writes by the host's functions. Default: false. */
+  isThreaded?: boolean
 }
-
-/** A frame is cut when the next entry does not fit this. */
-const FRAME_BYTES = 64 * 1024
-/** The bus ends segments long before this: an entry has some 20 bytes, a segment some 4,100 to 10,000 entries. */
-const MAX_SEGMENT_BYTES = 2 ** 28
 
 function refuseExisting(directory: string): void {
   let names: string[]
@@ -83,20 +62,7 @@ export class RecordingWriter implements LogSink {
   #manifest: Manifest
   readonly #files: StoreFiles
   readonly #fsync: boolean
-  readonly #encoder: EntryEncoder
-  readonly #identity: IdentityHash
-  /** Entries that wait in the encoder for their frame. */
-  #frameEntries = 0
-  /** All entries since the last seal. */
-  readonly #segment: SegmentWriter
-  /** Of the segment's frames; bounded by `MAX_SEGMENT_BYTES`. */
-  #payloadBytes = 0
-  #tailBytes = 0
-  #tailFile: number | undefined
-  #segmentNumber = 0
-  /** Entries in frames and segments. */
-  #writtenEntries = 0
-  #sealedBytes = 0
+  readonly #journal: Journal
   #state: 'open' | 'closed' | 'failed' = 'open'
   #failure: unknown
   #ready: Promise<void> = Promise.resolve()
@@ -111,10 +77,9 @@ export class RecordingWriter implements LogSink {
     this.#manifest = manifest
     this.#files = options.files ?? hostFiles
     this.#fsync = options.fsync ?? false
-    const nodes = new NodeTable(manifest.nodes)
-    this.#encoder = new EntryEncoder(nodes)
-    this.#identity = new IdentityHash(nodes)
-    this.#segment = new SegmentWriter(this.#encoder, manifest.nsPerInstruction)
+    const { nodes, nsPerInstruction } = manifest
+    const place = { directory, nodes, nsPerInstruction, fsync: this.#fsync }
+    this.#journal = options.isThreaded ? new JournalThread(place) : new JournalWriter(place, this.#files)
   }
 
   /**
@@ -163,8 +128,8 @@ export class RecordingWriter implements LogSink {
       sha256: known ?? sha256(bytes),
       bytes: bytes.length,
     }))
-    const writer = new RecordingWriter(directory, input, newManifest(input, records), options)
     refuseExisting(directory)
+    const writer = new RecordingWriter(directory, input, newManifest(input, records), options)
     writer.#guard(directory, () => {
       writer.#files.makeDirectory(imagesPath(directory))
       writer.#files.makeDirectory(journalPath(directory))
@@ -187,12 +152,12 @@ export class RecordingWriter implements LogSink {
 
   /** Entries appended so far, flushed or not. */
   get entryCount(): number {
-    return this.#writtenEntries + this.#frameEntries
+    return this.#journal.entryCount
   }
 
-  /** Bytes of the journal on disk: sealed segments, and the tail while there is one. */
+  /** Bytes of the journal on disk, at the last flush at least: sealed segments, and the tail while there is one. */
   get journalBytes(): number {
-    return this.#sealedBytes + this.#tailBytes
+    return this.#journal.bytes
   }
 
   get manifest(): Manifest {
@@ -201,25 +166,22 @@ export class RecordingWriter implements LogSink {
 
   /**
    * Takes the next entry. It is durable after the next `flush`, or seal, or `close`. Throws `WriteError` when the disk
-   * cannot take it; the writer is then of no more use, and says the same at every call.
+   * cannot take it, or could not take one before; the writer is then of no more use, and says the same at every call.
    */
   append(message: Message): void {
     this.#assertOpen()
-    const encoder = this.#encoder
-    const before = encoder.length
-    this.#segment.append(message)
-    // An entry that does not fit begins the next frame, one that fits none is alone in its own.
-    if (encoder.length > FRAME_BYTES && before > 0) this.#cutFrame(before)
-    this.#frameEntries++
-    if (encoder.length > FRAME_BYTES) this.flush()
-    if (encoder.memory.entry.kind === KIND.segment) this.#seal()
+    this.#journal.append(message)
   }
 
-  /** Makes every entry so far survive the death of this process, and with `fsync` of the host. Throws `WriteError`. */
-  flush(): void {
+  /** Whether so much waits to be written that the run should wait for a `flush`. */
+  get isBehind(): boolean {
+    return this.#journal.isBehind
+  }
+
+  /** Makes every entry so far survive the death of this process, and with `fsync` of the host. Fails with a `WriteError`. */
+  async flush(): Promise<void> {
     this.#assertOpen()
-    if (this.#frameEntries === 0) return
-    this.#cutFrame(this.#encoder.length)
+    await this.#journal.flush()
   }
 
   /** Whether a checkpoint may be added now: none is being written, and none could not be written. */
@@ -266,27 +228,26 @@ export class RecordingWriter implements LogSink {
     }
   }
 
-  /** The identity of the entries so far. Cuts a frame. */
-  identity(): string {
-    if (this.#state === 'open') this.flush()
-    return this.#identity.digest()
+  /** The identity of the entries so far. Flushes. */
+  async identity(): Promise<string> {
+    this.#assertOpen()
+    return this.#journal.identity()
   }
 
-  /** Ends the recording: seals what is left and writes `end` into the manifest. Throws `WriteError`. */
-  close(end: RecordingEnd): void {
+  /** Ends the recording: seals what is left and writes `end` into the manifest. Fails with a `WriteError`. */
+  async close(end: RecordingEnd): Promise<void> {
     this.#assertReady()
-    if (this.#segment.entryCount > 0) this.#seal()
-    const stored = { ...end, entries: this.#writtenEntries, identity: this.#identity.digest() }
+    const identity = await this.#journal.close()
+    const stored = { ...end, entries: this.#journal.entryCount, identity }
     this.#manifest = newManifest(this.#manifestInput, this.#manifest.images, stored)
     this.#writeManifest()
     this.#state = 'closed'
   }
 
   /** Gives up the recording as if the recorder had been killed after a last `flush`: it stays, without an end. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     this.#assertReady()
-    this.flush()
-    this.#closeTail()
+    await this.#journal.abandon()
     this.#state = 'closed'
   }
 
@@ -316,7 +277,6 @@ export class RecordingWriter implements LogSink {
     if (this.#state === 'failed') return this.#failure
     this.#state = 'failed'
     this.#failure = writeError(path, cause)
-    this.#closeTail()
     return this.#failure
   }
 
@@ -350,59 +310,5 @@ export class RecordingWriter implements LogSink {
   #writeManifest(): void {
     const path = manifestPath(this.directory)
     this.#guard(path, () => writeWhole(this.#files, path, Buffer.from(manifestText(this.#manifest)), this.#fsync))
-  }
-
-  #openTail(path: string): number {
-    const file = this.#files.create(path)
-    this.#tailFile = file
-    if (this.#fsync) syncDirectory(this.#files, journalPath(this.directory))
-    return file
-  }
-
-  /** Writes the first `length` of the encoder's bytes, which are whole entries, as a frame. */
-  #cutFrame(length: number): void {
-    const path = tailPath(this.directory, this.#segmentNumber)
-    const payload = this.#encoder.view(length)
-    const frame = encodeFrame(payload, this.#writtenEntries, this.#frameEntries)
-    this.#guard(path, () => {
-      const file = this.#tailFile ?? this.#openTail(path)
-      writeAll(this.#files, file, frame, path)
-      if (this.#fsync) this.#files.sync(file)
-    })
-    this.#tailBytes += frame.length
-    this.#take(length)
-  }
-
-  /** Takes the first `length` of the encoder's bytes out of it: they are in a frame, or will be in the segment. */
-  #take(length: number): void {
-    this.#identity.update(this.#encoder.view(length))
-    this.#encoder.drop(length)
-    this.#payloadBytes += length
-    this.#writtenEntries += this.#frameEntries
-    this.#frameEntries = 0
-    assert(this.#payloadBytes <= MAX_SEGMENT_BYTES, 'a log must end its segments')
-  }
-
-  #closeTail(): void {
-    const file = this.#tailFile
-    this.#tailFile = undefined
-    if (file !== undefined) this.#files.close(file)
-  }
-
-  #seal(): void {
-    if (this.#frameEntries > 0) this.#take(this.#encoder.length)
-    const path = segmentPath(this.directory, this.#segmentNumber)
-    const firstEntry = this.#writtenEntries - this.#segment.entryCount
-    const segment = this.#segment.finish(this.#segmentNumber, firstEntry)
-    this.#guard(path, () => {
-      writeWhole(this.#files, path, segment, this.#fsync)
-      if (this.#tailFile === undefined) return
-      this.#closeTail()
-      this.#files.remove(tailPath(this.directory, this.#segmentNumber))
-    })
-    this.#sealedBytes += segment.length
-    this.#payloadBytes = 0
-    this.#tailBytes = 0
-    this.#segmentNumber++
   }
 }

@@ -9,20 +9,20 @@ const ZEROS = '0'.repeat(64)
 const IMAGES = [{ name: 'kernel', bytes: Uint8Array.of(1, 2, 3) }]
 const messages = randomMessages(300, new Random(21), true)
 
-function source(directory: string, closed: boolean): string {
+async function source(directory: string, closed: boolean): Promise<string> {
   const path = join(directory, 'a.ank')
   const writer = RecordingWriter.create(path, sampleManifest(), IMAGES)
   for (const message of messages) writer.append(message)
-  if (closed) writer.close({ reason: 'quit', instructions: 5, vt: 40, digest: ZEROS, deviceStates: {} })
-  else writer.abandon()
+  if (closed) await writer.close({ reason: 'quit', instructions: 5, vt: 40, digest: ZEROS, deviceStates: {} })
+  else await writer.abandon()
   return path
 }
 
 t.test('a copy that changes nothing has the same identity', async (t) => {
   for (const closed of [true, false]) {
     const directory = t.testdir()
-    const path = source(directory, closed)
-    const copy = rewriteRecording(path, join(directory, 'b.ank'), (message) => message)
+    const path = await source(directory, closed)
+    const copy = await rewriteRecording(path, join(directory, 'b.ank'), (message) => message)
     t.strictSame(copy.manifest, Recording.open(path).manifest)
     t.equal(copy.identity(), Recording.open(path).identity())
     t.equal(copy.truncated === undefined, closed)
@@ -31,8 +31,8 @@ t.test('a copy that changes nothing has the same identity', async (t) => {
 
 t.test('one changed, one left out: a sound recording of another journal', async (t) => {
   const directory = t.testdir()
-  const path = source(directory, true)
-  const copy = rewriteRecording(path, join(directory, 'b.ank'), (message, index) => {
+  const path = await source(directory, true)
+  const copy = await rewriteRecording(path, join(directory, 'b.ank'), (message, index) => {
     if (index === 200) return undefined
     return index === 100 ? { ...message, payload: { kind: 'line', wire: 3, level: 1 } } : message
   })

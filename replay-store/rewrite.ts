@@ -14,12 +14,12 @@ export type EntryEdit = (message: Message, index: number) => Message | undefined
  * Copies the recording in directory `source` to the new directory `destination`, entry by entry through `edit`, with all
  * checksums and the identity made anew. The end's digest stays what it was. Edited entries must still be in order.
  */
-export function rewriteRecording(
+export async function rewriteRecording(
   source: string,
   destination: string,
   edit: EntryEdit,
   options: WriterOptions = {},
-): Recording {
+): Promise<Recording> {
   const from = Recording.open(source)
   const { format: _, formatVersion: __, images, end, ...rest } = from.manifest
   const input: ManifestInput = rest
@@ -35,10 +35,10 @@ export function rewriteRecording(
     if (edited !== undefined) writer.append(edited)
   }
   if (end === undefined) {
-    writer.abandon()
+    await writer.abandon()
   } else {
     const { entries: _entries, identity: _identity, ...runEnd } = end
-    writer.close(runEnd)
+    await writer.close(runEnd)
   }
   return Recording.open(destination)
 }

@@ -9,11 +9,16 @@ import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, SegmentWriter
 
 const nodes = new NodeTable(SAMPLE_NODES)
 
+function append(encoder: EntryEncoder, segment: SegmentWriter, message: Message): void {
+  encoder.entry.set(message, nodes)
+  segment.append()
+}
+
 /** The file of a segment of `messages`. */
 function encode(messages: Iterable<Message>, number = 0, firstEntry = 0): Uint8Array {
   const encoder = new EntryEncoder(nodes)
   const segment = new SegmentWriter(encoder, NS_PER_INSTRUCTION)
-  for (const message of messages) segment.append(message)
+  for (const message of messages) append(encoder, segment, message)
   return segment.finish(number, firstEntry)
 }
 
@@ -70,7 +75,7 @@ t.test('one writer makes segment after segment, large and small, each as if it w
   const encoder = new EntryEncoder(nodes)
   const writer = new SegmentWriter(encoder, NS_PER_INSTRUCTION)
   for (const messages of [manyShapes, manyBytes, few]) {
-    for (const message of messages) writer.append(message)
+    for (const message of messages) append(encoder, writer, message)
     const file = writer.finish(1, 2)
     t.strictSame(decode(file).messages, messages)
     t.ok(Buffer.from(file).equals(encode(messages, 1, 2)))

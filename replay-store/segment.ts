@@ -10,7 +10,6 @@ import assert from 'node:assert/strict'
 import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
-import type { Message } from '../bus/mod.ts'
 import { type ColumnRow, ColumnWriter } from './column-writer.ts'
 import { decodeColumns } from './columns.ts'
 import type { EntryEncoder } from './entry-encoder.ts'
@@ -91,10 +90,17 @@ export class SegmentWriter {
     return this.#entryCount
   }
 
-  /** Takes the next entry. An ill-formed message is an assertion. */
-  append(message: Message): void {
-    this.#encoder.add(message)
+  /** Takes what the encoder's `entry` is as the next entry. An ill-formed one is an assertion. */
+  append(): void {
+    this.#encoder.add()
     this.#entryCount++
+  }
+
+  /** The same for some entries of the encoder's batch, as its `addSome` says. */
+  appendSome(full: number, lastKind: number): { count: number; before: number } {
+    const added = this.#encoder.addSome(full, lastKind)
+    this.#entryCount += added.count
+    return added
   }
 
   /**

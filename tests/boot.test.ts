@@ -123,7 +123,7 @@ t.test('a changed answer of a device is caught, and found again by diff', async 
   let entry = -1
   // The first time the kernel asks the UART whether it may print, it is told that it may not.
   const isStatus = ({ src, payload }: Message) => src === 'uart0' && payload.kind === 'data' && payload.value === 0x60
-  rewriteRecording(recording, changed, (message, index) => {
+  await rewriteRecording(recording, changed, (message, index) => {
     if (entry >= 0 || !isStatus(message) || message.payload.kind !== 'data') return message
     entry = index
     return { ...message, payload: { ...message.payload, value: 0 } }

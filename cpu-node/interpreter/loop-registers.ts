@@ -32,7 +32,7 @@ export class LoopRegisters {
 
   /** The micro-op at hand. */
   get ip(): number {
-    return this.#state[IP]! / 4
+    return this.#state[IP]! >>> 2
   }
 
   set ip(place: number) {
@@ -41,7 +41,7 @@ export class LoopRegisters {
 
   /** The block under way. */
   get block(): number {
-    return this.#state[BLOCK]! / 4
+    return this.#state[BLOCK]! >>> 2
   }
 
   set block(place: number) {

@@ -50,6 +50,11 @@ export function bytesAt(): usize {
   return out.at
 }
 
+/** How many bytes wait. */
+export function waiting(): i32 {
+  return <i32>out.length
+}
+
 /** Of the entry that was encoded last. */
 export function lastEntryVt(): f64 {
   return lastVt

@@ -111,12 +111,13 @@ t.test('a changed journal is caught, and found again by diff', async (t) => {
   const [original, changed] = [join(directory, 'a.ank'), join(directory, 'b.ank')]
   await ananke(['record', ...words(directory), '-o', original])
   let entry = -1
-  rewriteRecording(original, changed, (message, index) => {
+  const edited = await rewriteRecording(original, changed, (message, index) => {
     const { payload } = message
     if (entry >= 0 || payload.kind !== 'output') return message
     entry = index
     return { ...message, payload: { ...payload, bytes: Buffer.from('J') } }
-  }).verify()
+  })
+  t.same(edited.verify(), [])
   const full = await ananke(['replay', changed, '--mode', 'full'])
   t.equal(full.status, 3)
   t.match(full.stdout, new RegExp(`^divergence at entry ${entry}, in uart0: `))

@@ -168,6 +168,7 @@ function startRecording(directory: string, request: BootRequest, board: Board): 
       ...(script !== undefined && { script: script.text }),
     },
     images,
+    { isThreaded: true },
   )
 }
 
