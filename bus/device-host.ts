@@ -9,7 +9,6 @@
 import assert from 'node:assert/strict'
 import {
   type Device,
-  type DeviceIo,
   type DeviceModel,
   type DeviceState,
   type Region,
@@ -17,28 +16,8 @@ import {
   type Sequence,
   StateError,
 } from './device.ts'
-import {
-  type AccessSize,
-  type Data,
-  type MapMode,
-  type MapRegion,
-  NEVER,
-  type NodeName,
-  type Output,
-  type Payload,
-  type Timer,
-  type Vt,
-} from './message.ts'
-
-/** A device drove its output number `output` to `level`. The board's wires make `line` messages of it. */
-export interface OutputLine {
-  kind: 'line'
-  output: number
-  level: 0 | 1
-}
-
-/** Effects that take place when the outermost handler has returned. */
-export type QueuedEffect = OutputLine | Timer | MapRegion | Output
+import { HostIo, type QueuedEffect, type UnhandledListener } from './host-io.ts'
+import { type AccessSize, type Data, NEVER, type NodeName, type Payload, type Vt } from './message.ts'
 
 /** What a handler asks for at once, answered with bytes (`dmaRead`), a value (an `access` that reads), or nothing. */
 export type Answer = Uint8Array | number | undefined
@@ -51,9 +30,6 @@ export interface HostSink {
 
 /** How far a handler came: it wants an answer, or it is done; `data` answers a `read`. */
 export type Step = { state: 'asks'; request: Request } | { state: 'done'; data: Data | undefined }
-
-/** Told when a guest did what a model does not do. For people only: it never changes a run. */
-export type UnhandledListener = (device: NodeName, what: string, vt: Vt) => void
 
 /** What `DeviceHost.save` gives: the device's own state and what the bus keeps for it. */
 export interface HostState {
@@ -74,39 +50,28 @@ export class DeviceHost {
   readonly model: DeviceModel<never>
   readonly regions: readonly Region[]
   readonly #device: Device
-  readonly #levels: (0 | 1)[]
-  readonly #io: DeviceIo
-  readonly #onUnhandled: UnhandledListener | undefined
-  #due: Vt = NEVER
-  #now: Vt = 0
-  /** Effects of the handler under way, in order, for whoever drives it. */
-  #emit: ((effect: QueuedEffect) => void) | undefined
-  /** Where `deliver` sent them last, and how. */
+  readonly #io: HostIo
+  /** Where `deliver` sent effects last, and how. */
   #sink: HostSink | undefined
   #emitToSink: (effect: QueuedEffect) => void = () => assert.fail('a host without a sink')
   #running: Sequence<unknown> | undefined
-  /** Of the read under way, until it is answered: 0 where there is none. */
-  #readBytes: AccessSize | 0 = 0
-  #validUntil: Vt = 0
 
   constructor(name: NodeName, model: DeviceModel<never>, properties: unknown, onUnhandled?: UnhandledListener) {
     this.name = name
     this.model = model
-    this.#onUnhandled = onUnhandled
     this.regions = model.regions(properties as never)
     this.#device = model.create(properties as never)
-    this.#levels = model.outputs.map(() => 0)
-    this.#io = this.#makeIo()
+    this.#io = new HostIo(name, model, this.regions, onUnhandled)
   }
 
   /** When the device's timer is due, as of its last call of `timer`. */
   get due(): Vt {
-    return this.#due
+    return this.#io.due
   }
 
   /** Whether a handler waits for an answer. */
   get suspended(): boolean {
-    return this.#emit !== undefined
+    return this.#io.emit !== undefined
   }
 
   /** Whether the world can send it bytes. */
@@ -115,7 +80,7 @@ export class DeviceHost {
   }
 
   level(output: number): 0 | 1 {
-    const level = this.#levels[output]
+    const level = this.#io.levels[output]
     assert(level !== undefined, `${this.name} has no output ${output}`)
     return level
   }
@@ -151,8 +116,8 @@ export class DeviceHost {
     return {
       type: this.model.type,
       version: this.model.stateVersion,
-      levels: [...this.#levels],
-      due: this.#due,
+      levels: [...this.#io.levels],
+      due: this.#io.due,
       state: this.#device.save(),
     }
   }
@@ -166,21 +131,21 @@ export class DeviceHost {
         `${this.name} is a ${type} with state version ${stateVersion}, the state is a ${saved.type}'s, version ${saved.version}`,
       )
     }
-    if (saved.levels.length !== this.#levels.length || !Number.isSafeInteger(saved.due)) {
+    if (saved.levels.length !== this.#io.levels.length || !Number.isSafeInteger(saved.due)) {
       throw new StateError(`the state of ${this.name} has ${saved.levels.length} outputs and a timer at ${saved.due}`)
     }
     this.#device.restore(saved.state)
     saved.levels.forEach((level, output) => {
-      this.#levels[output] = level
+      this.#io.levels[output] = level
     })
-    this.#due = saved.due
+    this.#io.due = saved.due
   }
 
   #start(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): number | undefined | Sequence<unknown> {
     // Here and below not `assert(...)`: that would build its message for every access.
     if (this.suspended) assert.fail(`${this.name} is sent ${payload.kind} while its own handler waits for an answer`)
-    this.#now = vt
-    this.#emit = emit
+    this.#io.now = vt
+    this.#io.emit = emit
     const result = this.#call(payload)
     if (typeof result === 'object') this.#running = result
     return result
@@ -193,8 +158,8 @@ export class DeviceHost {
         device.reset(this.#io)
         return undefined
       case 'read': {
-        this.#readBytes = payload.size
-        this.#validUntil = 0
+        this.#io.readBytes = payload.size
+        this.#io.until = 0
         return device.read(payload.region, payload.offset, payload.size, this.#io, payload.index)
       }
       case 'write': {
@@ -203,7 +168,7 @@ export class DeviceHost {
       }
       case 'event':
         assert(device.event !== undefined, `${this.name} has a timer and no event handler`)
-        this.#due = NEVER
+        this.#io.due = NEVER
         return device.event(this.#io) ?? undefined
       case 'line':
         assert(device.line !== undefined, `${this.name} has inputs and no line handler`)
@@ -225,61 +190,13 @@ export class DeviceHost {
 
   /** The handler has returned `value`. */
   #done(value: unknown): Data | undefined {
-    const size = this.#readBytes
-    this.#readBytes = 0
+    const size = this.#io.readBytes
+    this.#io.readBytes = 0
     this.#running = undefined
-    this.#emit = undefined
+    this.#io.emit = undefined
     if (size === 0) return undefined
     const isValue = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= GREATEST[size]
     if (!isValue) assert.fail(`${this.name} answered a read of ${size} bytes with ${value}`)
-    return { kind: 'data', value, validUntil: this.#validUntil }
-  }
-
-  #queue(effect: QueuedEffect): void {
-    if (this.#emit === undefined) assert.fail(`${this.name} has an effect outside a handler`)
-    this.#emit(effect)
-  }
-
-  #makeIo(): DeviceIo {
-    const host = this
-    return {
-      get now(): Vt {
-        return host.#now
-      },
-      line(name: string, level: 0 | 1 | boolean): void {
-        // A device has few outputs: this is faster than a `Map`.
-        const output = host.model.outputs.indexOf(name)
-        if (output < 0) assert.fail(`${host.name} has no output ${name}`)
-        const driven = level ? 1 : 0
-        if (host.#levels[output] === driven) return
-        host.#levels[output] = driven
-        host.#queue({ kind: 'line', output, level: driven })
-      },
-      timer(due: Vt): void {
-        if (!Number.isSafeInteger(due) || due < 0) assert.fail(`${host.name} sets its timer to ${due}`)
-        if (host.#due === due) return
-        host.#due = due
-        host.#queue({ kind: 'timer', due })
-      },
-      output(bytes: Uint8Array): void {
-        host.#queue({ kind: 'output', bytes: bytes.slice() })
-      },
-      map(region: number, space: string, base: number, mode: MapMode, length?: number, offset?: number): void {
-        const mapped = host.regions[region]
-        assert(mapped !== undefined, `${host.name} has no region ${region}`)
-        const from = offset ?? 0
-        const bytes = length ?? mapped.size - from
-        assert(Number.isSafeInteger(base) && base >= 0, `${host.name} maps ${mapped.name} at ${base}`)
-        assert(from >= 0 && bytes >= 0 && from + bytes <= mapped.size, `${host.name} maps more than ${mapped.name} has`)
-        host.#queue({ kind: 'map', region, space, base, length: bytes, offset: from, mode })
-      },
-      validUntil(vt: Vt): void {
-        if (host.#readBytes === 0) assert.fail(`${host.name} promises a value outside a read`)
-        host.#validUntil = vt
-      },
-      unhandled(what: string): void {
-        host.#onUnhandled?.(host.name, what, host.#now)
-      },
-    }
+    return { kind: 'data', value, validUntil: this.#io.until }
   }
 }

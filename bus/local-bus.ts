@@ -9,14 +9,8 @@ import { createHash } from 'node:crypto'
 import type { Board, LoadedBytes } from './board.ts'
 import type { CpuSideState } from './cpu-side.ts'
 import { type Request, StateError } from './device.ts'
-import {
-  type Answer,
-  DeviceHost,
-  type HostSink,
-  type HostState,
-  type QueuedEffect,
-  type UnhandledListener,
-} from './device-host.ts'
+import { type Answer, DeviceHost, type HostSink, type HostState } from './device-host.ts'
+import type { QueuedEffect, UnhandledListener } from './host-io.ts'
 import { CPU_END, type DeviceSlot } from './layout.ts'
 import { buildMachine, type CreateCpu, type Machine } from './machine.ts'
 import {

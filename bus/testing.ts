@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import type { AccessRequest, DeviceModel, Region, Request } from './device.ts'
-import { type Answer, DeviceHost, type HostState, type QueuedEffect } from './device-host.ts'
+import { type Answer, DeviceHost, type HostState } from './device-host.ts'
+import type { QueuedEffect } from './host-io.ts'
 import { type AccessSize, type Data, type MapRegion, type Payload, SYSTEM_MEMORY, type Vt } from './message.ts'
 
 export { type Instruction, type Mapping, type Program, ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'

@@ -4,6 +4,9 @@
 import { BATCH_HAS_DATA, RECORD_FIELD_COUNT, RECORD_FIELDS, RECORD_LENGTH } from './entry-record.ts'
 import { FlatEntry } from './flat-entry.ts'
 
+// As in flat-entry.ts.
+const FIELDS = RECORD_FIELDS
+const LENGTH = RECORD_LENGTH
 const DOUBLE_BYTES = Float64Array.BYTES_PER_ELEMENT
 
 export class EntryBatch {
@@ -13,7 +16,7 @@ export class EntryBatch {
 
   /** With room for one entry with `dataBytes` bytes of data, or for more that have less. */
   constructor(dataBytes: number) {
-    const doubles = 2 * RECORD_LENGTH + 1 + Math.ceil(dataBytes / DOUBLE_BYTES)
+    const doubles = 2 * LENGTH + 1 + Math.ceil(dataBytes / DOUBLE_BYTES)
     this.#numbers = new Float64Array(new SharedArrayBuffer(DOUBLE_BYTES * doubles))
     this.entry = new FlatEntry(this.#numbers)
   }
@@ -30,24 +33,25 @@ export class EntryBatch {
   /** Adds `entry`, which has no data, behind the others. Returns whether there is room for another. */
   add(): boolean {
     const { entry } = this
-    entry.at += RECORD_FIELDS + entry.fieldCount
-    return entry.at + RECORD_LENGTH <= this.#numbers.length
+    // What was read from the record is a double to V8, and so were all places after it.
+    entry.at = (entry.at + FIELDS + entry.fieldCount) | 0
+    return entry.at + LENGTH <= this.#numbers.length
   }
 
   /** Whether there is room for the data of `entry`. */
   fits(data: Uint8Array): boolean {
-    const doubles = RECORD_LENGTH + 1 + Math.ceil(data.length / DOUBLE_BYTES)
-    return this.entry.at + doubles + RECORD_LENGTH <= this.#numbers.length
+    const doubles = LENGTH + 1 + Math.ceil(data.length / DOUBLE_BYTES)
+    return this.entry.at + doubles + LENGTH <= this.#numbers.length
   }
 
   /** Adds `entry`, whose data this is and fits. A text is in its field by its number. */
   addWithData(data: Uint8Array): void {
     const { entry } = this
-    const lengthAt = entry.at + RECORD_FIELDS + entry.fieldCount
+    const lengthAt = entry.at + FIELDS + entry.fieldCount
     this.#numbers[entry.at + RECORD_FIELD_COUNT] = entry.fieldCount + BATCH_HAS_DATA
     this.#numbers[lengthAt] = data.length
     new Uint8Array(this.#numbers.buffer).set(data, DOUBLE_BYTES * (lengthAt + 1))
-    entry.at = lengthAt + 1 + Math.ceil(data.length / DOUBLE_BYTES)
+    entry.at = (lengthAt + 1 + Math.ceil(data.length / DOUBLE_BYTES)) | 0
   }
 
   /** Forgets its entries. */

@@ -17,6 +17,15 @@ import {
   RECORD_VT,
 } from './entry-record.ts'
 
+// What is imported V8 reads anew wherever it is used, and looks at what it is; a constant of the file's own it knows.
+const VT = RECORD_VT
+const ICOUNT = RECORD_ICOUNT
+const SRC = RECORD_SRC
+const DST = RECORD_DST
+const KIND_AT = RECORD_KIND
+const FIELD_COUNT = RECORD_FIELD_COUNT
+const FIELDS = RECORD_FIELDS
+const LENGTH = RECORD_LENGTH
 const READ = KIND.read
 const WRITE = KIND.write
 const DATA = KIND.data
@@ -39,53 +48,53 @@ export class FlatEntry {
   /** The kind's one field of text, where it has one. */
   text = ''
 
-  constructor(record: Float64Array = new Float64Array(RECORD_LENGTH)) {
+  constructor(record: Float64Array = new Float64Array(LENGTH)) {
     this.record = record
   }
 
   get vt(): number {
-    return this.record[this.at + RECORD_VT]!
+    return this.record[this.at + VT]!
   }
 
   get icount(): number {
-    return this.record[this.at + RECORD_ICOUNT]!
+    return this.record[this.at + ICOUNT]!
   }
 
   /** An index into the node table. */
   get src(): number {
-    return this.record[this.at + RECORD_SRC]!
+    return this.record[this.at + SRC]!
   }
 
   get dst(): number {
-    return this.record[this.at + RECORD_DST]!
+    return this.record[this.at + DST]!
   }
 
   /** An index into `KINDS`. */
   get kind(): number {
-    return this.record[this.at + RECORD_KIND]!
+    return this.record[this.at + KIND_AT]!
   }
 
   /** How many of the kind's fields it has: an optional one may be absent at the end. */
   get fieldCount(): number {
-    return this.record[this.at + RECORD_FIELD_COUNT]!
+    return this.record[this.at + FIELD_COUNT]!
   }
 
   /** Field `i` in the kind's order, where it is a number; a time of `NEVER` is `NEVER`. */
   field(i: number): number {
-    return this.record[this.at + RECORD_FIELDS + i]!
+    return this.record[this.at + FIELDS + i]!
   }
 
   setField(i: number, value: number): void {
-    this.record[this.at + RECORD_FIELDS + i] = value
+    this.record[this.at + FIELDS + i] = value
   }
 
   /** Sets all but kind and fields. */
   setHead(vt: number, icount: number, src: number, dst: number): void {
     const { record, at } = this
-    record[at + RECORD_VT] = vt
-    record[at + RECORD_ICOUNT] = icount
-    record[at + RECORD_SRC] = src
-    record[at + RECORD_DST] = dst
+    record[at + VT] = vt
+    record[at + ICOUNT] = icount
+    record[at + SRC] = src
+    record[at + DST] = dst
   }
 
   /**
@@ -171,8 +180,8 @@ export class FlatEntry {
 
   /** Takes kind and fields of an entry, these in the kind's order. */
   setFields(kind: number, fields: Entry): void {
-    this.record[this.at + RECORD_KIND] = kind
-    this.record[this.at + RECORD_FIELD_COUNT] = fields.length
+    this.record[this.at + KIND_AT] = kind
+    this.record[this.at + FIELD_COUNT] = fields.length
     for (const [i, value] of fields.entries()) {
       if (value instanceof Uint8Array) this.bytes = value
       else if (typeof value === 'string') this.text = value
@@ -183,7 +192,7 @@ export class FlatEntry {
   /** Whether both are the same entry. */
   equals(other: FlatEntry): boolean {
     const { at, kind, record } = this
-    const length = RECORD_FIELDS + this.fieldCount
+    const length = FIELDS + this.fieldCount
     // Where one has more fields, they differ in the number of fields.
     for (let i = 0; i < length; i++) if (record[at + i] !== other.record[other.at + i]) return false
     if (BYTES_FIELD[kind]! >= 0 && Buffer.compare(this.bytes, other.bytes) !== 0) return false
@@ -246,14 +255,14 @@ export class FlatEntry {
 
   #fields(kind: number, count: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     const { record, at } = this
-    record[at + RECORD_KIND] = kind
-    record[at + RECORD_FIELD_COUNT] = count
-    record[at + RECORD_FIELDS] = a
-    record[at + RECORD_FIELDS + 1] = b
-    record[at + RECORD_FIELDS + 2] = c
-    record[at + RECORD_FIELDS + 3] = d
-    record[at + RECORD_FIELDS + 4] = e
-    record[at + RECORD_FIELDS + 5] = f
+    record[at + KIND_AT] = kind
+    record[at + FIELD_COUNT] = count
+    record[at + FIELDS] = a
+    record[at + FIELDS + 1] = b
+    record[at + FIELDS + 2] = c
+    record[at + FIELDS + 3] = d
+    record[at + FIELDS + 4] = e
+    record[at + FIELDS + 5] = f
   }
 }
 
