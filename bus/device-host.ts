@@ -17,7 +17,16 @@ import {
   StateError,
 } from './device.ts'
 import { HostIo, type QueuedEffect, type UnhandledListener } from './host-io.ts'
-import { type AccessSize, type Data, NEVER, type NodeName, type Payload, type Vt } from './message.ts'
+import {
+  type AccessSize,
+  type Data,
+  NEVER,
+  type NodeName,
+  type Payload,
+  type Read,
+  type Vt,
+  type Write,
+} from './message.ts'
 
 /** What a handler asks for at once, answered with bytes (`dmaRead`), a value (an `access` that reads), or nothing. */
 export type Answer = Uint8Array | number | undefined
@@ -87,22 +96,23 @@ export class DeviceHost {
 
   /** Runs the handler of `payload` to its end. Returns the answer to a `read`. */
   deliver(payload: Payload, vt: Vt, sink: HostSink): Data | undefined {
-    if (sink !== this.#sink) {
-      this.#sink = sink
-      this.#emitToSink = (effect) => sink.queued(this, effect)
-    }
-    const result = this.#start(payload, vt, this.#emitToSink)
-    if (typeof result !== 'object') return this.#done(result)
-    let step = this.#advance(result, undefined)
-    while (step.state === 'asks') step = this.resume(sink.request(this, step.request))
-    return step.data
+    this.#start(payload, vt, this.#emitTo(sink))
+    return this.#drive(this.#call(payload), sink)
+  }
+
+  /** The same for what most messages are: on its own, as V8 then knows what they look like. */
+  deliverAccess(access: Read | Write, vt: Vt, sink: HostSink): Data | undefined {
+    this.#start(access, vt, this.#emitTo(sink))
+    return this.#drive(this.#access(access), sink)
   }
 
   /** Starts the handler of `payload`; `emit` gets its queued effects as they happen, until it is done. */
   begin(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): Step {
-    const result = this.#start(payload, vt, emit)
-    if (typeof result === 'object') return this.#advance(result, undefined)
-    return { state: 'done', data: this.#done(result) }
+    this.#start(payload, vt, emit)
+    const result = this.#call(payload)
+    if (typeof result !== 'object') return { state: 'done', data: this.#done(result) }
+    this.#running = result
+    return this.#advance(result, undefined)
   }
 
   /** Goes on with the handler that asked. */
@@ -141,31 +151,50 @@ export class DeviceHost {
     this.#io.due = saved.due
   }
 
-  #start(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): number | undefined | Sequence<unknown> {
+  #emitTo(sink: HostSink): (effect: QueuedEffect) => void {
+    if (sink !== this.#sink) {
+      this.#sink = sink
+      this.#emitToSink = (effect) => sink.queued(this, effect)
+    }
+    return this.#emitToSink
+  }
+
+  #start(payload: Payload, vt: Vt, emit: (effect: QueuedEffect) => void): void {
     // Here and below not `assert(...)`: that would build its message for every access.
     if (this.suspended) assert.fail(`${this.name} is sent ${payload.kind} while its own handler waits for an answer`)
     this.#io.now = vt
     this.#io.emit = emit
-    const result = this.#call(payload)
-    if (typeof result === 'object') this.#running = result
-    return result
+  }
+
+  /** Brings to its end what a handler has begun. */
+  #drive(result: number | undefined | Sequence<unknown>, sink: HostSink): Data | undefined {
+    if (typeof result !== 'object') return this.#done(result)
+    this.#running = result
+    let step = this.#advance(result, undefined)
+    while (step.state === 'asks') step = this.resume(sink.request(this, step.request))
+    return step.data
+  }
+
+  #access(access: Read | Write): number | undefined | Sequence<unknown> {
+    const device = this.#device
+    if (access.kind === 'read') {
+      this.#io.readBytes = access.size
+      this.#io.until = 0
+      return device.read(access.region, access.offset, access.size, this.#io, access.index)
+    }
+    const { region, offset, size, value, index } = access
+    return device.write(region, offset, size, value, this.#io, index) ?? undefined
   }
 
   #call(payload: Payload): number | undefined | Sequence<unknown> {
     const device = this.#device
     switch (payload.kind) {
+      case 'read':
+      case 'write':
+        return this.#access(payload)
       case 'reset':
         device.reset(this.#io)
         return undefined
-      case 'read': {
-        this.#io.readBytes = payload.size
-        this.#io.until = 0
-        return device.read(payload.region, payload.offset, payload.size, this.#io, payload.index)
-      }
-      case 'write': {
-        const { region, offset, size, value, index } = payload
-        return device.write(region, offset, size, value, this.#io, index) ?? undefined
-      }
       case 'event':
         assert(device.event !== undefined, `${this.name} has a timer and no event handler`)
         this.#io.due = NEVER

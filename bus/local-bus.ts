@@ -387,21 +387,29 @@ export class LocalBus {
 
   /** An access of the CPU, in the middle of its instruction. */
   #cpuAccess(slot: DeviceSlot, payload: Read | Write): number {
+    const { cpuSide } = this.machine
     this.#enter()
-    const data = this.#begin(CPU, slot.number, payload)
-    if (++this.#accesses >= SLICE_ACCESSES) this.machine.cpuSide.limit = 0
+    const host = this.#beginning(CPU, slot.number, payload)
+    const data = host.deliverAccess(payload, this.#hereVt, this.#hostSink)
+    if (data !== undefined) {
+      this.#log(slot.name, CPU, data)
+      cpuSide.answered(slot.number, payload as Read, data)
+    }
+    if (this.#queue.length > 0) this.#carryOutQueued()
+    if (++this.#accesses >= SLICE_ACCESSES) cpuSide.limit = 0
     return data?.value ?? 0
   }
 
-  /** Delivers an outermost message, and carries out what follows from it. */
-  #begin(src: NodeName, device: number, payload: Payload): Data | undefined {
-    if (this.#queue.length !== 0) assert.fail('the queue is empty before a message begins')
-    const data = this.#deliver(src, device, payload)
-    if (data !== undefined && payload.kind === 'read' && src === CPU) {
-      this.machine.cpuSide.answered(device, payload, data)
-    }
+  /** Delivers an outermost message of the bus or the world, and carries out what follows from it. */
+  #begin(src: NodeName, device: number, payload: Payload): void {
+    const host = this.#beginning(src, device, payload)
+    host.deliver(payload, this.#hereVt, this.#hostSink)
     if (this.#queue.length > 0) this.#carryOutQueued()
-    return data
+  }
+
+  #beginning(src: NodeName, device: number, payload: Payload): DeviceHost {
+    if (this.#queue.length !== 0) assert.fail('the queue is empty before a message begins')
+    return this.#sent(src, device, payload)
   }
 
   #carryOutQueued(): void {
@@ -413,7 +421,16 @@ export class LocalBus {
     cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
   }
 
+  /** Delivers a message that follows from another. */
   #deliver(src: NodeName, device: number, payload: Payload): Data | undefined {
+    const host = this.#sent(src, device, payload)
+    const data = host.deliver(payload, this.#hereVt, this.#hostSink)
+    if (data !== undefined) this.#log(host.name, src, data)
+    return data
+  }
+
+  /** A message is on its way to a device: returns the device's host. */
+  #sent(src: NodeName, device: number, payload: Payload): DeviceHost {
     const host = this.hosts[device] as DeviceHost
     const vt = this.#hereVt
     if (this.#hereIcount !== this.#chainIcount || vt !== this.#chainVt) {
@@ -426,9 +443,7 @@ export class LocalBus {
     }
     this.#log(src, host.name, payload)
     this.machine.cpuSide.delivered(device)
-    const data = host.deliver(payload, vt, this.#hostSink)
-    if (data !== undefined) this.#log(host.name, src, data)
-    return data
+    return host
   }
 
   /** What a handler asks for at once. */

@@ -210,8 +210,8 @@ export class InterpretedCpu implements Cpu, Execution {
   get icount(): number {
     if (this.#translator.calling) return this.#limit - this.#translator.left
     if (!this.#running) return this.#limit - this.#loop.remaining
-    const block = this.#code.block(this.#loop.block)
-    return this.#limit - this.#loop.remaining - block.instructions + this.#code.instructionAt(block, this.#loop.ip)
+    const { block, ip, remaining } = this.#loop
+    return this.#limit - remaining - this.#code.instructionsFrom(block, ip)
   }
 
   get now(): Vt {

@@ -24,6 +24,8 @@ const MAX_CODE_PAGES = 2 ** 12
 const CHUNK_BYTES = 1 << CHUNK_SHIFT
 /** A block that was entered less often since the last `reclaim` makes room. */
 const KEPT_ENTRIES = 64
+/** Of micro-ops whose instruction's place in its block is kept: those that accesses to devices come from, over and over. */
+const COUNTS = 64
 const ENTRY = opcodeOf('entry')
 export const TRANSLATED = opcodeOf('translated')
 const STALE = opcodeOf('stale')
@@ -170,6 +172,8 @@ export class CodeCache {
   readonly #pages = new Map<number, CodePage[]>()
   /** In the order of their places in the arena; with those overwritten, until they make room. */
   readonly #blocks: CodeBlock[] = []
+  /** What `instructionsFrom` gave last: micro-ops' places, each with its count. 0 is nobody's place. */
+  readonly #counts = new Int32Array(2 * COUNTS)
   #codePages = 0
   #nextPageId = 1
   #end = 1
@@ -190,7 +194,7 @@ export class CodeCache {
     this.#pages.clear()
     this.#blocks.length = 0
     this.#codePages = 0
-    this.#end = 1
+    this.#freeFrom(1)
   }
 
   get codePages(): Iterable<number> {
@@ -319,6 +323,18 @@ export class CodeCache {
     return index
   }
 
+  /** How many instructions the block at `place` has from that of the micro-op at `ip` on. */
+  instructionsFrom(place: number, ip: number): number {
+    const counts = this.#counts
+    const at = 2 * (ip & (COUNTS - 1))
+    if (counts[at] !== ip) {
+      const block = this.block(place)
+      counts[at] = ip
+      counts[at + 1] = block.instructions - this.instructionAt(block, ip)
+    }
+    return counts[at + 1]!
+  }
+
   /** Where a micro-op of `block` stands that does the first one of instruction `index` too; 0: there is none. */
   joinedWith(block: CodeBlock, index: number): number {
     const place = this.startOf(block, index)
@@ -339,7 +355,13 @@ export class CodeCache {
     // Its room is free again, unless others were added after it.
     if (block !== this.#blocks.at(-1)) return
     this.#blocks.pop()
-    this.#end = block.ip - ENTRY_WORDS
+    this.#freeFrom(block.ip - ENTRY_WORDS)
+  }
+
+  /** From `end` on there will be others. */
+  #freeFrom(end: number): void {
+    this.#end = end
+    this.#counts.fill(0)
   }
 
   /** Makes stale what was made from bytes `[offset, offset + length)` of backing page `page`. */
@@ -423,7 +445,7 @@ export class CodeCache {
     }
     // In the order of their places, since that is the order in which they were added.
     const blocks = this.#blocks.splice(0)
-    this.#end = 1
+    this.#freeFrom(1)
     for (const block of blocks) {
       if (!this.isUsed(block)) continue
       if (inRegions.has(block) || this.#isKept(block)) this.#moveToEnd(block)
