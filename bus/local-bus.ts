@@ -389,7 +389,7 @@ export class LocalBus {
   #cpuAccess(slot: DeviceSlot, payload: Read | Write): number {
     const { cpuSide } = this.machine
     this.#enter()
-    const host = this.#beginning(CPU, slot.number, payload)
+    const host = this.#sent(CPU, slot.number, payload)
     const data = host.deliverAccess(payload, this.#hereVt, this.#hostSink)
     if (data !== undefined) {
       this.#log(slot.name, CPU, data)
@@ -402,14 +402,8 @@ export class LocalBus {
 
   /** Delivers an outermost message of the bus or the world, and carries out what follows from it. */
   #begin(src: NodeName, device: number, payload: Payload): void {
-    const host = this.#beginning(src, device, payload)
-    host.deliver(payload, this.#hereVt, this.#hostSink)
+    this.#deliver(src, device, payload)
     if (this.#queue.length > 0) this.#carryOutQueued()
-  }
-
-  #beginning(src: NodeName, device: number, payload: Payload): DeviceHost {
-    if (this.#queue.length !== 0) assert.fail('the queue is empty before a message begins')
-    return this.#sent(src, device, payload)
   }
 
   #carryOutQueued(): void {
@@ -421,7 +415,6 @@ export class LocalBus {
     cpuSide.limit = Math.min(cpuSide.limit, this.#limit())
   }
 
-  /** Delivers a message that follows from another. */
   #deliver(src: NodeName, device: number, payload: Payload): Data | undefined {
     const host = this.#sent(src, device, payload)
     const data = host.deliver(payload, this.#hereVt, this.#hostSink)
@@ -559,6 +552,8 @@ export class LocalBus {
 
   /** Takes note of where the CPU stands. */
   #enter(): void {
+    // Here and below not `assert(...)`, which takes longer than what it looks at.
+    if (this.#queue.length !== 0) assert.fail('the queue is empty before a message begins')
     this.#hereIcount = this.icount
     this.#hereVt = this.machine.clock.vtAt(this.#hereIcount)
   }

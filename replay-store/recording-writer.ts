@@ -277,7 +277,17 @@ export class RecordingWriter implements LogSink {
     if (this.#state === 'failed') return this.#failure
     this.#state = 'failed'
     this.#failure = writeError(path, cause)
+    void this.#endJournal()
     return this.#failure
+  }
+
+  /** Nobody asks anything of the journal any more: its file, and its thread, are given back. */
+  async #endJournal(): Promise<void> {
+    try {
+      await this.#journal.abandon()
+    } catch {
+      // The first failure is the one that is told.
+    }
   }
 
   #imageFiles(images: readonly Image[]): { path: string; bytes: Uint8Array }[] {
