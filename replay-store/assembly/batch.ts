@@ -17,7 +17,7 @@ let fault: i32 = 0
 /** Where a batch of `length` bytes goes, which takes the place of the one before. */
 export function batchFor(length: usize): usize {
   if (length > capacity) {
-    capacity = length
+    capacity = max<usize>(2 * capacity, length)
     batch = heap.alloc(capacity)
   }
   next = batch
