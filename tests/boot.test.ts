@@ -75,7 +75,8 @@ t.test('a replay in parts, and one whose checkpoint is damaged, end with the dig
   const bytes = files.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
   const info = await ananke(['info', recording, '--json'])
   t.same(lastObject(info.stdout)['checkpoints'], { count: files.length, bytes })
-  t.ok(bytes < 25e6, `${bytes} bytes`)
+  // Where it stands, and so how many pages it has, depends on the host's speed: 50 to 70 MB, not compressed.
+  t.ok(bytes < 40e6, `${bytes} bytes`)
 
   const inParts = async () => {
     const replayed = await ananke(['replay', recording, '--parts', '2', '--json'])
