@@ -172,13 +172,7 @@ class LiveRun {
     if (outputs.length > 0) {
       this.#outputs = []
       this.#earlyOutputs += outputs.length
-      const durable = recording?.flush().then(() => recording.ready)
-      this.#released = this.#released
-        .then(() => durable)
-        .then(() => this.#leave(outputs))
-        .catch((error: unknown) => {
-          this.#releaseFailure ??= { error }
-        })
+      this.#released = this.#leave(outputs, this.#released)
     }
     if (recording?.isBehind) await recording.flush()
     const mayRunOn =
@@ -187,10 +181,18 @@ class LiveRun {
     if (this.#releaseFailure !== undefined) throw this.#releaseFailure.error
   }
 
-  #leave(outputs: readonly Parameters<OutputListener>[]): void {
+  /** Lets outputs go when their entries are durable and those before have left. Never fails: see `#releaseFailure`. */
+  async #leave(outputs: readonly Parameters<OutputListener>[], before: Promise<void>): Promise<void> {
+    const { onOutput, recording } = this.#options
+    try {
+      await recording?.flush()
+      await recording?.ready
+      await before
+      if (this.#releaseFailure === undefined) for (const output of outputs) onOutput?.(...output)
+    } catch (error) {
+      this.#releaseFailure ??= { error }
+    }
     this.#earlyOutputs -= outputs.length
-    if (this.#releaseFailure !== undefined) return
-    for (const output of outputs) this.#options.onOutput?.(...output)
   }
 
   async #close(reason: StopReason): Promise<RunResult> {

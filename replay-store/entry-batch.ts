@@ -16,7 +16,7 @@ export class EntryBatch {
 
   /** With room for one entry with `dataBytes` bytes of data, or for more that have less. */
   constructor(dataBytes: number) {
-    const doubles = 2 * LENGTH + 1 + Math.ceil(dataBytes / DOUBLE_BYTES)
+    const doubles = 2 * LENGTH + 1 + doublesOf(dataBytes)
     this.#numbers = new Float64Array(new SharedArrayBuffer(DOUBLE_BYTES * doubles))
     this.entry = new FlatEntry(this.#numbers)
   }
@@ -40,7 +40,7 @@ export class EntryBatch {
 
   /** Whether there is room for the data of `entry`. */
   fits(data: Uint8Array): boolean {
-    const doubles = LENGTH + 1 + Math.ceil(data.length / DOUBLE_BYTES)
+    const doubles = LENGTH + 1 + doublesOf(data.length)
     return this.entry.at + doubles + LENGTH <= this.#numbers.length
   }
 
@@ -51,11 +51,16 @@ export class EntryBatch {
     this.#numbers[entry.at + RECORD_FIELD_COUNT] = entry.fieldCount + BATCH_HAS_DATA
     this.#numbers[lengthAt] = data.length
     new Uint8Array(this.#numbers.buffer).set(data, DOUBLE_BYTES * (lengthAt + 1))
-    entry.at = (lengthAt + 1 + Math.ceil(data.length / DOUBLE_BYTES)) | 0
+    entry.at = (lengthAt + 1 + doublesOf(data.length)) | 0
   }
 
   /** Forgets its entries. */
   clear(): void {
     this.entry.at = 0
   }
+}
+
+/** How many doubles hold so many bytes. */
+function doublesOf(bytes: number): number {
+  return Math.ceil(bytes / DOUBLE_BYTES)
 }

@@ -19,7 +19,6 @@ import {
   FORM_TIME,
   FORM_WHOLE,
   MAX_FIELDS,
-  RECORD_LENGTH,
 } from './entry-record.ts'
 import { BYTES_FIELD, type FlatEntry, HAS_DATA, TEXT_FIELD } from './flat-entry.ts'
 import { JournalMemory } from './journal-memory.ts'
@@ -128,11 +127,9 @@ export class EntryEncoder {
   }
 
   /** As `encode`, for an entry that is laid flat already. */
-  encodeEntry({ record, at, bytes, text }: FlatEntry): void {
+  encodeEntry(from: FlatEntry): void {
     const { entry, exports } = this.memory
-    entry.record.set(record.subarray(at, at + RECORD_LENGTH))
-    entry.bytes = bytes
-    entry.text = text
+    entry.copy(from)
     this.#encoded(entry, exports.encode(this.#setData(entry)))
   }
 

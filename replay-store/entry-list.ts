@@ -76,9 +76,8 @@ export class EntryList implements Entries {
     const shape = this.#shapes[this.#shapeIds[index]!]
     if (shape === undefined || index >= this.#length) assert.fail('there is no such entry')
     const { entry, varying } = shape
-    into.record.set(entry.record, into.at)
+    into.copy(entry)
     into.setHead(this.#vts[index]!, this.#icounts[index]!, entry.src, entry.dst)
-    into.text = entry.text
     let at = this.#starts[index]!
     for (let i = 0; i < varying.length; i++) {
       const { place, isBytes } = varying[i]!

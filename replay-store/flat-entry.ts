@@ -171,6 +171,13 @@ export class FlatEntry {
     }
   }
 
+  /** Becomes the same as `other`, whose bytes are not copied. */
+  copy(other: FlatEntry): void {
+    for (let i = 0; i < LENGTH; i++) this.record[this.at + i] = other.record[other.at + i]!
+    this.bytes = other.bytes
+    this.text = other.text
+  }
+
   /** Takes an entry that `entryFault` found nothing wrong with. Its bytes are not copied. */
   setEntry(entry: Entry): void {
     const [vt, icount, src, dst, kind] = entry as number[]

@@ -10,9 +10,8 @@ import { Worker } from 'node:worker_threads'
 import type { Message } from '../bus/mod.ts'
 import { NodeTable } from './codec.ts'
 import { EntryBatch } from './entry-batch.ts'
-import { RECORD_LENGTH } from './entry-record.ts'
 import { WriteError } from './errors.ts'
-import { type FlatEntry, TEXT_FIELD } from './flat-entry.ts'
+import { FlatEntry, TEXT_FIELD } from './flat-entry.ts'
 import type { Journal, JournalPlace } from './journal-writer.ts'
 
 /** What the thread is started with. */
@@ -119,15 +118,15 @@ export class JournalThread implements Journal {
   #addWithData(batch: EntryBatch): void {
     const { entry } = batch
     const data = TEXT_FIELD[entry.kind]! < 0 ? entry.bytes : this.#numberText(entry)
-    let target = batch
     if (!batch.fits(data)) {
-      const numbers = entry.record.slice(entry.at, entry.at + RECORD_LENGTH)
+      // It lies in a batch that is sent now, and may be used again at once.
+      const kept = new FlatEntry()
+      kept.copy(entry)
       if (!batch.isEmpty) this.#send()
       if (!this.#batch.fits(data)) this.#batch = new EntryBatch(data.length)
-      target = this.#batch
-      target.entry.record.set(numbers)
+      this.#batch.entry.copy(kept)
     }
-    target.addWithData(data)
+    this.#batch.addWithData(data)
   }
 
   /** Puts the number of its text into the entry's field; returns the text's bytes. */
