@@ -55,6 +55,23 @@ export type RunResult = 'limit' | 'idle'
 /** How a digest takes a page of memory: by XXH64 of its bytes with its number as the seed, or by the bytes. */
 export type PageDigest = 'hashed' | 'whole'
 
+/** Pages of backing memory as they were at one moment, whatever has been written to them since. */
+export interface PageSnapshot {
+  readonly pageCount: number
+  /** Some of those that it has not given yet, in no order, each once; undefined: there are no more. They stand until the next call. */
+  next(): PageBatch | undefined
+  /** Nobody wants any more of them. */
+  close(): void
+}
+
+/** Copies of some pages. */
+export interface PageBatch {
+  /** Their numbers. */
+  pages: Uint32Array
+  /** Their bytes, end to end. */
+  bytes: Uint8Array
+}
+
 /**
  * A machine's CPU node, as its bus drives it. `backing` is all memory of the machine end to end (RAM, ROMs, frame
  * buffers); the address map says where in physical space parts of it appear.
@@ -87,10 +104,10 @@ export interface Cpu {
   hashRegisters(): number
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
-  /** The numbers of the pages of backing memory that were written since the last call, each once, in order. Costs as `hashMemory` does. */
-  takeWrittenPages(): Uint32Array
-  /** Copies pages of backing memory, given by number, to the start of `into`, end to end. */
-  copyPages(pages: Uint32Array, into: Uint8Array): void
+  /** How many pages of backing memory were written since the last snapshot; since the CPU was made, before the first. */
+  readonly writtenPages: number
+  /** Those pages as they are now, for as long as the snapshot is not closed: one at a time. */
+  snapshot(): PageSnapshot
   /**
    * Feeds registers, TLB and memory, canonically, to a strong hash. Of memory: the pages that are not all zero, each with its
    * number, as `pages` says.

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Clock } from './clock.ts'
-import { type Cpu, type CpuPort, PORT_WORDS, type RunResult } from './cpu.ts'
+import { type Cpu, type CpuPort, type PageSnapshot, PORT_WORDS, type RunResult } from './cpu.ts'
 import { PAGE_BYTES } from './layout.ts'
 import type { CreateCpu } from './machine.ts'
 import { type AccessSize, NEVER, type Vt } from './message.ts'
@@ -132,14 +132,17 @@ export class ScriptedCpu implements Cpu {
     return { low: fnv(this.#memory), high: this.#memory.length }
   }
 
-  takeWrittenPages(): Uint32Array {
-    const pages = Uint32Array.from(this.#writtenPages).sort()
-    this.#writtenPages.clear()
-    return pages
+  get writtenPages(): number {
+    return this.#writtenPages.size
   }
 
-  copyPages(pages: Uint32Array, into: Uint8Array): void {
-    for (const [index, page] of pages.entries()) into.set(this.#page(page), PAGE_BYTES * index)
+  snapshot(): PageSnapshot {
+    const batches = [...this.#writtenPages].map((page) => ({
+      pages: Uint32Array.of(page),
+      bytes: this.#page(page).slice(),
+    }))
+    this.#writtenPages.clear()
+    return { pageCount: batches.length, next: () => batches.shift(), close: () => {} }
   }
 
   #page(page: number): Uint8Array {

@@ -8,6 +8,7 @@ import {
   type Cpu,
   type CpuPort,
   type PageDigest,
+  type PageSnapshot,
   PORT_WORDS,
   type RunResult,
   type Vt,
@@ -277,12 +278,12 @@ export class InterpretedCpu implements Cpu, Execution {
     return this.#memory.hash()
   }
 
-  takeWrittenPages(): Uint32Array {
-    return this.#memory.takeWrittenPages()
+  get writtenPages(): number {
+    return this.#memory.writtenPages
   }
 
-  copyPages(pages: Uint32Array, into: Uint8Array): void {
-    this.#memory.copyPages(pages, into)
+  snapshot(): PageSnapshot {
+    return this.#memory.snapshot()
   }
 
   digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {

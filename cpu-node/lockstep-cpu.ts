@@ -13,6 +13,7 @@ import {
   type Cpu,
   type CpuPort,
   type PageDigest,
+  type PageSnapshot,
   type PortCell,
   type RunResult,
   type Vt,
@@ -190,13 +191,13 @@ export class LockstepCpu implements Cpu {
     return this.#first.hashMemory()
   }
 
-  takeWrittenPages(): Uint32Array {
-    this.#second.takeWrittenPages()
-    return this.#first.takeWrittenPages()
+  get writtenPages(): number {
+    return this.#first.writtenPages
   }
 
-  copyPages(pages: Uint32Array, into: Uint8Array): void {
-    this.#first.copyPages(pages, into)
+  snapshot(): PageSnapshot {
+    this.#second.snapshot().close()
+    return this.#first.snapshot()
   }
 
   digest(update: (bytes: Uint8Array) => void, pages: PageDigest): void {

@@ -18,6 +18,7 @@
  */
 import assert from 'node:assert/strict'
 import { makeSpanHashes, type SpanHashes } from './hash.ts'
+import { MemorySnapshot } from './page-snapshot.ts'
 
 export const PAGE_BYTES = 4096
 export const PAGE_SHIFT = 12
@@ -78,12 +79,16 @@ const WASM_PAGE_BYTES = 65536
 /** Bits 12 and up of an offset in backing memory lead to the 64 bits of its page. */
 export const CHUNK_BYTES_SHIFT = PAGE_SHIFT - 3
 
-/** Flags of a backing page. */
+/** Flags of a backing page. Dirty: it may be written without this being told. */
 const DIRTY = 1
 const CODE = 2
 const TOUCHED = 4
-/** Flags of a page that may be written without further ado. */
+/** Flags of a page that generated code may write. */
 export const FREE_TO_WRITE = DIRTY | TOUCHED
+
+/** What else is noted of a backing page: it was written since the last hash of it, since the last snapshot. */
+const UNHASHED = 1
+const WRITTEN = 2
 
 /** Entries of the physical page table: -1 no memory; else the backing page, with this bit where writes go to the port. */
 const ROM_BIT = 0x4000_0000
@@ -141,10 +146,11 @@ export class GuestMemory {
   readonly #pageHashes: Uint32Array
   readonly #codeChunks: Int32Array
   readonly #frames: Int32Array
-  readonly #dirtyPages: number[] = []
-  /** Pages written before the last `hash` and after the last `takeWrittenPages`, and of each page whether it is one. */
-  readonly #writtenPages: number[] = []
-  readonly #isWritten: Uint8Array
+  readonly #notes: Uint8Array
+  /** Pages with that note. All that are dirty are unhashed. */
+  readonly #unhashed: number[] = []
+  readonly #written: number[] = []
+  #snapshot: MemorySnapshot | undefined
   /** The sum of `#pageHashes`, modulo 2^64. */
   #hashLow = 0
   #hashHigh = 0
@@ -171,7 +177,7 @@ export class GuestMemory {
     this.arena = new Int32Array(this.buffer, this.arenaBase, arenaWords)
     this.#flags = new Uint8Array(this.buffer, this.flagBase, pages)
     this.#pageHashes = new Uint32Array(2 * pages)
-    this.#isWritten = new Uint8Array(pages)
+    this.#notes = new Uint8Array(pages)
     this.#frames = new Int32Array(this.buffer, this.frameBase, pages)
     this.#codeChunks = new Int32Array(this.buffer, this.chunkBase, 2 * pages)
   }
@@ -233,38 +239,30 @@ export class GuestMemory {
     return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)
   }
 
-  /** Copies pages to the start of `into`, end to end; those with numbers in a row at one go. */
-  copyPages(pages: Uint32Array, into: Uint8Array): void {
-    for (let index = 0; index < pages.length; ) {
-      const first = pages[index]!
-      let count = 1
-      while (pages[index + count] === first + count) count++
-      assert(first + count <= this.backingBytes / PAGE_BYTES)
-      const start = this.#byteOf(first)
-      into.set(this.bytes.subarray(start, start + PAGE_BYTES * count), PAGE_BYTES * index)
-      index += count
-    }
-  }
-
   /** A write from outside the CPU. */
   write(offset: number, bytes: Uint8Array): void {
     assert(offset >= 0 && offset + bytes.length <= this.backingBytes)
     if (bytes.length === 0) return
-    this.bytes.set(bytes, BACKING_BASE + offset)
     const last = (offset + bytes.length - 1) >>> PAGE_SHIFT
     let code = false
     for (let page = offset >>> PAGE_SHIFT; page <= last; page++) {
       this.markDirty(page)
       code ||= this.hasCode(page)
     }
+    this.bytes.set(bytes, BACKING_BASE + offset)
     if (code) this.#watcher?.codeWritten(offset, bytes.length)
   }
 
+  /** To be called before a page is written. */
   markDirty(page: number): void {
     const flags = this.#flags[page]!
     if ((flags & DIRTY) !== 0) return
     this.#flags[page] = flags | DIRTY | TOUCHED
-    this.#dirtyPages.push(page)
+    this.#snapshot?.keep(page)
+    const notes = this.#notes[page]!
+    this.#notes[page] = UNHASHED | WRITTEN
+    if ((notes & UNHASHED) === 0) this.#unhashed.push(page)
+    if ((notes & WRITTEN) === 0) this.#written.push(page)
   }
 
   /**
@@ -284,7 +282,7 @@ export class GuestMemory {
     return pages * PAGE_BYTES
   }
 
-  /** Whether it may have been written since the last hash: else there is no write tag of it. */
+  /** Whether it may be written without `markDirty`: else there is no write tag of it. */
   isDirty(page: number): boolean {
     return (this.#flags[page]! & DIRTY) !== 0
   }
@@ -328,30 +326,44 @@ export class GuestMemory {
   /** A 64-bit hash of backing memory, kept up to date page by page: costs what was written since the last call. */
   hash(): { low: number; high: number } {
     const hashes = this.#pageHashes
-    this.#watcher?.forgetWriteTags()
-    for (const page of this.#dirtyPages) {
-      this.#flags[page] = this.#flags[page]! & ~DIRTY
+    this.#clearDirty()
+    for (const page of this.#unhashed) {
+      this.#notes[page] = this.#notes[page]! & ~UNHASHED
       const { low, high } = this.#pageHash(page)
       const sum = this.#hashLow - hashes[2 * page]! + low
       this.#hashLow = sum >>> 0
       this.#hashHigh = (this.#hashHigh - hashes[2 * page + 1]! + high + Math.floor(sum / 2 ** 32)) >>> 0
       hashes[2 * page] = low
       hashes[2 * page + 1] = high
-      if (this.#isWritten[page] !== 0) continue
-      this.#isWritten[page] = 1
-      this.#writtenPages.push(page)
     }
-    this.#dirtyPages.length = 0
+    this.#unhashed.length = 0
     return { low: this.#hashLow, high: this.#hashHigh }
   }
 
-  /** The pages that were written since the last call, each once, in order. Costs as `hash` does. */
-  takeWrittenPages(): Uint32Array {
-    this.hash()
-    const taken = Uint32Array.from(this.#writtenPages).sort()
-    for (const page of taken) this.#isWritten[page] = 0
-    this.#writtenPages.length = 0
-    return taken
+  /** Pages that were written since the last snapshot. */
+  get writtenPages(): number {
+    return this.#written.length
+  }
+
+  /** Those pages, as they are now. One at a time. */
+  snapshot(): MemorySnapshot {
+    assert(this.#snapshot === undefined, 'there is a snapshot already')
+    this.#clearDirty()
+    const pages = Uint32Array.from(this.#written).sort()
+    for (const page of pages) this.#notes[page] = this.#notes[page]! & ~WRITTEN
+    this.#written.length = 0
+    const backing = this.bytes.subarray(BACKING_BASE, BACKING_BASE + this.backingBytes)
+    const snapshot = new MemorySnapshot(backing, pages, () => {
+      if (this.#snapshot === snapshot) this.#snapshot = undefined
+    })
+    this.#snapshot = snapshot
+    return snapshot
+  }
+
+  /** No page is written from now on before `markDirty` is called. */
+  #clearDirty(): void {
+    this.#watcher?.forgetWriteTags()
+    for (const page of this.#unhashed) this.#flags[page] = this.#flags[page]! & ~DIRTY
   }
 
   /**

@@ -2,25 +2,50 @@
  * What checkpoints are made from: a CPU tells which pages were written, whoever wrote to them, and another that is given the
  * saved state and those pages goes on as it would have.
  */
+import assert from 'node:assert/strict'
 import t from 'tap'
-import { ImmediateCompiler, LateCompiler } from './mod.ts'
-import { busyProgram, CODE_BASE, position, type TestMachine, testMachine } from './test-machine.ts'
+import type { PageSnapshot } from '../bus/mod.ts'
+import { ImmediateCompiler, LateCompiler, type TierOptions } from './mod.ts'
+import { busyProgram, CODE_BASE, position, testMachine } from './test-machine.ts'
 
 const PAGE_BYTES = 4096
 const CODE_PAGE = (CODE_BASE & 0x1fff_ffff) / PAGE_BYTES
 /** `busyProgram` stores there. */
 const DATA_PAGE = 4
 
-const machines: [string, () => TestMachine][] = [
-  ['interpreted', () => testMachine((at) => busyProgram(at, 400), { hotEntries: 0 })],
-  ['translated', () => testMachine((at) => busyProgram(at, 400), { hotEntries: 2, compiler: new ImmediateCompiler() })],
-  ['late', () => testMachine((at) => busyProgram(at, 400), { hotEntries: 2, compiler: new LateCompiler(() => 1) })],
+const RAM_BYTES = 2 ** 24
+
+const tiersOf: [string, () => TierOptions][] = [
+  ['interpreted', () => ({ hotEntries: 0 })],
+  ['translated', () => ({ hotEntries: 2, compiler: new ImmediateCompiler() })],
+  ['late', () => ({ hotEntries: 2, compiler: new LateCompiler(() => 1) })],
 ]
 
-for (const [how, make] of machines) {
+/** All that a snapshot gives, each page once, by number. */
+function pagesOf(snapshot: PageSnapshot): Map<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>()
+  for (let batch = snapshot.next(); batch !== undefined; batch = snapshot.next()) {
+    for (const [index, page] of batch.pages.entries()) {
+      assert(!found.has(page))
+      found.set(page, batch.bytes.slice(PAGE_BYTES * index, PAGE_BYTES * (index + 1)))
+    }
+  }
+  snapshot.close()
+  assert.equal(found.size, snapshot.pageCount)
+  return new Map([...found].sort(([a], [b]) => a - b))
+}
+
+for (const [how, tiers] of tiersOf) {
+  const make = () => testMachine((at) => busyProgram(at, 400), { ramBytes: RAM_BYTES, ...tiers() })
+
   t.test(`pages that are written, ${how}`, async (t) => {
     const machine = make()
-    const since = () => [...machine.cpu.takeWrittenPages()]
+    const since = () => {
+      const { writtenPages } = machine.cpu
+      const pages = [...pagesOf(machine.cpu.snapshot()).keys()]
+      t.equal(writtenPages, pages.length)
+      return pages
+    }
     t.ok(since().includes(CODE_PAGE), 'what was loaded')
     t.same(since(), [])
     machine.runTo(1000)
@@ -38,20 +63,86 @@ for (const [how, make] of machines) {
     t.same(since(), [])
   })
 
+  t.test(`hashes with snapshots between, ${how}`, async (t) => {
+    const machine = make()
+    const other = make()
+    for (let icount = 500; icount < 4000; icount += 500) {
+      machine.runTo(icount)
+      other.runTo(icount)
+      machine.cpu.snapshot().close()
+      if (icount % 1000 === 0) t.same(machine.cpu.hashMemory(), other.cpu.hashMemory())
+    }
+  })
+
+  t.test(`pages as they were, ${how}`, async (t) => {
+    for (const writer of ['guest', 'device'] as const) {
+      const machine = make()
+      const { cpu } = machine
+      // More than one batch; the guest's page is the first.
+      const many = 1500
+      const first = PAGE_BYTES * DATA_PAGE
+      const bytes = Buffer.alloc(PAGE_BYTES * many)
+      for (let page = 0; page < many; page++) bytes.fill(page % 251, PAGE_BYTES * page, PAGE_BYTES * (page + 1))
+      cpu.snapshot().close()
+      cpu.writeBacking(first, bytes)
+      const snapshot = cpu.snapshot()
+      t.equal(snapshot.pageCount, many)
+      t.throws(() => cpu.snapshot(), { name: 'AssertionError' }, 'one at a time')
+      const change = () => {
+        if (writer === 'guest') machine.runTo(cpu.icount + 500)
+        else cpu.writeBacking(first, Buffer.alloc(bytes.length, 255))
+      }
+      change()
+      cpu.hashMemory()
+      change()
+      const changed = Buffer.from(cpu.readBacking(first, PAGE_BYTES))
+      t.notSame(changed, bytes.subarray(0, PAGE_BYTES))
+      const pages = pagesOf(snapshot)
+      t.equal(Buffer.compare(Buffer.concat([...pages.values()]), bytes), 0, `whatever a ${writer} writes`)
+      t.same(cpu.readBacking(first, PAGE_BYTES), changed)
+      t.same([...pagesOf(cpu.snapshot()).keys()][0], DATA_PAGE, 'what was written meanwhile is of the next')
+    }
+  })
+
+  t.test(`pages that are written while they are read, ${how}`, async (t) => {
+    const { cpu } = make()
+    const first = 16
+    const many = 3000
+    const bytes = Buffer.alloc(PAGE_BYTES * many)
+    for (let page = 0; page < many; page++) bytes.fill(page % 251, PAGE_BYTES * page, PAGE_BYTES * (page + 1))
+    cpu.snapshot().close()
+    cpu.writeBacking(PAGE_BYTES * first, bytes)
+    const snapshot = cpu.snapshot()
+    const found = new Map<number, number>()
+    // Pages that were read, pages that were not, and pages that were put aside, before each batch.
+    for (let round = 0; ; round++) {
+      for (let page = first + round; page < first + many; page += 7) {
+        cpu.writeBacking(PAGE_BYTES * page, Uint8Array.of(255))
+      }
+      const batch = snapshot.next()
+      if (batch === undefined) break
+      for (const [index, page] of batch.pages.entries()) {
+        t.notOk(found.has(page))
+        found.set(page, batch.bytes[PAGE_BYTES * index]!)
+      }
+    }
+    const expected = Array.from({ length: many }, (_, page) => [first + page, page % 251] as const)
+    t.same(
+      [...found].sort(([a], [b]) => a - b),
+      expected,
+    )
+  })
+
   t.test(`a CPU that takes over, ${how}`, async (t) => {
     const machine = make()
-    machine.cpu.takeWrittenPages()
+    machine.cpu.snapshot().close()
     machine.runTo(1500)
-    const pages = machine.cpu.takeWrittenPages()
-    const bytes = new Uint8Array(PAGE_BYTES * pages.length)
-    machine.cpu.copyPages(pages, bytes)
+    const pages = pagesOf(machine.cpu.snapshot())
     const saved = structuredClone(machine.cpu.save())
 
     const other = make()
     other.runTo(700)
-    for (const [index, page] of pages.entries()) {
-      other.cpu.writeBacking(page * PAGE_BYTES, bytes.subarray(PAGE_BYTES * index, PAGE_BYTES * (index + 1)))
-    }
+    for (const [page, bytes] of pages) other.cpu.writeBacking(page * PAGE_BYTES, bytes)
     other.cpu.restore(saved)
     t.equal(position(other), position(machine))
     for (const icount of [1501, 1800, 2500]) {
@@ -61,6 +152,5 @@ for (const [how, make] of machines) {
       t.same(other.cpu.hashMemory(), machine.cpu.hashMemory())
       t.same(other.cpu.save(), machine.cpu.save())
     }
-    t.throws(() => machine.cpu.copyPages(Uint32Array.of(1e6), new Uint8Array(PAGE_BYTES)), { name: 'AssertionError' })
   })
 }

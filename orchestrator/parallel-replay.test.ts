@@ -201,12 +201,12 @@ async function withCheckpoints(alter: (stored: StoredCheckpoint, number: number)
     if (file === undefined) continue
     const { state, pages } = alter(readCheckpoint(file), file.number)
     const all = [...pages]
-    const encoder = new CheckpointEncoder()
-    await encoder.add(
-      Uint32Array.from(all, ([page]) => page),
-      Buffer.concat(all.map(([, bytes]) => bytes)),
-    )
-    writer.addCheckpoint(file, state, encoder)
+    const encoder = new CheckpointEncoder(file, state)
+    await encoder.add({
+      pages: Uint32Array.from(all, ([page]) => page),
+      bytes: Buffer.concat(all.map(([, bytes]) => bytes)),
+    })
+    writer.addCheckpoint(encoder)
     await writer.checkpointsWritten()
   }
   const { entries: _, identity: __, ...end } = recording.manifest.end ?? assert.fail()

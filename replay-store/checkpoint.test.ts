@@ -41,12 +41,13 @@ const pageOf = (page: number, entries: number) => new Uint8Array(PAGE_BYTES).fil
 /** Adds a checkpoint, its pages two at a time. */
 function addCheckpoint(writer: RecordingWriter, entries: number, pages: readonly number[]): void {
   const { icount, vt } = messages[entries - 1] ?? assert.fail()
-  const encoder = new CheckpointEncoder()
+  const encoder = new CheckpointEncoder({ entries, icount, vt, hostMs: entries / 3 }, stateOf(entries))
   for (let at = 0; at < pages.length; at += 2) {
     const some = pages.slice(at, at + 2)
-    void encoder.add(Uint32Array.from(some), Buffer.concat(some.map((page) => pageOf(page, entries))))
+    const bytes = Buffer.concat(some.map((page) => pageOf(page, entries)))
+    void encoder.add({ pages: Uint32Array.from(some), bytes })
   }
-  writer.addCheckpoint({ entries, icount, vt, hostMs: entries / 3 }, stateOf(entries), encoder)
+  writer.addCheckpoint(encoder)
 }
 
 /** With a checkpoint after each segment. */

@@ -5,7 +5,7 @@
  *     pages | their numbers, u32 each | state (msgpack)
  *
  * Its pages are those that were written since the checkpoint before it; since power-on, for the first: memory at checkpoint n
- * is what stands there at power-on, and over it the pages of checkpoints 1 to n, in order. A page may come more than once.
+ * is what stands there at power-on, and over it the pages of checkpoints 1 to n. Pages of one file are in no order.
  * Nothing but speed depends on checkpoints, and they are no part of a journal's identity. Numbers outside msgpack are
  * little-endian.
  */
@@ -15,7 +15,7 @@ import { finished } from 'node:stream/promises'
 import { constants, crc32, createZstdCompress, zstdDecompressSync } from 'node:zlib'
 import { Packr } from 'msgpackr/pack'
 import * as v from 'valibot'
-import { type BusState, PAGE_BYTES, type Vt } from '../bus/mod.ts'
+import { type BusState, PAGE_BYTES, type PageBatch, type Vt } from '../bus/mod.ts'
 import { DamagedError, type StoreError } from './errors.ts'
 import { errorCode } from './files.ts'
 import { checkpointFile, checkpointPath, checkpointsPath } from './layout.ts'
@@ -57,7 +57,6 @@ export interface CheckpointFile extends CheckpointPosition {
 /** What a checkpoint's file holds. */
 export interface StoredCheckpoint {
   state: BusState
-  /** By number, in order: of the same twice, the later counts. */
   pages: Iterable<readonly [page: number, bytes: Uint8Array]>
 }
 
@@ -88,26 +87,30 @@ const packr = () => new Packr({ useRecords: false })
 
 /**
  * A checkpoint's file while it is made. Its pages are compressed on other threads as they come, and kept compressed: a
- * recorder adds them while the guest runs on, and once more those that the guest has written since. Of the same page twice,
- * the later counts.
+ * recorder adds them while the guest runs on.
  */
 export class CheckpointEncoder {
   readonly #compress = createZstdCompress({
     chunkSize: PART_BYTES,
     params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
   })
+  readonly #position: CheckpointPosition
+  readonly #state: Buffer
   readonly #numbers: Uint8Array[] = []
   readonly #body: Buffer[] = []
   #pageCount = 0
 
-  constructor() {
+  /** @param state as it is at the call, whatever becomes of it */
+  constructor(position: CheckpointPosition, state: BusState) {
+    this.#position = position
+    this.#state = packr().pack(state)
     this.#compress.on('data', (part: Buffer) => this.#body.push(part))
     // `encode` says it.
     this.#compress.on('error', () => {})
   }
 
-  /** Adds pages, their bytes end to end; these must stay as they are until the promise is kept, which never fails. */
-  async add(pages: Uint32Array, bytes: Uint8Array): Promise<void> {
+  /** Adds pages, each once; their bytes must stay as they are until the promise is kept, which never fails. */
+  async add({ pages, bytes }: PageBatch): Promise<void> {
     assert(bytes.length === PAGE_BYTES * pages.length)
     this.#pageCount += pages.length
     this.#numbers.push(new Uint8Array(Uint32Array.from(pages).buffer))
@@ -115,20 +118,19 @@ export class CheckpointEncoder {
   }
 
   /**
-   * The whole file of checkpoint `number`, in parts, once all pages were added. `state` is as it was at the call, whatever
-   * becomes of it. Fails where the compressor did, and after `destroy`.
+   * The whole file of checkpoint `number`, in parts, once all pages were added. Fails where the compressor did, and after
+   * `destroy`.
    */
-  async encode(number: number, position: CheckpointPosition, state: BusState): Promise<Uint8Array[]> {
-    const packed = packr().pack(state)
+  async encode(number: number): Promise<Uint8Array[]> {
     const ended = finished(this.#compress)
-    this.#compress.end(Buffer.concat([...this.#numbers, packed]))
+    this.#compress.end(Buffer.concat([...this.#numbers, this.#state]))
     await ended
     const body = this.#body
     const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
     const checksum = body.reduce((sum, part) => crc32(part, sum), 0)
-    const { entries, icount, vt, hostMs } = position
+    const { entries, icount, vt, hostMs } = this.#position
     const place = [number, entries, icount, vt, Math.round(hostMs)]
-    const header = packr().pack([...place, packed.length, this.#pageCount, bodyBytes, checksum])
+    const header = packr().pack([...place, this.#state.length, this.#pageCount, bodyBytes, checksum])
     assert(header.length <= MAX_HEADER_BYTES)
     const start = Buffer.alloc(PREFIX_BYTES + header.length + CHECKSUM_BYTES)
     start.writeUInt32LE(MAGIC, 0)

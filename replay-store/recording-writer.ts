@@ -7,8 +7,8 @@
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { BusState, LogSink, Message } from '../bus/mod.ts'
-import type { CheckpointEncoder, CheckpointPosition } from './checkpoint.ts'
+import type { LogSink, Message } from '../bus/mod.ts'
+import type { CheckpointEncoder } from './checkpoint.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
   errorCode,
@@ -186,7 +186,8 @@ export class RecordingWriter implements LogSink {
 
   /** Whether a checkpoint may be added now: none is being written, and none could not be written. */
   get takesCheckpoint(): boolean {
-    return this.#isReady && this.#checkpointPending === undefined && this.#checkpointFailure === undefined
+    const isOpen = this.#isReady && this.#state === 'open'
+    return isOpen && this.#checkpointPending === undefined && this.#checkpointFailure === undefined
   }
 
   /**
@@ -197,15 +198,12 @@ export class RecordingWriter implements LogSink {
     return this.#checkpointFailure
   }
 
-  /**
-   * Adds a checkpoint that stands after the last entry, which was a `grid` or a `segment`, and has the pages of `encoder`. It
-   * is written by other threads.
-   */
-  addCheckpoint(position: CheckpointPosition, state: BusState, encoder: CheckpointEncoder): void {
+  /** Adds a checkpoint, which stands later than those before it and has all its pages. It is written by other threads. */
+  addCheckpoint(encoder: CheckpointEncoder): void {
     this.#assertOpen()
     assert(this.takesCheckpoint, 'a checkpoint is being written, or one could not be')
     const number = this.#checkpoints + 1
-    this.#checkpointPending = this.#writeCheckpoint(number, encoder.encode(number, position, state)).finally(() => {
+    this.#checkpointPending = this.#writeCheckpoint(number, encoder.encode(number)).finally(() => {
       this.#checkpointPending = undefined
     })
   }

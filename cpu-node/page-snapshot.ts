@@ -1,0 +1,116 @@
+/**
+ * Pages of backing memory as they stand at one moment, read some at a time while the guest runs on: what is about to be written
+ * is put aside before.
+ */
+import type { PageBatch, PageSnapshot } from '../bus/mod.ts'
+
+const PAGE_BYTES = 4096
+/** A millisecond's copying. */
+const BATCH_PAGES = 1024
+
+export class MemorySnapshot implements PageSnapshot {
+  readonly pageCount: number
+  readonly #backing: Uint8Array
+  /** In order. */
+  readonly #pages: Uint32Array
+  /** Of each page of backing memory, whether it is to be read as it stands there. */
+  readonly #isThere: Uint8Array
+  readonly #onClose: () => void
+  /** Those that have been written since, as they were. */
+  readonly #aside: Batch[] = []
+  /** For those that have not. */
+  readonly #room: Batch
+  /** Of `#pages`, those before have been read or put aside. */
+  #next = 0
+
+  /** @param pages in order, each once */
+  constructor(backing: Uint8Array, pages: Uint32Array, onClose: () => void) {
+    this.#backing = backing
+    this.#pages = pages
+    this.#isThere = new Uint8Array(backing.length / PAGE_BYTES)
+    for (const page of pages) this.#isThere[page] = 1
+    this.#onClose = onClose
+    this.#room = new Batch(Math.min(pages.length, BATCH_PAGES))
+    this.pageCount = pages.length
+  }
+
+  /** A page is about to be written. */
+  keep(page: number): void {
+    if (this.#isThere[page] === 0) return
+    this.#isThere[page] = 0
+    let batch = this.#aside.at(-1)
+    if (batch === undefined || batch.room === 0) {
+      batch = new Batch(BATCH_PAGES)
+      this.#aside.push(batch)
+    }
+    batch.add(this.#backing, page, 1)
+  }
+
+  next(): PageBatch | undefined {
+    // Few at a time would hold the guest up more often.
+    if (this.#aside[0]?.room === 0) return this.#aside.shift()?.contents
+    this.#fillRoom()
+    return this.#room.isEmpty ? this.#aside.shift()?.contents : this.#room.contents
+  }
+
+  close(): void {
+    this.#onClose()
+  }
+
+  /** With the next that have not been written. */
+  #fillRoom(): void {
+    const room = this.#room
+    room.clear()
+    while (this.#next < this.#pages.length && room.room > 0) {
+      const first = this.#pages[this.#next]!
+      let count = 0
+      // Those in a row at one go.
+      while (
+        count < room.room &&
+        this.#pages[this.#next + count] === first + count &&
+        this.#isThere[first + count] !== 0
+      ) {
+        this.#isThere[first + count] = 0
+        count++
+      }
+      room.add(this.#backing, first, count)
+      this.#next += Math.max(count, 1)
+    }
+  }
+}
+
+/** Copies of pages, end to end. */
+class Batch {
+  readonly #pages: Uint32Array
+  readonly #bytes: Uint8Array
+  #count = 0
+
+  constructor(mostPages: number) {
+    this.#pages = new Uint32Array(mostPages)
+    this.#bytes = new Uint8Array(PAGE_BYTES * mostPages)
+  }
+
+  /** For how many more. */
+  get room(): number {
+    return this.#pages.length - this.#count
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
+  get contents(): PageBatch {
+    return { pages: this.#pages.subarray(0, this.#count), bytes: this.#bytes.subarray(0, PAGE_BYTES * this.#count) }
+  }
+
+  /** Adds pages in a row. */
+  add(backing: Uint8Array, first: number, count: number): void {
+    const from = backing.subarray(PAGE_BYTES * first, PAGE_BYTES * (first + count))
+    this.#bytes.set(from, PAGE_BYTES * this.#count)
+    for (let page = first; page < first + count; page++) this.#pages[this.#count++] = page
+  }
+
+  clear(): void {
+    this.#count = 0
+  }
+}
