@@ -58,13 +58,16 @@ export type PageDigest = 'hashed' | 'whole'
 /** Pages of backing memory as they were at one moment, whatever has been written to them since. */
 export interface PageSnapshot {
   readonly pageCount: number
-  /** Some of those that it has not given yet, in no order, each once; undefined: there are no more. They stand until the next call. */
+  /**
+   * Some of those that it has not given yet, in no order; undefined: there are no more. They may be read until the next call. If one
+   * is written before that, what is read of it may be wrong, and it comes again: of the same page twice, the later counts.
+   */
   next(): PageBatch | undefined
   /** Nobody wants any more of them. */
   close(): void
 }
 
-/** Copies of some pages. */
+/** Some pages. */
 export interface PageBatch {
   /** Their numbers. */
   pages: Uint32Array

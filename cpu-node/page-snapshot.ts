@@ -1,26 +1,31 @@
 /**
  * Pages of backing memory as they stand at one moment, read some at a time while the guest runs on: what is about to be written
- * is put aside before.
+ * is put aside before. Many in a row are not copied to be read. If one of them is written before they have been, it is put aside as
+ * well, and comes again.
  */
 import type { PageBatch, PageSnapshot } from '../bus/mod.ts'
 
 const PAGE_BYTES = 4096
-/** A millisecond's copying. */
+/** Ten milliseconds of the thread that compresses them. */
 const BATCH_PAGES = 1024
+/** So many in a row are not copied. */
+const ROW_PAGES = 64
 
 export class MemorySnapshot implements PageSnapshot {
   readonly pageCount: number
   readonly #backing: Uint8Array
   /** In order. */
   readonly #pages: Uint32Array
-  /** Of each page of backing memory, whether it is to be read as it stands there. */
+  /** Of each page of backing memory, whether it is to be read as it stands there, or is being read there. */
   readonly #isThere: Uint8Array
   readonly #onClose: () => void
   /** Those that have been written since, as they were. */
   readonly #aside: Batch[] = []
-  /** For those that have not. */
+  /** For those that are few in a row. */
   readonly #room: Batch
-  /** Of `#pages`, those before have been read or put aside. */
+  /** What is being read where it stands. */
+  #row: Uint32Array = new Uint32Array(0)
+  /** Of `#pages`, those before have been given or put aside. */
   #next = 0
 
   /** @param pages in order, each once */
@@ -47,35 +52,52 @@ export class MemorySnapshot implements PageSnapshot {
   }
 
   next(): PageBatch | undefined {
+    for (const page of this.#row) this.#isThere[page] = 0
+    this.#row = this.#row.subarray(0, 0)
     // Few at a time would hold the guest up more often.
     if (this.#aside[0]?.room === 0) return this.#aside.shift()?.contents
-    this.#fillRoom()
-    return this.#room.isEmpty ? this.#aside.shift()?.contents : this.#room.contents
+    return this.#nextThere() ?? this.#aside.shift()?.contents
   }
 
   close(): void {
     this.#onClose()
   }
 
-  /** With the next that have not been written. */
-  #fillRoom(): void {
+  /** The next that have not been written: many in a row, or copies. */
+  #nextThere(): PageBatch | undefined {
     const room = this.#room
     room.clear()
     while (this.#next < this.#pages.length && room.room > 0) {
       const first = this.#pages[this.#next]!
-      let count = 0
-      // Those in a row at one go.
-      while (
-        count < room.room &&
-        this.#pages[this.#next + count] === first + count &&
-        this.#isThere[first + count] !== 0
-      ) {
-        this.#isThere[first + count] = 0
-        count++
-      }
-      room.add(this.#backing, first, count)
-      this.#next += Math.max(count, 1)
+      const count = this.#countRow(first)
+      if (count >= ROW_PAGES) return room.isEmpty ? this.#takeRow(count) : room.contents
+      const some = Math.min(count, room.room)
+      room.add(this.#backing, first, some)
+      this.#isThere.fill(0, first, first + some)
+      this.#next += Math.max(some, 1)
     }
+    return room.isEmpty ? undefined : room.contents
+  }
+
+  /** How many of the next stand there in a row, from page `first` on: up to a batch. */
+  #countRow(first: number): number {
+    let count = 0
+    while (
+      count < BATCH_PAGES &&
+      this.#pages[this.#next + count] === first + count &&
+      this.#isThere[first + count] !== 0
+    ) {
+      count++
+    }
+    return count
+  }
+
+  #takeRow(count: number): PageBatch {
+    const pages = this.#pages.subarray(this.#next, this.#next + count)
+    this.#next += count
+    this.#row = pages
+    const at = PAGE_BYTES * pages[0]!
+    return { pages, bytes: this.#backing.subarray(at, at + PAGE_BYTES * count) }
   }
 }
 

@@ -5,7 +5,7 @@
  *     pages | their numbers, u32 each | state (msgpack)
  *
  * Its pages are those that were written since the checkpoint before it; since power-on, for the first: memory at checkpoint n
- * is what stands there at power-on, and over it the pages of checkpoints 1 to n. Pages of one file are in no order.
+ * is what stands there at power-on, and over it the pages of checkpoints 1 to n, in order. A page may come more than once.
  * Nothing but speed depends on checkpoints, and they are no part of a journal's identity. Numbers outside msgpack are
  * little-endian.
  */
@@ -57,6 +57,7 @@ export interface CheckpointFile extends CheckpointPosition {
 /** What a checkpoint's file holds. */
 export interface StoredCheckpoint {
   state: BusState
+  /** By number; of the same twice, the later counts. */
   pages: Iterable<readonly [page: number, bytes: Uint8Array]>
 }
 
@@ -109,7 +110,10 @@ export class CheckpointEncoder {
     this.#compress.on('error', () => {})
   }
 
-  /** Adds pages, each once; their bytes must stay as they are until the promise is kept, which never fails. */
+  /**
+   * Adds pages; they may be read until the promise is kept, which never fails. A page that is written meanwhile is to be added
+   * again: zstd reads each byte once, so that no other page is the worse for it.
+   */
   async add({ pages, bytes }: PageBatch): Promise<void> {
     assert(bytes.length === PAGE_BYTES * pages.length)
     this.#pageCount += pages.length
