@@ -57,7 +57,6 @@ export type PageDigest = 'hashed' | 'whole'
 
 /** Pages of backing memory as they were at one moment, whatever has been written to them since. */
 export interface PageSnapshot {
-  readonly pageCount: number
   /**
    * Some of those that it has not given yet, in no order; undefined: there are no more. They may be read until the next call. If one
    * is written before that, what is read of it may be wrong, and it comes again: of the same page twice, the later counts.

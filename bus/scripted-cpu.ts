@@ -142,7 +142,7 @@ export class ScriptedCpu implements Cpu {
       bytes: this.#page(page).slice(),
     }))
     this.#writtenPages.clear()
-    return { pageCount: batches.length, next: () => batches.shift(), close: () => {} }
+    return { next: () => batches.shift(), close: () => {} }
   }
 
   #page(page: number): Uint8Array {

@@ -3,16 +3,14 @@
  * is put aside before. Many in a row are not copied to be read. If one of them is written before they have been, it is put aside as
  * well, and comes again.
  */
-import type { PageBatch, PageSnapshot } from '../bus/mod.ts'
+import { PAGE_BYTES, type PageBatch, type PageSnapshot } from '../bus/mod.ts'
 
-const PAGE_BYTES = 4096
 /** Ten milliseconds of the thread that compresses them. */
 const BATCH_PAGES = 1024
 /** So many in a row are not copied. */
 const ROW_PAGES = 64
 
 export class MemorySnapshot implements PageSnapshot {
-  readonly pageCount: number
   readonly #backing: Uint8Array
   /** In order. */
   readonly #pages: Uint32Array
@@ -36,7 +34,6 @@ export class MemorySnapshot implements PageSnapshot {
     for (const page of pages) this.#isThere[page] = 1
     this.#onClose = onClose
     this.#room = new Batch(Math.min(pages.length, BATCH_PAGES))
-    this.pageCount = pages.length
   }
 
   /** A page is about to be written. */

@@ -95,10 +95,8 @@ export class Checkpointer {
   }
 
   async #gather(encoder: CheckpointEncoder, snapshot: PageSnapshot): Promise<void> {
-    let batch = snapshot.next()
-    while (batch !== undefined && !this.#isClosed) {
+    for (let batch = snapshot.next(); batch !== undefined && !this.#isClosed; batch = snapshot.next()) {
       await encoder.add(batch)
-      batch = snapshot.next()
     }
     snapshot.close()
     // None is taken where the journal could not be written: the run is about to end.
