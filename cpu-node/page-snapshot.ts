@@ -1,14 +1,14 @@
 /**
  * Pages of backing memory as they stand at one moment, read some at a time while the guest runs on: what is about to be written
- * is put aside before. Many in a row are not copied to be read. If one of them is written before they have been, it is put aside as
- * well, and comes again.
+ * is put aside before. Many in a row come first, and are not copied to be read. If one of them is written before they have been, it is
+ * put aside as well, and comes again.
  */
 import { PAGE_BYTES, type PageBatch, type PageSnapshot } from '../bus/mod.ts'
 
 /** Ten milliseconds of the thread that compresses them. */
 const BATCH_PAGES = 1024
-/** So many in a row are not copied. */
-const ROW_PAGES = 64
+/** So many in a row are not copied: for fewer, a batch of their own costs the guest's thread more than copies of them. */
+const ROW_PAGES = 256
 
 export class MemorySnapshot implements PageSnapshot {
   readonly #backing: Uint8Array
@@ -23,6 +23,8 @@ export class MemorySnapshot implements PageSnapshot {
   readonly #room: Batch
   /** What is being read where it stands. */
   #row: Uint32Array = new Uint32Array(0)
+  /** Of `#pages`, those before have been looked at for rows. */
+  #nextInRow = 0
   /** Of `#pages`, those before have been given or put aside. */
   #next = 0
 
@@ -45,7 +47,7 @@ export class MemorySnapshot implements PageSnapshot {
       batch = new Batch(BATCH_PAGES)
       this.#aside.push(batch)
     }
-    batch.add(this.#backing, page, 1)
+    batch.add(this.#backing, page)
   }
 
   next(): PageBatch | undefined {
@@ -53,48 +55,52 @@ export class MemorySnapshot implements PageSnapshot {
     this.#row = this.#row.subarray(0, 0)
     // Few at a time would hold the guest up more often.
     if (this.#aside[0]?.room === 0) return this.#aside.shift()?.contents
-    return this.#nextThere() ?? this.#aside.shift()?.contents
+    return this.#nextRow() ?? this.#nextCopies() ?? this.#aside.shift()?.contents
   }
 
   close(): void {
     this.#onClose()
   }
 
-  /** The next that have not been written: many in a row, or copies. */
-  #nextThere(): PageBatch | undefined {
-    const room = this.#room
-    room.clear()
-    while (this.#next < this.#pages.length && room.room > 0) {
-      const first = this.#pages[this.#next]!
-      const count = this.#countRow(first)
-      if (count >= ROW_PAGES) return room.isEmpty ? this.#takeRow(count) : room.contents
-      const some = Math.min(count, room.room)
-      room.add(this.#backing, first, some)
-      this.#isThere.fill(0, first, first + some)
-      this.#next += Math.max(some, 1)
+  /** The next that are many in a row, as they stand there. */
+  #nextRow(): PageBatch | undefined {
+    while (this.#nextInRow < this.#pages.length) {
+      const at = this.#nextInRow
+      const count = this.#countRow(at)
+      this.#nextInRow += Math.max(count, 1)
+      if (count >= ROW_PAGES) return this.#takeRow(at, count)
     }
-    return room.isEmpty ? undefined : room.contents
+    return undefined
   }
 
-  /** How many of the next stand there in a row, from page `first` on: up to a batch. */
-  #countRow(first: number): number {
+  /** How many stand there in a row, from place `at` of `#pages` on: up to a batch. */
+  #countRow(at: number): number {
+    const first = this.#pages[at]!
     let count = 0
-    while (
-      count < BATCH_PAGES &&
-      this.#pages[this.#next + count] === first + count &&
-      this.#isThere[first + count] !== 0
-    ) {
+    while (count < BATCH_PAGES && this.#pages[at + count] === first + count && this.#isThere[first + count] !== 0) {
       count++
     }
     return count
   }
 
-  #takeRow(count: number): PageBatch {
-    const pages = this.#pages.subarray(this.#next, this.#next + count)
-    this.#next += count
+  #takeRow(at: number, count: number): PageBatch {
+    const pages = this.#pages.subarray(at, at + count)
     this.#row = pages
-    const at = PAGE_BYTES * pages[0]!
-    return { pages, bytes: this.#backing.subarray(at, at + PAGE_BYTES * count) }
+    const from = PAGE_BYTES * pages[0]!
+    return { pages, bytes: this.#backing.subarray(from, from + PAGE_BYTES * count) }
+  }
+
+  /** Copies of the next that are left. */
+  #nextCopies(): PageBatch | undefined {
+    const room = this.#room
+    room.clear()
+    while (this.#next < this.#pages.length && room.room > 0) {
+      const page = this.#pages[this.#next++]!
+      if (this.#isThere[page] === 0) continue
+      this.#isThere[page] = 0
+      room.add(this.#backing, page)
+    }
+    return room.isEmpty ? undefined : room.contents
   }
 }
 
@@ -122,11 +128,10 @@ class Batch {
     return { pages: this.#pages.subarray(0, this.#count), bytes: this.#bytes.subarray(0, PAGE_BYTES * this.#count) }
   }
 
-  /** Adds pages in a row. */
-  add(backing: Uint8Array, first: number, count: number): void {
-    const from = backing.subarray(PAGE_BYTES * first, PAGE_BYTES * (first + count))
+  add(backing: Uint8Array, page: number): void {
+    const from = backing.subarray(PAGE_BYTES * page, PAGE_BYTES * (page + 1))
     this.#bytes.set(from, PAGE_BYTES * this.#count)
-    for (let page = first; page < first + count; page++) this.#pages[this.#count++] = page
+    this.#pages[this.#count++] = page
   }
 
   clear(): void {

@@ -1,9 +1,19 @@
 /** The thread of a `JournalThread`. */
 import assert from 'node:assert/strict'
+import * as os from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { WriteError } from './errors.ts'
 import type { JournalReply, JournalRequest, JournalThreadData, JournalWork } from './journal-thread.ts'
-import { JournalWriter } from './journal-writer.ts'
+
+/**
+ * The guest's thread, and those that translate for it, go first: on two cores the start of this one would take turns with them. Not by
+ * more: where others keep all cores busy, a guest that sends messages all the time would wait for this thread.
+ */
+const NICE = 5
+// On other hosts it would be the priority of the whole process.
+if (process.platform === 'linux') os.setPriority(NICE)
+// Most of the start.
+const { JournalWriter } = await import('./journal-writer.ts')
 
 const port = parentPort
 assert(port !== null)

@@ -394,8 +394,8 @@ export class Recording {
   }
 
   /**
-   * Reads everything there is and returns all damage found, in the order of the journal; none: every bit is as it was
-   * written. What `open` reads it has checked already. A recording that was cut is not damaged for that.
+   * Reads everything there is and returns all damage found, in the order of the journal; none: every bit that says something is as it
+   * was written. What `open` reads it has checked already. A recording that was cut is not damaged for that.
    */
   verify(): DamagedError[] {
     const found: DamagedError[] = []
