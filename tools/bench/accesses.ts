@@ -5,11 +5,11 @@ import { ACCESSES, type AccessCase, NO_ACCESS, type Side } from './cases.ts'
 import type { Results } from './results.ts'
 import type { Sample } from './sample.ts'
 
-/** Nanoseconds an access, one figure a repetition; undefined where either run failed. */
+/** Nanoseconds an access, one figure a round; undefined where either was not run, or failed. */
 export function accessNs(results: Results, name: AccessCase, side: Side): (number | undefined)[] {
   const without = results.figures(NO_ACCESS, side, iterationNs)
-  return results.figures(name, side, iterationNs).map((withAccess, repetition) => {
-    const base = without[repetition]
+  return results.figures(name, side, iterationNs).map((withAccess, round) => {
+    const base = without[round]
     return withAccess === undefined || base === undefined ? undefined : (withAccess - base) / ACCESSES[name]
   })
 }

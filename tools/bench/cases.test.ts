@@ -1,6 +1,6 @@
 import t from 'tap'
 import { UsageError } from '../errors.ts'
-import { CASES, PEERS, parseCases, parsePeers, planSteps, stepTitle } from './cases.ts'
+import { CASES, PEERS, parseCases, parsePeers, planRounds, planSteps, stepTitle } from './cases.ts'
 
 const plan = (cases: string, peers: string) => planSteps(parseCases(cases), parsePeers(peers)).map(stepTitle)
 
@@ -58,4 +58,14 @@ t.test('accesses bring the loop without one', async (t) => {
 
 t.test('a recorded boot is compared with a plain one', async (t) => {
   t.same(plan('record', 'qemu,qemu-record'), ['boot on qemu', 'record on ananke', 'record on qemu-record'])
+})
+
+t.test('plain and recorded boots are compared more often than once a repetition', async (t) => {
+  const rounds = (cases: string) => planRounds(parseCases(cases), ['qemu']).map((steps) => steps.map(stepTitle))
+  t.same(rounds('boot,record,copy'), [
+    ['boot on qemu', 'boot on ananke', 'record on ananke', 'copy on ananke', 'copy on qemu'],
+    ['record on ananke', 'boot on ananke'],
+    ['boot on ananke', 'record on ananke'],
+  ])
+  t.same(rounds('boot'), [['boot on qemu', 'boot on ananke']])
 })

@@ -40,6 +40,9 @@ export type AccessCase = keyof typeof ACCESSES
 export type ProgramCase = (typeof PROGRAM_CASES)[number]
 export type CaseName = BootCase | ConsoleCase | ProgramCase
 
+/** Of plain and recorded boots, beside those that are compared with peers too. */
+const MORE_PAIRS = 2
+
 export const CASES: readonly CaseName[] = [...BOOT_CASES, ...CONSOLE_CASES, ...PROGRAM_CASES]
 const GROUPS: Readonly<Record<string, readonly CaseName[]>> = {
   boots: BOOT_CASES,
@@ -76,7 +79,7 @@ export type Step = { side: Side } & (
 )
 
 /**
- * The runs of one repetition, the sides in turn, so that a drift of the host meets all of them. What a replay needs is
+ * The runs of one round, the sides in turn, so that a drift of the host meets all of them. What a replay needs is
  * added: a recording comes before its replay on each side. So is the loop that those with accesses are compared with.
  */
 export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): Step[] {
@@ -102,6 +105,22 @@ export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): S
   const programs = PROGRAM_CASES.filter((name) => has(name) || (accesses && name === NO_ACCESS))
   for (const loop of programs) plan.push(...plain.map((side): Step => ({ side, kind: 'loop', loop })))
   return plan.filter((step) => step !== false)
+}
+
+/**
+ * The rounds of one repetition. The first has all there is; the others have what differs by less than the host's speed changes from
+ * run to run, which a few pairs cannot tell: plain and recorded boots, now one first and now the other.
+ */
+export function planRounds(cases: readonly CaseName[], peers: readonly Peer[]): Step[][] {
+  const pair: readonly Step[] = [
+    { side: 'ananke', kind: 'boot' },
+    { side: 'ananke', kind: 'record' },
+  ]
+  const isCompared = cases.includes('boot') && cases.includes('record')
+  const more = Array.from({ length: isCompared ? MORE_PAIRS : 0 }, (_, i) =>
+    i % 2 === 0 ? pair.toReversed() : [...pair],
+  )
+  return [planSteps(cases, peers), ...more]
 }
 
 /** For messages: `record on qemu-record`. */

@@ -20,6 +20,7 @@ import {
   type Peer,
   parseCases,
   parsePeers,
+  planRounds,
   planSteps,
   stepTitle,
 } from './cases.ts'
@@ -67,16 +68,17 @@ async function measure(words: Words): Promise<number> {
   const host = await describeHost(peers.length > 0)
   say(Object.values(host).join(', '))
   const { ananke, qemu } = await makeSides(directory, { isCold: words.cold === true })
-  const results = new Results(runs)
+  const plan = planRounds(cases, peers)
+  const results = new Results(runs * plan.length)
   const failures: string[] = []
   let hasFailed = false
-  const steps = planSteps(cases, peers)
-  for (let repetition = 0; repetition < runs; repetition++) {
-    for (const step of steps) {
+  for (let round = 0; round < results.rounds; round++) {
+    const repetition = Math.floor(round / plan.length)
+    for (const step of plan[round % plan.length]!) {
       const title = `${repetition + 1}/${runs} ${stepTitle(step)}`
       try {
         const samples = await (step.side === 'ananke' ? ananke : qemu).run(step)
-        for (const [name, sample] of samples) results.add(repetition, name, step.side, sample)
+        for (const [name, sample] of samples) results.add(round, name, step.side, sample)
         say(`${title}: ${[...samples.values()].map(({ seconds }) => rounded(seconds)).join(', ')} s`)
       } catch (error) {
         if (!(error instanceof RunFailed)) throw error

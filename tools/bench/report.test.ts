@@ -32,13 +32,13 @@ const rows = (table: string) =>
 
 function results(): Results {
   const all = new Results(3)
-  for (const [repetition, seconds] of [6, 4, 5].entries()) {
-    all.add(repetition, 'record', 'ananke', sample(seconds, { wholeSeconds: 2 * seconds, project }))
-    all.add(repetition, 'record', 'qemu-record', sample(2 * seconds))
-    all.add(repetition, 'boot', 'qemu', sample(seconds / 2))
-    // One repetition of the peer failed.
-    if (repetition !== 1) all.add(repetition, 'copy', 'qemu', sample(seconds, { instructions: 1e9 }))
-    all.add(repetition, 'copy', 'ananke', sample(seconds / 4, { instructions: 1e9 }))
+  for (const [round, seconds] of [6, 4, 5].entries()) {
+    all.add(round, 'record', 'ananke', sample(seconds, { wholeSeconds: 2 * seconds, project }))
+    all.add(round, 'record', 'qemu-record', sample(2 * seconds))
+    all.add(round, 'boot', 'qemu', sample(seconds / 2))
+    // One round of the peer failed.
+    if (round !== 1) all.add(round, 'copy', 'qemu', sample(seconds, { instructions: 1e9 }))
+    all.add(round, 'copy', 'ananke', sample(seconds / 4, { instructions: 1e9 }))
   }
   return all
 }
@@ -91,10 +91,10 @@ t.test("the table of the project's own figures", async (t) => {
 
 t.test('an access costs what its loop takes more than the one without', async (t) => {
   const all = new Results(2)
-  for (const [repetition, seconds] of [4, 3].entries()) {
-    all.add(repetition, 'message-access', 'ananke', sample(seconds, { iterations: 1e6 }))
-    // One repetition of the loop without failed, and with it that of the access.
-    if (repetition === 0) all.add(repetition, 'no-access', 'ananke', sample(1, { iterations: 5e6 }))
+  for (const [round, seconds] of [4, 3].entries()) {
+    all.add(round, 'message-access', 'ananke', sample(seconds, { iterations: 1e6 }))
+    // One round of the loop without failed, and with it that of the access.
+    if (round === 0) all.add(round, 'no-access', 'ananke', sample(1, { iterations: 5e6 }))
   }
   t.same(rows(accessTable(all)), [
     ['a register access', 'side', 'median ns', 'low', 'high'],
@@ -113,7 +113,7 @@ t.test('speed is of the loop where its instructions are known, else of the whole
 
 t.test('everything is kept for programs', async (t) => {
   const object = JSON.parse(JSON.stringify(resultObject(results())))
-  t.equal(object.repetitions, 3)
+  t.equal(object.rounds, 3)
   const copy = object.cases.find(({ case: name, side }: Record<string, string>) => name === 'copy' && side === 'qemu')
   t.same(
     copy.samples.map((one: Sample | null) => one?.seconds),

@@ -109,7 +109,7 @@ function show({ unit }: Target, value: number): string {
   return unit === 'bytes' ? `${rounded(value / 1e6)} MB` : value.toFixed(3)
 }
 
-/** The project's own figures, of the last repetition, a column for each machine that ran. */
+/** The project's own figures, of the last round, a column for each machine that ran. */
 export function projectTable(results: Results): string {
   const columns = projectColumns(results)
   if (columns.length === 0) return ''
@@ -166,5 +166,5 @@ export function resultObject(results: Results): Record<string, unknown> {
     const { what, unit, more = false, must = null, aim } = target
     return [{ what, unit, more, must, aim, ...measured, reached: verdictOf(target, measured) }]
   })
-  return { repetitions: results.repetitions, cases: cases.filter(({ samples }) => samples.length > 0), targets }
+  return { rounds: results.rounds, cases: cases.filter(({ samples }) => samples.length > 0), targets }
 }

@@ -22,7 +22,7 @@ t.test('a ratio is of medians, its range of pairs', async (t) => {
   t.same(ratio([2, 4, 6], [1, 1, 4]), { median: 4, low: 1.5, high: 4, pairs: 2 })
 })
 
-t.test('a repetition in which one side failed does not count', async (t) => {
+t.test('a round in which one side failed does not count', async (t) => {
   const ofTwo = { median: 2 / 2.5, low: 0.5, high: 1, pairs: 0.75 }
   t.same(ratio([1, undefined, 3], [2, 100, 3]), ofTwo)
   t.same(ratio([1, 100, 3], [2, undefined, 3]), ofTwo)

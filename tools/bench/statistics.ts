@@ -26,8 +26,8 @@ export function spread(values: readonly number[]): Spread | undefined {
 
 /**
  * How `over` compares with `under`: the ratio of their medians, and the median, the least and the greatest ratio of two figures
- * of one repetition, which a drift of the host leaves alone. Each list has one figure a repetition, undefined where the run
- * failed. Undefined if no repetition has both.
+ * of one round, which a drift of the host leaves alone. Each list has one figure a round, undefined where it was not run, or failed;
+ * rounds that do not have both do not count. Undefined if none has.
  */
 export function ratio(
   over: readonly (number | undefined)[],
