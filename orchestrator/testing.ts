@@ -5,7 +5,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { LocalBus } from '../bus/mod.ts'
 import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
-import { Recording, RecordingWriter } from '../replay-store/mod.ts'
+import { Recording, RecordingWriter, type WriterOptions } from '../replay-store/mod.ts'
 import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
 import { deviceDigests, runDigest } from './digest.ts'
 import type { MachineModule, MachineSpec, MakeMachine } from './machine-spec.ts'
@@ -67,7 +67,7 @@ export function longProgram(): Program {
 }
 
 /** A writer of a recording of such machines, at `directory`. */
-export function testRecording(directory: string, board = testBoard()): RecordingWriter {
+export function testRecording(directory: string, board = testBoard(), options: WriterOptions = {}): RecordingWriter {
   const input = {
     createdWith: 'test',
     board: { name: board.name, options: {} },
@@ -79,7 +79,7 @@ export function testRecording(directory: string, board = testBoard()): Recording
     rtcSeconds: 0,
     nodes: nodeNames(board),
   }
-  return RecordingWriter.create(directory, input, [])
+  return RecordingWriter.create(directory, input, [], options)
 }
 
 /** Three of them in `longProgram`, if each is written at once. */

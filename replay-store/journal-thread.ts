@@ -82,6 +82,10 @@ export class JournalThread implements Journal {
     return this.#sentCount - Atomics.load(this.#done, 0) > MAX_WAITING
   }
 
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
   append(message: Message): void {
     if (this.#failure !== undefined) throw this.#failure.error
     const batch = this.#batch

@@ -39,6 +39,8 @@ export interface Journal extends LogSink {
   readonly bytes: number
   /** Whether so much waits to be written that whoever appends should wait for a flush. */
   readonly isBehind: boolean
+  /** Whether it is of no more use. */
+  readonly hasFailed: boolean
   /** Makes every entry so far survive the death of this process, and with `fsync` of the host. */
   flush(): void | Promise<void>
   /** The identity of the entries so far. Flushes. */
@@ -94,6 +96,10 @@ export class JournalWriter implements Journal {
 
   get isBehind(): boolean {
     return false
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
   }
 
   append(message: Message): void {

@@ -184,9 +184,9 @@ export class RecordingWriter implements LogSink {
     await this.#journal.flush()
   }
 
-  /** Whether a checkpoint may be added now: none is being written, and none could not be written. */
+  /** Whether a checkpoint may be added now: none is being written, and neither one nor the journal could not be written. */
   get takesCheckpoint(): boolean {
-    const isOpen = this.#isReady && this.#state === 'open'
+    const isOpen = this.#isReady && this.#state === 'open' && !this.#journal.hasFailed
     return isOpen && this.#checkpointPending === undefined && this.#checkpointFailure === undefined
   }
 
