@@ -205,6 +205,7 @@ export class AddressMap {
     assert(definition !== undefined && start !== undefined)
     if (definition.kind === 'memory') return [{ from, to, mode, device, region, offset, backing: start + offset }]
     if (definition.kind === 'registers') return [{ from, to, mode: 'registers', device, region, offset, backing: -1 }]
+    assert(definition.kind === 'window')
     return this.#flatten(definition.space, depth + 1)
       .filter((piece) => piece.to > offset && piece.from < offset + length)
       .map((piece) =>

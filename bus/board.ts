@@ -3,6 +3,7 @@
  */
 import type { DeviceModel } from './device.ts'
 import type { NodeName } from './message.ts'
+import type { StorageImage } from './storage.ts'
 
 /** One device of a board. */
 export interface BoardDevice {
@@ -46,6 +47,15 @@ export interface LoadedBytes {
   offset: number
   bytes: Uint8Array
 }
+
+/** What a device's storage region (`device.region`) holds at power-on. */
+export interface LoadedImage {
+  storage: string
+  image: StorageImage
+}
+
+/** What stands in memory, or on a disk, at power-on. */
+export type Load = LoadedBytes | LoadedImage
 
 export interface Board {
   name: string

@@ -259,6 +259,6 @@ t.test('state goes round', async (t) => {
 
 t.test('a CPU side needs nothing but a layout, a clock and a CPU', async (t) => {
   const { machine, cpu } = makeSide()
-  const side = new CpuSide(machine.layout, new Clock(10, 1000, 1000), cpu, () => 5)
+  const side = new CpuSide(machine.layout, new Clock(10, 1000, 1000), cpu, [], () => 5)
   t.equal(side.read(AT.copier, 4), 5)
 })

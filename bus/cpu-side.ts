@@ -24,7 +24,17 @@ import type { Clock } from './clock.ts'
 import { BUS_ERROR, type Cpu, type CpuPort, PORT_WORDS, type PortCell } from './cpu.ts'
 import { type RegisterRegion, StateError } from './device.ts'
 import type { DeviceSlot, Layout } from './layout.ts'
-import { type AccessSize, type Data, type MapRegion, type Read, SYSTEM_MEMORY, type Vt, type Write } from './message.ts'
+import {
+  type AccessSize,
+  type Data,
+  type DmaCopy,
+  type MapRegion,
+  type Read,
+  SYSTEM_MEMORY,
+  type Vt,
+  type Write,
+} from './message.ts'
+import type { Storage } from './storage.ts'
 
 /** Takes an access to its device, and returns the value of a `read` when all effects have taken place. */
 export type Exchange = (device: DeviceSlot, payload: Read | Write) => number
@@ -87,6 +97,7 @@ export class CpuSide implements CpuPort {
   readonly #layout: Layout
   readonly #clock: Clock
   readonly #cpu: Cpu
+  readonly #storages: readonly Storage[]
   readonly #exchange: Exchange
   readonly #bigEndian: boolean
   readonly #kept: Kept[]
@@ -96,10 +107,11 @@ export class CpuSide implements CpuPort {
   readonly #targets: (Target | undefined)[] = new Array(TARGET_SLOTS).fill(undefined)
   #generation = 0
 
-  constructor(layout: Layout, clock: Clock, cpu: Cpu, exchange: Exchange) {
+  constructor(layout: Layout, clock: Clock, cpu: Cpu, storages: readonly Storage[], exchange: Exchange) {
     this.#layout = layout
     this.#clock = clock
     this.#cpu = cpu
+    this.#storages = storages
     this.#exchange = exchange
     this.#bigEndian = layout.board.cpu.endian === 'big'
     this.#kept = layout.devices.map(() => ({ region: 0, offset: 0, size: 0, index: -1, value: 0, until: 0 }))
@@ -194,6 +206,8 @@ export class CpuSide implements CpuPort {
   dmaRead(device: number, target: number, address: number, length: number): Uint8Array {
     assert(Number.isSafeInteger(address) && address >= 0 && Number.isSafeInteger(length) && length >= 0)
     if (target !== SYSTEM_MEMORY) {
+      const storage = this.#storage(device, target)
+      if (storage !== undefined) return storage.read(address, length)
       return this.#cpu.readBacking(this.#ownMemory(device, target, address, length), length).slice()
     }
     const bytes = new Uint8Array(length)
@@ -208,13 +222,20 @@ export class CpuSide implements CpuPort {
   dmaWrite(device: number, target: number, address: number, bytes: Uint8Array): void {
     assert(Number.isSafeInteger(address) && address >= 0)
     if (target !== SYSTEM_MEMORY) {
-      this.#cpu.writeBacking(this.#ownMemory(device, target, address, bytes.length), bytes)
+      const storage = this.#storage(device, target)
+      if (storage !== undefined) storage.write(address, bytes)
+      else this.#cpu.writeBacking(this.#ownMemory(device, target, address, bytes.length), bytes)
       return
     }
     this.#eachPiece(address, bytes.length, (piece, at, count) => {
       if (piece.mode !== 'ram') return
       this.#cpu.writeBacking(piece.backing + at - piece.from, bytes.subarray(at - address, at - address + count))
     })
+  }
+
+  /** Carries out a device's `dmaCopy`. */
+  dmaCopy(device: number, { from, fromAddress, to, toAddress, length }: Omit<DmaCopy, 'kind'>): void {
+    this.dmaWrite(device, to, toAddress, this.dmaRead(device, from, fromAddress, length))
   }
 
   save(): CpuSideState {
@@ -469,6 +490,10 @@ export class CpuSide implements CpuPort {
   }
 
   /** The place in backing memory of `length` bytes of a device's own memory region. */
+  #storage(device: number, region: number): Storage | undefined {
+    return this.#storages[this.#layout.devices[device]?.storages[region] ?? -1]
+  }
+
   #ownMemory(device: number, region: number, address: number, length: number): number {
     const slot = this.#layout.devices[device]
     const definition = slot?.regions[region]

@@ -6,7 +6,7 @@
  */
 import type { AccessSize, MapMode, NodeName, Payload, Vt } from './message.ts'
 
-/** Asks for `length` bytes of guest memory (or of the device's own memory region `target`); resumes with a `Uint8Array`. */
+/** Asks for `length` bytes of guest memory (or of the device's own region `target`); resumes with a `Uint8Array`. */
 export interface DmaReadRequest {
   request: 'dmaRead'
   target: number
@@ -21,6 +21,19 @@ export interface DmaWriteRequest {
   bytes: Uint8Array
 }
 
+/**
+ * Moves bytes between guest memory and the device's own regions, or within one: as a `dmaRead` and a `dmaWrite` would, without the
+ * device seeing them or the log having them.
+ */
+export interface DmaCopyRequest {
+  request: 'dmaCopy'
+  from: number
+  fromAddress: number
+  to: number
+  toAddress: number
+  length: number
+}
+
 /** A read or write of another device's register, at this same vt; a read resumes with the value. */
 export interface AccessRequest {
   request: 'access'
@@ -28,7 +41,7 @@ export interface AccessRequest {
   access: Extract<Payload, { kind: 'read' | 'write' }>
 }
 
-export type Request = DmaReadRequest | DmaWriteRequest | AccessRequest
+export type Request = DmaReadRequest | DmaWriteRequest | DmaCopyRequest | AccessRequest
 
 /**
  * A handler that needs an answer from elsewhere before it can go on. Author it with the helpers of the SDK:
@@ -112,6 +125,16 @@ export interface MemoryRegion {
   size: number
 }
 
+/**
+ * What a disk holds. The guest does not see it: the device's DMA does, by the region's number. Power-on finds in it what the board
+ * was loaded with; a reset changes nothing.
+ */
+export interface StorageRegion {
+  kind: 'storage'
+  name: string
+  size: number
+}
+
 /** A window onto another address space: what is mapped at `offset` there appears here. */
 export interface WindowRegion {
   kind: 'window'
@@ -120,7 +143,7 @@ export interface WindowRegion {
   space: string
 }
 
-export type Region = RegisterRegion | MemoryRegion | WindowRegion
+export type Region = RegisterRegion | MemoryRegion | StorageRegion | WindowRegion
 
 /** One kind of device. The module that defines a device exports one. */
 export interface DeviceModel<Properties = unknown> {

@@ -79,6 +79,7 @@ export class HostIo implements DeviceIo {
   map(region: number, space: string, base: number, mode: MapMode, length?: number, offset?: number): void {
     const mapped = this.#regions[region]
     assert(mapped !== undefined, `${this.#name} has no region ${region}`)
+    assert(mapped.kind !== 'storage', `${this.#name} maps ${mapped.name}, which is a disk's`)
     const from = offset ?? 0
     const bytes = length ?? mapped.size - from
     assert(Number.isSafeInteger(base) && base >= 0, `${this.#name} maps ${mapped.name} at ${base}`)

@@ -20,6 +20,8 @@ export interface DeviceSlot {
   regions: readonly Region[]
   /** By region number: where a memory region stands in the backing memory; -1 for other regions. */
   backing: readonly number[]
+  /** By region number: which of the layout's storages a storage region is; -1 for other regions. */
+  storages: readonly number[]
   /** By output number: where its wires lead, in the board's order. */
   wires: readonly (readonly WireEnd[])[]
   isPower: boolean
@@ -47,6 +49,8 @@ export interface Layout {
   /** By board memory number: its place in the backing memory. */
   memoryBacking: readonly number[]
   placements: readonly NumberedPlacement[]
+  /** What the devices' storage regions hold, in the board's order: names (`device.region`) and sizes. */
+  storages: readonly { name: string; bytes: number }[]
   /** Bytes of backing memory: board memories, then the devices' memory regions, each from a page boundary. */
   backingBytes: number
 }
@@ -59,6 +63,7 @@ export function layoutBoard(board: Board): Layout {
     backingBytes += Math.ceil(size / PAGE_BYTES) * PAGE_BYTES
     return offset
   }
+  const storages: { name: string; bytes: number }[] = []
   const memoryBacking = board.memories.map(({ size }) => allot(size))
   const names = new Map<NodeName, number>()
   for (const { name } of board.devices) {
@@ -70,7 +75,18 @@ export function layoutBoard(board: Board): Layout {
   const devices = board.devices.map(({ name, model, properties }, number): DeviceSlot => {
     const regions = model.regions(properties as never)
     const backing = regions.map((region) => (region.kind === 'memory' ? allot(region.size) : -1))
-    return { number, name, regions, backing, wires: wiresOf(board, names, number), isPower: board.power.includes(name) }
+    const ownStorages = regions.map((region) =>
+      region.kind === 'storage' ? storages.push({ name: `${name}.${region.name}`, bytes: region.size }) - 1 : -1,
+    )
+    return {
+      number,
+      name,
+      regions,
+      backing,
+      storages: ownStorages,
+      wires: wiresOf(board, names, number),
+      isPower: board.power.includes(name),
+    }
   })
   checkWires(board, names)
   const byName = new Map(devices.map((slot) => [slot.name, slot]))
@@ -78,7 +94,7 @@ export function layoutBoard(board: Board): Layout {
   for (const name of [board.console, ...board.power]) {
     if (!names.has(name)) throw new BoardError(`${board.name}: there is no device ${name}`)
   }
-  return { board, devices, byName, memoryBacking, placements, backingBytes }
+  return { board, devices, byName, memoryBacking, placements, storages, backingBytes }
 }
 
 /** Where `memory` (`device.region` or a board memory) stands: its backing offset and size. */
@@ -114,7 +130,9 @@ function numberPlacement(
     return { device: -1, region: memory, placement }
   }
   const { slot, region } = findRegion(board, byName, placement.region)
-  if (slot.regions[region]?.kind !== 'memory' && placement.mode !== 'registers') {
+  const kind = slot.regions[region]?.kind
+  if (kind === 'storage') throw new BoardError(`${board.name}: ${placement.region} is not to be seen by the CPU`)
+  if (kind !== 'memory' && placement.mode !== 'registers') {
     throw new BoardError(`${board.name}: ${placement.region} is no memory, so it is placed as registers`)
   }
   return { device: slot.number, region, placement }

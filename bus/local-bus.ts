@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { Board, LoadedBytes } from './board.ts'
+import type { Board, Load } from './board.ts'
 import type { CpuSideState } from './cpu-side.ts'
 import { type Request, StateError } from './device.ts'
 import { type Answer, DeviceHost, type HostSink, type HostState } from './device-host.ts'
@@ -88,7 +88,7 @@ export type SliceResult =
 export interface LocalBusOptions {
   board: Board
   createCpu: CreateCpu
-  loads: readonly LoadedBytes[]
+  loads: readonly Load[]
   sink: LogSink
   /** Asked in this order. */
   sources: readonly WorldSource[]
@@ -340,12 +340,12 @@ export class LocalBus {
   }
 
   #logHash(): void {
-    const { cpu } = this.machine
+    const { cpu, contents } = this.machine
     this.#gridIcount = this.icount
     this.#log(CPU, BUS, { kind: 'grid', hash: cpu.hashRegisters() })
     const hasSegment = this.#segmentEntries >= SEGMENT_ENTRIES
     if (hasSegment) {
-      const { low, high } = cpu.hashMemory()
+      const { low, high } = contents.hash()
       this.#log(CPU, BUS, { kind: 'segment', hashLow: low, hashHigh: high })
       this.#segmentEntries = 0
     }
@@ -445,6 +445,12 @@ export class LocalBus {
     const { number } = this.#slot(name)
     if (request.request === 'access') {
       return this.#deliver(name, this.#slot(request.dst).number, request.access)?.value
+    }
+    if (request.request === 'dmaCopy') {
+      const { request: kind, ...places } = request
+      this.#log(name, CPU, { kind, ...places })
+      cpuSide.dmaCopy(number, places)
+      return undefined
     }
     const { target, address } = request
     if (request.request === 'dmaWrite') {

@@ -2,11 +2,13 @@
  * A board with its CPU: clock, backing memory, address map, and the bytes loaded at power-on. What a live bus and a
  * `cpu` replay have in common.
  */
-import type { Board, LoadedBytes } from './board.ts'
+import type { Board, Load, LoadedImage } from './board.ts'
 import { Clock } from './clock.ts'
+import { MachineContents } from './contents.ts'
 import type { Cpu } from './cpu.ts'
 import { CpuSide, type Exchange } from './cpu-side.ts'
 import { BoardError, findMemory, type Layout, layoutBoard } from './layout.ts'
+import { Storage } from './storage.ts'
 
 /** Makes the CPU node of a board. The bus knows no CPU itself. */
 export type CreateCpu = (options: { board: Board['cpu']; clock: Clock; backingBytes: number }) => Cpu
@@ -16,8 +18,9 @@ export interface Machine {
   clock: Clock
   cpu: Cpu
   cpuSide: CpuSide
-  /** Says what stands in memory at power-on: before that. Throws a `BoardError` where something does not fit. */
-  load(loads: readonly LoadedBytes[]): void
+  contents: MachineContents
+  /** Says what stands in memory and on disks at power-on: before that. Throws a `BoardError` where something does not fit. */
+  load(loads: readonly Load[]): void
   /** Puts that into memory. */
   fillMemory(): void
   /** Power-on and reset of the CPU node: the board's address map, the loaded bytes, the CPU's own reset. */
@@ -33,7 +36,8 @@ export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Excha
   let placed: { backing: number; bytes: Uint8Array }[] = []
   const clock = new Clock(board.nsPerInstruction, board.gridNs, board.hashNs)
   const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
-  const cpuSide = new CpuSide(layout, clock, cpu, exchange)
+  const storages = layout.storages.map(({ name, bytes }) => new Storage(name, bytes))
+  const cpuSide = new CpuSide(layout, clock, cpu, storages, exchange)
   const fillMemory = () => {
     for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)
   }
@@ -42,8 +46,11 @@ export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Excha
     clock,
     cpu,
     cpuSide,
+    contents: new MachineContents(cpu, layout.backingBytes, storages),
     load(loads) {
-      placed = loads.map(({ memory, offset, bytes }) => {
+      for (const load of loads) if ('storage' in load) attach(storages, load)
+      const inMemory = loads.filter((load) => 'memory' in load)
+      placed = inMemory.map(({ memory, offset, bytes }) => {
         const found = findMemory(layout, memory)
         if (offset < 0 || offset + bytes.length > found.size) {
           throw new BoardError(`${bytes.length} bytes at ${offset} do not fit into ${memory}, which has ${found.size}`)
@@ -58,4 +65,13 @@ export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Excha
       cpuSide.reset()
     },
   }
+}
+
+function attach(storages: readonly Storage[], { storage: name, image }: LoadedImage): void {
+  const storage = storages.find((each) => each.name === name)
+  if (storage === undefined) throw new BoardError(`there is no storage ${name}`)
+  if (image.bytes > storage.bytes) {
+    throw new BoardError(`an image of ${image.bytes} bytes does not fit into ${name}, which has ${storage.bytes}`)
+  }
+  storage.image = image
 }

@@ -101,7 +101,7 @@ export interface Timer {
   due: Vt
 }
 
-/** Asks for guest memory. `target` is `SYSTEM_MEMORY`, or the number of a memory region of the device's own. */
+/** Asks for guest memory. `target` is `SYSTEM_MEMORY`, or the number of a memory or storage region of the device's own. */
 export interface DmaRead {
   kind: 'dmaRead'
   target: number
@@ -109,12 +109,22 @@ export interface DmaRead {
   length: number
 }
 
-/** Writes guest memory, or a memory region of the device's own. */
+/** Writes guest memory, or a memory or storage region of the device's own. */
 export interface DmaWrite {
   kind: 'dmaWrite'
   target: number
   address: number
   bytes: Uint8Array
+}
+
+/** Moves bytes that the log does not have between targets, as a disk does. */
+export interface DmaCopy {
+  kind: 'dmaCopy'
+  from: number
+  to: number
+  fromAddress: number
+  toAddress: number
+  length: number
 }
 
 /** The `target` of a DMA that means guest physical memory. */
@@ -168,6 +178,7 @@ export type Payload =
   | Timer
   | DmaRead
   | DmaWrite
+  | DmaCopy
   | MapRegion
   | Output
   | Grid

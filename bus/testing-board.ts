@@ -156,6 +156,9 @@ const cells = model(
   }),
 )
 
+/** Of the disk of a `diskBoard`: it ends amid a block. */
+export const DISK_BYTES = 0x5200
+
 /** Prints what is written to 0, and gives what was typed; `irq` while there is some. */
 const terminal = model(
   'terminal',
@@ -215,6 +218,40 @@ const power = model(
   }),
 )
 
+/**
+ * Writing 0: a place on the disk; 4: an address in guest memory. Writing 8, 12: that many bytes go from the disk to memory, or from
+ * memory to the disk. Reading 0: the sum of the disk's bytes there, 100 of them.
+ */
+const disk = model(
+  'disk',
+  [
+    { kind: 'registers', name: 'regs', size: 16, endian: 'little' },
+    { kind: 'storage', name: 'disk', size: DISK_BYTES },
+  ],
+  {},
+  { place: 0, address: 0 },
+  (state) => ({
+    reset() {},
+    *read(): Sequence<number> {
+      const read = yield { request: 'dmaRead', target: 1, address: get(state, 'place'), length: 100 }
+      return (read as Uint8Array).reduce((sum, byte) => sum + byte, 0)
+    },
+    *write(_region, offset, _size, value): Sequence<void> {
+      if (offset === 0) state['place'] = value
+      if (offset === 4) state['address'] = value
+      const onDisk = get(state, 'place')
+      const inMemory = get(state, 'address')
+      const memory = SYSTEM_MEMORY
+      if (offset === 8) {
+        yield { request: 'dmaCopy', from: 1, fromAddress: onDisk, to: memory, toAddress: inMemory, length: value }
+      }
+      if (offset === 12) {
+        yield { request: 'dmaCopy', from: memory, fromAddress: inMemory, to: 1, toAddress: onDisk, length: value }
+      }
+    },
+  }),
+)
+
 /** Where things stand in the CPU's space. `io` is the window into the space of the ticker, the gate and the cells. */
 export const AT = {
   ram: 0,
@@ -232,6 +269,7 @@ export const AT = {
   power: 0x70000,
   open: 0x80000,
   nothing: 0x90000,
+  disk: 0xa0000,
 } as const
 
 export const TEST_LOADS = [
@@ -291,5 +329,30 @@ export function testBoard(endian: 'little' | 'big' = 'little', hashNs = 1000): B
     openBus: { from: AT.open, to: AT.open + 0x1000 },
     console: 'terminal',
     power: ['power'],
+  }
+}
+
+/** What is on the disk of a `diskBoard`: less than it has room for. */
+const diskBytes = Uint8Array.from({ length: DISK_BYTES - 1000 }, (_, i) => (i + (i >> 8)) % 251)
+
+/** Of a `diskBoard`. */
+export const DISK_LOADS = [
+  ...TEST_LOADS,
+  {
+    storage: 'disk.disk',
+    image: {
+      bytes: diskBytes.length,
+      read: (offset: number, length: number) => diskBytes.slice(offset, offset + length),
+    },
+  },
+]
+
+/** The same with a `disk`. */
+export function diskBoard(): Board {
+  const board = testBoard()
+  return {
+    ...board,
+    devices: [...board.devices, device('disk', disk, {})],
+    placements: [...board.placements, { region: 'disk.regs', space: MEMORY_SPACE, base: AT.disk, mode: 'registers' }],
   }
 }

@@ -9,7 +9,7 @@ import type { QueuedEffect } from './host-io.ts'
 import { type AccessSize, type Data, type MapRegion, type Payload, SYSTEM_MEMORY, type Vt } from './message.ts'
 
 export { type Instruction, type Mapping, type Program, ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
-export { AT, TEST_LOADS, testBoard } from './testing-board.ts'
+export { AT, DISK_BYTES, DISK_LOADS, diskBoard, TEST_LOADS, testBoard } from './testing-board.ts'
 
 /** What a device drove, and when. */
 export interface LineChange {
@@ -32,7 +32,7 @@ export class DeviceBench<P> {
   readonly host: DeviceHost
   readonly model: DeviceModel<P>
   readonly memory: Uint8Array
-  /** The bytes of the device's own memory regions, by region number. */
+  /** The bytes of the device's own memory and storage regions, by region number. */
   readonly ownMemory = new Map<number, Uint8Array>()
   /** Every line change since the start, oldest first. */
   readonly lineChanges: LineChange[] = []
@@ -58,7 +58,7 @@ export class DeviceBench<P> {
     })
     this.#regions = this.host.regions
     this.#regions.forEach((region, number) => {
-      if (region.kind === 'memory') this.ownMemory.set(number, new Uint8Array(region.size))
+      if (region.kind === 'memory' || region.kind === 'storage') this.ownMemory.set(number, new Uint8Array(region.size))
     })
     if (restored === undefined) this.reset()
     else this.host.restore(restored)
@@ -164,16 +164,22 @@ export class DeviceBench<P> {
       assert(this.#onAccess !== undefined, `${this.model.type} accessed ${request.dst}, which the test does not expect`)
       return this.#onAccess(request)
     }
-    const memory = request.target === SYSTEM_MEMORY ? this.memory : this.ownMemory.get(request.target)
-    assert(memory !== undefined, `${this.model.type} has no memory region ${request.target}`)
-    const length = request.request === 'dmaRead' ? request.length : request.bytes.length
-    assert(
-      request.address >= 0 && request.address + length <= memory.length,
-      `DMA at ${request.address} is outside memory`,
-    )
-    if (request.request === 'dmaRead') return memory.slice(request.address, request.address + length)
-    memory.set(request.bytes, request.address)
+    if (request.request === 'dmaCopy') {
+      const { from, fromAddress, to, toAddress, length } = request
+      this.#bytesAt(to, toAddress, length).set(this.#bytesAt(from, fromAddress, length).slice())
+      return undefined
+    }
+    const { target, address } = request
+    if (request.request === 'dmaRead') return this.#bytesAt(target, address, request.length).slice()
+    this.#bytesAt(target, address, request.bytes.length).set(request.bytes)
     return undefined
+  }
+
+  #bytesAt(target: number, address: number, length: number): Uint8Array {
+    const memory = target === SYSTEM_MEMORY ? this.memory : this.ownMemory.get(target)
+    assert(memory !== undefined, `${this.model.type} has no memory region ${target}`)
+    assert(address >= 0 && address + length <= memory.length, `DMA at ${address} is outside memory`)
+    return memory.subarray(address, address + length)
   }
 }
 

@@ -47,7 +47,7 @@ class Subject {
     this.slot = slot
     this.host = new DeviceHost(slot.name, slot.model, slot.properties)
     this.host.regions.forEach(({ kind, size }, number) => {
-      if (kind === 'memory') this.memory.set(number, new Uint8Array(size))
+      if (kind === 'memory' || kind === 'storage') this.memory.set(number, new Uint8Array(size))
     })
   }
 
@@ -68,16 +68,22 @@ class Subject {
       request: (_, request) => {
         this.done.push(JSON.stringify(request))
         if (request.request === 'access') return request.access.kind === 'read' ? 0x5a : undefined
-        // Guest memory is zeros that forget what is written.
-        const memory = this.memory.get(request.target)
-        if (request.request === 'dmaWrite') memory?.set(request.bytes, request.address)
-        else if (memory === undefined) return new Uint8Array(request.length)
-        else return memory.slice(request.address, request.address + request.length)
+        if (request.request === 'dmaRead') return this.#take(request.target, request.address, request.length)
+        if (request.request === 'dmaWrite') this.memory.get(request.target)?.set(request.bytes, request.address)
+        else {
+          const { from, fromAddress, to, toAddress, length } = request
+          this.memory.get(to)?.set(this.#take(from, fromAddress, length), toAddress)
+        }
         return undefined
       },
     })
     if (data !== undefined) this.done.push(`${data.value}`)
     return data
+  }
+
+  /** Guest memory is zeros that forget what is written. */
+  #take(target: number, address: number, length: number): Uint8Array {
+    return this.memory.get(target)?.slice(address, address + length) ?? new Uint8Array(length)
   }
 
   advanceTo(vt: Vt): void {
@@ -92,7 +98,7 @@ class Subject {
 type Step = { payload: Payload } | { advanceNs: Vt }
 
 function anAccess(host: DeviceHost, random: Random): Payload {
-  const places = [...host.regions.entries()].filter(([, { kind }]) => kind !== 'window')
+  const places = [...host.regions.entries()].filter(([, { kind }]) => kind !== 'window' && kind !== 'storage')
   const [number, region] = places[random(places.length)] as [number, Region]
   const registers = region.kind === 'registers' ? region : undefined
   const size = anySize(registers, random)
@@ -154,7 +160,16 @@ function promised(subject: Subject, random: Random): { payload: Payload; data: D
 }
 
 const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const slots = Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {})).board.devices)
+const DRIVES = [
+  { channel: 0, device: 0, bytes: 2 ** 20 },
+  { channel: 0, device: 1, bytes: 2 ** 16 },
+  { channel: 1, device: 0, bytes: 2 ** 20, isReadOnly: true },
+]
+/** Each board as it is by itself, and a Malta that has all that it can. */
+const slots = [
+  ...Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {})).board.devices),
+  ...boards['malta']!.build({ drives: DRIVES }).board.devices.filter(({ name }) => name === 'ide'),
+]
 const models = [...new Map(slots.map((slot) => [slot.model.type, slot])).values()]
 
 /** Whether, after a copy goes on from here with and without reading once more what is promised, both do the same. */

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { LocalBus } from '../bus/mod.ts'
-import { testBoard } from '../bus/testing.ts'
+import { diskBoard } from '../bus/testing.ts'
 import { hostFiles, listCheckpoints, Recording, type RecordingWriter } from '../replay-store/mod.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { longProgram, TEST_CHECKPOINTS, testRecording, testSpec } from './testing.ts'
@@ -23,7 +23,7 @@ function runWithCheckpointBegun(t: Test): Run {
     if (isFull) throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
     return hostFiles.write(file, bytes)
   }
-  const writer = testRecording(at, testBoard(), { files: { ...hostFiles, write } })
+  const writer = testRecording(at, diskBoard(), { files: { ...hostFiles, write } })
   const bus = new LocalBus({
     ...testSpec(longProgram()),
     sink: writer,

@@ -56,7 +56,7 @@ export class Checkpointer {
 
   /** Memory is as it is at power-on: what stays like that is in no checkpoint. */
   powerOn(): void {
-    this.#bus.machine.cpu.snapshot().close()
+    this.#bus.machine.contents.snapshot().close()
   }
 
   /** Begins one if it is due. The log has a `grid` entry. */
@@ -79,8 +79,8 @@ export class Checkpointer {
 
   #begin(): void {
     const { machine, icount, vt, entryCount: entries } = this.#bus
-    const { cpu } = machine
-    const bytes = this.#keptBytes + PAGE_BYTES * cpu.writtenPages
+    const { contents } = machine
+    const bytes = this.#keptBytes + PAGE_BYTES * contents.writtenPages
     if (bytes > Math.min(MAX_BYTES, icount / this.#instructionsPerByte)) {
       this.#dueIcount = icount * RETRY
       return
@@ -89,7 +89,7 @@ export class Checkpointer {
     this.#dueIcount = icount * this.#spacing
     const position = { entries, icount, vt, hostMs: hostMs() - this.#startMs }
     const encoder = new CheckpointEncoder(position, this.#bus.save())
-    this.#gathering = this.#gather(encoder, cpu.snapshot()).finally(() => {
+    this.#gathering = this.#gather(encoder, contents.snapshot()).finally(() => {
       this.#gathering = undefined
     })
   }

@@ -140,8 +140,8 @@ export class CpuReplay {
 
   /** A digest of all that what comes next depends on, besides the journal. Where it stopped with `reached`, or was restored. */
   stateDigest(): string {
-    const { clock, cpu, cpuSide } = this.machine
-    const { low, high } = cpu.hashMemory()
+    const { clock, contents, cpu, cpuSide } = this.machine
+    const { low, high } = contents.hash()
     return stateDigest({ idleNs: clock.idleNs, cpu: cpu.save(), cpuSide: cpuSide.save(), memory: [low, high] })
   }
 
@@ -297,6 +297,9 @@ export class CpuReplay {
       case 'dmaWrite':
         cpuSide.dmaWrite(device, payload.target, payload.address, payload.bytes)
         break
+      case 'dmaCopy':
+        cpuSide.dmaCopy(device, payload)
+        break
       case 'dmaRead': {
         const bytes = cpuSide.dmaRead(device, payload.target, payload.address, payload.length)
         this.#produce(src, loggedMemory(bytes), bytes)
@@ -308,12 +311,12 @@ export class CpuReplay {
   }
 
   #produceHash(kind: number): void {
-    const { cpu } = this.machine
+    const { contents, cpu } = this.machine
     if (kind === GRID) {
       this.#askDue = true
       this.#produce(this.#busNode, { kind: 'grid', hash: cpu.hashRegisters() })
     } else if (kind === SEGMENT) {
-      const { low, high } = cpu.hashMemory()
+      const { low, high } = contents.hash()
       this.#produce(this.#busNode, { kind: 'segment', hashLow: low, hashHigh: high })
     } else throw this.#differs(undefined, 'the CPU has no reason for this message')
   }

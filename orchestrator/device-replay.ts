@@ -206,6 +206,10 @@ function requestPayload(request: Request): [NodeName, Payload] {
       const { target, address, length } = request
       return [CPU, { kind: 'dmaRead', target, address, length }]
     }
+    case 'dmaCopy': {
+      const { request: kind, ...places } = request
+      return [CPU, { kind, ...places }]
+    }
     case 'dmaWrite': {
       const { target, address, bytes } = request
       return [CPU, { kind: 'dmaWrite', target, address, bytes: bytes.slice() }]

@@ -3,17 +3,18 @@
  */
 import assert from 'node:assert/strict'
 import { createHash, type Hash } from 'node:crypto'
-import type { Cpu, DeviceHost, NodeName } from '../bus/mod.ts'
+import type { DeviceHost, MachineContents, NodeName } from '../bus/mod.ts'
 import { FORMAT_VERSION } from '../replay-store/mod.ts'
 
 /**
- * The digest of a run, hexadecimal: SHA-256 over the journal's identity (32 bytes) and the CPU node's final state.
+ * The digest of a run, hexadecimal: SHA-256 over the journal's identity (32 bytes), the CPU node's final state and what was written to
+ * disks.
  * `formatVersion`: that of the recording.
  */
-export function runDigest(identity: string, cpu: Cpu, formatVersion = FORMAT_VERSION): string {
+export function runDigest(identity: string, contents: MachineContents, formatVersion = FORMAT_VERSION): string {
   const hash = createHash('sha256').update(Buffer.from(identity, 'hex'))
   const pages = formatVersion === 1 ? 'whole' : 'hashed'
-  cpu.digest((bytes) => {
+  contents.digest((bytes) => {
     hash.update(bytes)
   }, pages)
   return hash.digest('hex')

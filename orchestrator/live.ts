@@ -200,7 +200,7 @@ class LiveRun {
     const { recording } = this.#options
     const identity = (await recording?.identity()) ?? this.#hasher?.digest()
     assert(identity !== undefined)
-    const digest = runDigest(identity, bus.machine.cpu)
+    const digest = runDigest(identity, bus.machine.contents)
     const deviceStates = deviceDigests(bus.hosts)
     const { icount: instructions, vt } = bus
     await recording?.close({ reason, instructions, vt, digest, deviceStates })

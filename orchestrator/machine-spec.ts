@@ -1,19 +1,19 @@
 /**
  * What a session needs to build a machine.
  */
-import { type Board, BUS, CPU, type CreateCpu, type LoadedBytes, type NodeName, SCRIPT, WORLD } from '../bus/mod.ts'
+import { type Board, BUS, CPU, type CreateCpu, type Load, type NodeName, SCRIPT, WORLD } from '../bus/mod.ts'
 import type { Recording } from '../replay-store/mod.ts'
 
 export interface MachineSpec {
   board: Board
-  /** What stands in memory at power-on, and again after a reset. */
-  loads: readonly LoadedBytes[]
+  /** What stands in memory at power-on, and again after a reset; and on disks at power-on. */
+  loads: readonly Load[]
   createCpu: CreateCpu
 }
 
 /** The same for a replay, which may ask for what stands in memory when there is a CPU that has begun to get ready. */
 export interface RecordedMachine extends Omit<MachineSpec, 'loads'> {
-  loads: readonly LoadedBytes[] | (() => Promise<readonly LoadedBytes[]>)
+  loads: readonly Load[] | (() => Promise<readonly Load[]>)
 }
 
 /** Makes a recording's machine; `data` is what a `MachineModule` says. */

@@ -79,7 +79,7 @@ export class FirstPart implements Part {
   }
 
   async digest(identity: string): Promise<string> {
-    return runDigest(identity, this.#replay.machine.cpu, this.#formatVersion)
+    return runDigest(identity, this.#replay.machine.contents, this.#formatVersion)
   }
 
   async stop(): Promise<void> {}

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
-import { PAGE_BYTES } from '../bus/mod.ts'
 import { type CheckpointFile, listCheckpoints, Recording, readCheckpoint } from '../replay-store/mod.ts'
 import { CpuReplay, type ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
@@ -57,7 +56,7 @@ async function runPart(makeMachine: MakeMachine, data: PartData): Promise<void> 
   const recording = Recording.open(directory)
   assert(recording.entryCount === entryCount, `${directory} is still being written`)
   const replay = await makeReplay(recording, await makeMachine(recording, machine.data), checkpoint)
-  const { cpu } = replay.machine
+  const { contents, cpu } = replay.machine
   const before = cpu.statistics
   replay.goTo(end)
   tell({ kind: 'began', state: replay.stateDigest() })
@@ -82,7 +81,7 @@ async function runPart(makeMachine: MakeMachine, data: PartData): Promise<void> 
     const command = await nextMessage<PartCommand>()
     if (command.kind === 'goOn') replay.goTo(command.end)
     else {
-      tell({ kind: 'digest', digest: runDigest(command.identity, cpu, recording.manifest.formatVersion) })
+      tell({ kind: 'digest', digest: runDigest(command.identity, contents, recording.manifest.formatVersion) })
       return
     }
   }
@@ -95,12 +94,12 @@ async function makeReplay(
   checkpoint: CheckpointFile,
 ): Promise<CpuReplay> {
   const replay = new CpuReplay(machine, recording)
-  const { cpu, load, fillMemory } = replay.machine
+  const { contents, load, fillMemory } = replay.machine
   load(await loadsOf(machine))
   fillMemory()
   for (const file of listCheckpoints(recording.directory).files.slice(0, checkpoint.number)) {
     const { state, pages } = readCheckpoint(file)
-    for (const [page, bytes] of pages) cpu.writeBacking(page * PAGE_BYTES, bytes)
+    for (const [page, bytes] of pages) contents.writePage(page, bytes)
     if (file.number === checkpoint.number) replay.restore(state, checkpoint.entries)
   }
   assert(replay.cursor === checkpoint.entries, 'there is no such checkpoint')

@@ -5,7 +5,7 @@ import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Message, SCRIPT, type WorldSource } from '../bus/mod.ts'
-import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
+import { AT, DISK_LOADS, diskBoard, type Program, scriptedCpu } from '../bus/testing.ts'
 import {
   hostFiles,
   Recording,
@@ -35,6 +35,14 @@ const PROGRAM: Program = {
   22: write(AT.flash, 0),
   23: read(AT.flash),
   24: write(AT.flash, 1),
+  // From its image, behind the image's end, and back.
+  30: write(AT.disk, 0x1ff0),
+  31: write(AT.disk + 4, 0x2000),
+  32: write(AT.disk + 8, 0x40),
+  33: write(AT.disk, 0x4d00),
+  34: write(AT.disk + 8, 0x200),
+  35: write(AT.disk + 12, 0x111),
+  36: read(AT.disk),
   50: read(AT.ticker + 4),
   51: read(AT.ticker + 4),
   120: write(AT.ticker + 8, 0),
@@ -51,8 +59,8 @@ const PROGRAM: Program = {
 }
 
 const spec = (program: Program = PROGRAM): MachineSpec => ({
-  board: testBoard(),
-  loads: TEST_LOADS,
+  board: diskBoard(),
+  loads: DISK_LOADS,
   createCpu: scriptedCpu(program),
 })
 
@@ -79,7 +87,7 @@ function directory(name: string): string {
 }
 
 /** With `aside`, which writes the image, the writer takes entries before it is ready. */
-function newRecording(at: string, board = testBoard(), aside?: StoreFiles['writeAside']): RecordingWriter {
+function newRecording(at: string, board = diskBoard(), aside?: StoreFiles['writeAside']): RecordingWriter {
   const input = {
     createdWith: 'test',
     board: { name: board.name, options: {} },
@@ -103,7 +111,7 @@ async function record(options: Partial<LiveOptions> = {}): Promise<{ at: string;
   return { at, result }
 }
 
-const MODES: ReplayMode[] = ['cpu', 'full', ...testBoard().devices.map(({ name }) => ({ device: name }))]
+const MODES: ReplayMode[] = ['cpu', 'full', ...diskBoard().devices.map(({ name }) => ({ device: name }))]
 const modeName = (mode: ReplayMode) => (typeof mode === 'string' ? mode : mode.device)
 
 function diverged(result: ReplayResult) {
@@ -118,7 +126,7 @@ t.test('every mode agrees with a recording, and digests are the same', async (t)
   t.same(recording.verify(), [])
   t.equal(recording.manifest.end?.digest, result.summary.digest)
   const kinds = new Set([...recording.entries()].map(({ payload }) => payload.kind))
-  t.equal(kinds.size, 15, `all but segment: ${[...kinds]}`)
+  t.equal(kinds.size, 16, `all but segment: ${[...kinds]}`)
   for (const mode of MODES) {
     const replayed = await replay({ recording, machine: spec(), mode })
     t.equal(replayed.state, 'agreed', modeName(mode))
@@ -195,6 +203,7 @@ function change(message: Message): Message | undefined {
     case 'map':
       return { ...message, payload: { ...payload, mode: 'off' } }
     case 'dmaRead':
+    case 'dmaCopy':
       return { ...message, payload: { ...payload, length: payload.length + 1 } }
     default:
       return undefined
@@ -213,6 +222,8 @@ const IMPOSSIBLE: Message['payload'][] = [
   { kind: 'dmaRead', target: 9, address: 0, length: 1 },
   { kind: 'dmaRead', target: -1, address: 0, length: 2 ** 52 },
   { kind: 'dmaWrite', target: 9, address: 0, bytes: Uint8Array.of(1) },
+  { kind: 'dmaCopy', from: 9, fromAddress: 0, to: -1, toAddress: 0, length: 1 },
+  { kind: 'dmaCopy', from: -1, fromAddress: 0, to: 1, toAddress: 0, length: 2 ** 52 },
   { kind: 'map', region: 9, space: 'memory', base: 0, length: 4096, offset: 0, mode: 'ram' },
   { kind: 'grid', hash: 1 },
   { kind: 'output', bytes: Uint8Array.of(1) },
@@ -281,7 +292,7 @@ t.test('segments: the hash of memory is compared', async (t) => {
   t.ok(segment > 4096)
   for (const mode of ['cpu', 'full'] as const) {
     t.match(await replay({ recording: Recording.open(at), machine, mode }), { state: 'agreed' })
-    const loads = [...TEST_LOADS, { memory: 'ram', offset: 0x8000, bytes: Uint8Array.of(1) }]
+    const loads = [...DISK_LOADS, { memory: 'ram', offset: 0x8000, bytes: Uint8Array.of(1) }]
     const found = diverged(await replay({ recording: Recording.open(at), machine: { ...machine, loads }, mode }))
     t.match(found, { node: 'cpu', entry: segment, expected: { payload: { kind: 'segment' } } })
   }
@@ -432,7 +443,7 @@ t.test('nothing is heard before the recording is one, and the guest runs meanwhi
   const at = directory('aside')
   const heard: string[] = []
   let entriesBefore = 0
-  const recording = newRecording(at, testBoard(), async (file, bytes) => {
+  const recording = newRecording(at, diskBoard(), async (file, bytes) => {
     await sleep(50)
     entriesBefore = recording.entryCount
     t.same(heard, [])
@@ -454,7 +465,7 @@ t.test('nothing is heard before the recording is one, and the guest runs meanwhi
 
 t.test('a run that ends before the images are there waits for them', async (t) => {
   const at = directory('aside')
-  const recording = newRecording(at, testBoard(), async (file, bytes) => {
+  const recording = newRecording(at, diskBoard(), async (file, bytes) => {
     await sleep(30)
     return hostFiles.write(file, bytes)
   })
@@ -466,7 +477,7 @@ t.test('a run that ends before the images are there waits for them', async (t) =
 t.test('an image that cannot be written ends the run, and nothing was heard', async (t) => {
   for (const limits of [{}, { instructions: 3 }]) {
     const at = directory('full')
-    const recording = newRecording(at, testBoard(), async () => {
+    const recording = newRecording(at, diskBoard(), async () => {
       await sleep(10)
       throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
     })
@@ -486,21 +497,21 @@ t.test('a run that fails before the images are there leaves what it would have l
   }
   const broken: Program = { 5: write(AT.copier, 0x100), 6: write(AT.copier + 4, 8192) }
   const [first, aside] = [directory('first'), directory('aside')]
-  for (const recording of [newRecording(first), newRecording(aside, testBoard(), later)]) {
+  for (const recording of [newRecording(first), newRecording(aside, diskBoard(), later)]) {
     await t.rejects(runLive({ machine: spec(broken), sources: [], recording }), /beyond its buffer/)
   }
   t.ok(Recording.open(aside).truncated)
   t.same([...Recording.open(aside).entries()], [...Recording.open(first).entries()])
 
   const full = directory('full')
-  const writer = newRecording(full, testBoard(), later)
+  const writer = newRecording(full, diskBoard(), later)
   const diskIsFull = () => {
     throw new WriteError('the disk is full', 'tail')
   }
   await t.rejects(record({ recording: writer, listeners: [diskIsFull] }), { name: 'WriteError' })
   t.ok(writer.isReady, 'what was flushed before is a recording')
 
-  const both = newRecording(directory('full'), testBoard(), async () => {
+  const both = newRecording(directory('full'), diskBoard(), async () => {
     await sleep(30)
     throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
   })

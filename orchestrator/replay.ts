@@ -182,7 +182,7 @@ async function cpuRunner(options: ReplayOptions, listener = outputsOf(options)):
   return {
     slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
-    digest: (identity) => runDigest(identity, replay.machine.cpu, options.recording.manifest.formatVersion),
+    digest: (identity) => runDigest(identity, replay.machine.contents, options.recording.manifest.formatVersion),
     statistics: () => replay.machine.cpu.statistics,
     deviceStates: () => ({}),
   }
@@ -197,7 +197,7 @@ async function fullRunner(options: ReplayOptions): Promise<Runner> {
   return {
     slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf({ icount: bus.icount, vt: bus.vt, cursor: replay.cursor }, bus.machine.cpu),
-    digest: (identity) => runDigest(identity, bus.machine.cpu, journal.manifest.formatVersion),
+    digest: (identity) => runDigest(identity, bus.machine.contents, journal.manifest.formatVersion),
     statistics: () => bus.machine.cpu.statistics,
     deviceStates: () => deviceDigests(bus.hosts),
   }

@@ -4,7 +4,7 @@
  */
 import { isMainThread } from 'node:worker_threads'
 import { LocalBus } from '../bus/mod.ts'
-import { AT, type Program, scriptedCpu, TEST_LOADS, testBoard } from '../bus/testing.ts'
+import { AT, DISK_LOADS, diskBoard, type Program, scriptedCpu } from '../bus/testing.ts'
 import { Recording, RecordingWriter, type WriterOptions } from '../replay-store/mod.ts'
 import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
 import { deviceDigests, runDigest } from './digest.ts'
@@ -19,8 +19,8 @@ export interface TestMachine {
 }
 
 export const testSpec = (program: Program): MachineSpec => ({
-  board: testBoard(),
-  loads: TEST_LOADS,
+  board: diskBoard(),
+  loads: DISK_LOADS,
   createCpu: scriptedCpu(program),
 })
 
@@ -50,7 +50,7 @@ export function testModule(machine: TestMachine): MachineModule {
   return { url: import.meta.url, data: machine }
 }
 
-/** Some 12,000 entries, three segments of them, with interrupts, DMA, stores and outputs all along. */
+/** Some 12,000 entries, three segments of them, with interrupts, DMA, a disk, stores and outputs all along. */
 export function longProgram(): Program {
   const program: Record<number, Program[number]> = {}
   const last = 6500
@@ -60,6 +60,10 @@ export function longProgram(): Program {
   for (let icount = 50; icount < last; icount += 100) {
     program[icount] = { op: 'write', address: AT.terminal, value: 0x20 + (Math.floor(icount / 100) % 64) }
     program[icount + 10] = { op: 'write', address: AT.ram + 4 * icount, value: icount }
+    program[icount + 15] = { op: 'write', address: AT.disk, value: 3 * icount }
+    program[icount + 16] = { op: 'write', address: AT.disk + 4, value: 0x100 + icount }
+    program[icount + 17] = { op: 'write', address: AT.disk + 12, value: 700 }
+    program[icount + 18] = { op: 'write', address: AT.disk + 8, value: 900 }
     program[icount + 20] = { op: 'write', address: AT.copier + 4, value: 300 + icount / 10 }
   }
   program[last] = { op: 'write', address: AT.power, value: 0 }
@@ -67,7 +71,7 @@ export function longProgram(): Program {
 }
 
 /** A writer of a recording of such machines, at `directory`. */
-export function testRecording(directory: string, board = testBoard(), options: WriterOptions = {}): RecordingWriter {
+export function testRecording(directory: string, board = diskBoard(), options: WriterOptions = {}): RecordingWriter {
   const input = {
     createdWith: 'test',
     board: { name: board.name, options: {} },
@@ -94,7 +98,7 @@ export async function recordWithCheckpoints(directory: string, program: Program)
   checkpointer.powerOn()
   while (bus.runSlice({ maxInstructions: 100 }).state !== 'stopped') await checkpointer.settled()
   const { icount: instructions, vt } = bus
-  const digest = runDigest(await writer.identity(), bus.machine.cpu)
+  const digest = runDigest(await writer.identity(), bus.machine.contents)
   await writer.close({ reason: 'poweroff', instructions, vt, digest, deviceStates: deviceDigests(bus.hosts) })
   return Recording.open(directory)
 }

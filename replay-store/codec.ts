@@ -85,6 +85,16 @@ export const KINDS: readonly { readonly kind: Kind; readonly fields: readonly Fi
     ],
   },
   { kind: 'stop', fields: [{ name: 'reason', type: 'reason', column: 'shape' }] },
+  {
+    kind: 'dmaCopy',
+    fields: [
+      { name: 'from', type: 'target', column: 'shape' },
+      { name: 'to', type: 'target', column: 'shape' },
+      { name: 'fromAddress', type: 'whole', column: 'count' },
+      { name: 'toAddress', type: 'whole', column: 'count' },
+      length,
+    ],
+  },
 ]
 
 export const MODES: readonly MapMode[] = ['registers', 'ram', 'rom', 'off']

@@ -153,6 +153,9 @@ export class FlatEntry {
         this.bytes = p.bytes
         this.#fields(KIND.dmaWrite, 3, p.target, p.address)
         break
+      case 'dmaCopy':
+        this.#fields(KIND.dmaCopy, 5, p.from, p.to, p.fromAddress, p.toAddress, p.length)
+        break
       case 'map':
         this.text = p.space
         this.#fields(KIND.map, 6, p.region, 0, p.base, p.length, p.offset, MODES.indexOf(p.mode))
@@ -249,6 +252,8 @@ export class FlatEntry {
         return { kind, target: a, address: b, length: c }
       case 'dmaWrite':
         return { kind, target: a, address: b, bytes: new Uint8Array(this.bytes) }
+      case 'dmaCopy':
+        return { kind, from: a, to: b, fromAddress: c, toAddress: d, length: e }
       case 'map':
         return { kind, region: a, space: this.text, base: c, length: d, offset: e, mode: MODES[f]! }
       case 'grid':

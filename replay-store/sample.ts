@@ -91,6 +91,10 @@ function randomPayload(kind: Kind, random: Random): Payload {
       return { kind, target: random.below(4) - 1, address: random.whole(), length: random.whole() }
     case 'dmaWrite':
       return { kind, target: random.below(4) - 1, address: random.whole(), bytes: random.bytes() }
+    case 'dmaCopy': {
+      const [fromAddress, toAddress, length] = [random.whole(), random.whole(), random.whole()]
+      return { kind, from: random.below(4) - 1, to: random.below(4) - 1, fromAddress, toAddress, length }
+    }
     case 'map': {
       const [base, length, offset] = [random.whole(), random.whole(), random.whole()]
       const mode = random.pick(['registers', 'ram', 'rom', 'off'] as const)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import * as v from 'valibot'
-import { type Board, type LoadedBytes, layoutBoard } from '../../bus/mod.ts'
+import { type Board, type Load, layoutBoard } from '../../bus/mod.ts'
 import { boards, type GuestImages } from './mod.ts'
 
 const MIB = 2 ** 20
@@ -11,7 +11,7 @@ const kernel = {
 
 interface Built {
   board: Board
-  loads: readonly LoadedBytes[]
+  loads: readonly Load[]
 }
 
 function build(name: string, options: Record<string, unknown>, images: GuestImages = {}): Built {
@@ -20,7 +20,9 @@ function build(name: string, options: Record<string, unknown>, images: GuestImag
 }
 
 const load = (built: Built, memory: string, offset: number) =>
-  built.loads.find((piece) => piece.memory === memory && piece.offset === offset)?.bytes
+  built.loads.flatMap((piece) =>
+    'memory' in piece && piece.memory === memory && piece.offset === offset ? [piece.bytes] : [],
+  )[0]
 
 /** The arguments and environment of a built Malta, read as a kernel would. */
 function firmwareStrings(built: Built, littleEndian: boolean): string[] {
@@ -121,4 +123,30 @@ t.test('the boot ROM starts at the reset vector and holds the revision word', as
     t.equal(word(0x58c) & 0xffff, endian === 'little' ? 0x00df : 0x0000)
     t.equal(word(0x588) & 0xffff, endian === 'little' ? 0x0000 : 0xdf00)
   }
+})
+
+t.test('drives of a Malta', async (t) => {
+  const images = [1000, 1024].map((bytes) => ({ bytes, read: () => new Uint8Array(bytes) }))
+  const drives = [
+    { channel: 0, device: 1, bytes: 4096 },
+    { channel: 1, device: 0, bytes: 1024, isReadOnly: true },
+  ]
+  const built = build('malta', { drives }, { kernel, drives: images })
+  t.same(
+    built.loads.flatMap((piece) => ('storage' in piece ? [[piece.storage, piece.image.bytes]] : [])),
+    [
+      ['ide.disk1', 1000],
+      ['ide.disk2', 1024],
+    ],
+  )
+  const { storages } = layoutBoard(built.board)
+  t.same(storages, [
+    { name: 'ide.disk1', bytes: 4096 },
+    { name: 'ide.disk2', bytes: 1024 },
+  ])
+  const refused = (drive: object, what: RegExp) => t.throws(() => build('malta', { drives: [drives[0], drive] }), what)
+  refused({ channel: 0, device: 1, bytes: 512 }, /two drives are at the same place/)
+  refused({ channel: 0, device: 0, bytes: 0 }, /a disk is not empty/)
+  refused({ channel: 0, device: 0, bytes: 1000 }, /whole sectors/)
+  refused({ channel: 2, device: 0, bytes: 512 }, /board malta: drives/)
 })

@@ -2,7 +2,7 @@
  * What a board's file gives: a description made from options that a manifest keeps, and memories filled with the guest's images.
  */
 import * as v from 'valibot'
-import type { Board, LoadedBytes } from '../../bus/mod.ts'
+import type { Board, Load, StorageImage } from '../../bus/mod.ts'
 
 /** A program as its loader reads it: bytes at virtual addresses, and where it starts. */
 export interface GuestProgram {
@@ -16,13 +16,15 @@ export interface GuestProgram {
 export interface GuestImages {
   kernel?: GuestProgram
   initrd?: Uint8Array
+  /** What is on each of the board's drives, in the order of its options. */
+  drives?: readonly StorageImage[]
 }
 
 /** A machine to be built. */
 export interface BuiltBoard {
   board: Board
-  /** What is in its memories at power-on. Throws a `BoardOptionsError` for images that do not fit the board. */
-  loads(images: GuestImages): readonly LoadedBytes[]
+  /** What is in its memories and on its drives at power-on. Throws a `BoardOptionsError` for images that do not fit the board. */
+  loads(images: GuestImages): readonly Load[]
 }
 
 /** One kind of board. */

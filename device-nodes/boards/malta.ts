@@ -19,11 +19,12 @@ import {
   type BoardDevice,
   type BoardMemory,
   device,
-  type LoadedBytes,
+  type Load,
   MEMORY_SPACE,
   type Placement,
   type Wire,
 } from '../../bus/mod.ts'
+import { SECTOR_BYTES } from '../ata/mod.ts'
 import { FLASH_BYTES, flashCfi } from '../flash-cfi/flash-cfi.ts'
 import { gt64120 } from '../gt64120/gt64120.ts'
 import { i8042 } from '../i8042/i8042.ts'
@@ -32,14 +33,37 @@ import { I8259_ACKNOWLEDGE_REGION, i8259 } from '../i8259/i8259.ts'
 import { maltaRegisters } from '../malta-registers/malta-registers.ts'
 import { mc146818 } from '../mc146818/mc146818.ts'
 import { PCI_IO_SPACE } from '../pci/mod.ts'
-import { piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
+import { type IdeDrive, ideStorage, piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
 import { uart16550 } from '../uart16550/uart16550.ts'
 import { type BoardDefinition, type BuiltBoard, type GuestImages, parseBoardOptions } from './definition.ts'
-import { BOOT_ROM_BYTES, type MaltaBootOptions, maltaBoot } from './malta-boot.ts'
+import { BOOT_ROM_BYTES, maltaBoot } from './malta-boot.ts'
 
 const MIB = 2 ** 20
 
+/** A disk on one of the IDE channels: 0 is the primary, and device 0 the master. */
+const driveOptions = v.strictObject({
+  channel: v.picklist([0, 1]),
+  device: v.picklist([0, 1]),
+  bytes: v.pipe(
+    v.number(),
+    v.safeInteger(),
+    v.minValue(SECTOR_BYTES, 'a disk is not empty'),
+    v.multipleOf(SECTOR_BYTES, 'a disk has whole sectors of 512 bytes'),
+  ),
+  isReadOnly: v.optional(v.boolean(), false),
+})
+
 const maltaOptions = v.strictObject({
+  drives: v.optional(
+    v.pipe(
+      v.array(driveOptions),
+      v.check(
+        (drives) => new Set(drives.map(ideStorage)).size === drives.length,
+        'two drives are at the same place of a channel',
+      ),
+    ),
+    [],
+  ),
   /** At 2 GiB the RAM's high alias fills the address space to its end. */
   memoryBytes: v.optional(
     v.pipe(
@@ -87,7 +111,13 @@ const config = (node: string) => ({ node, region: 0 })
 const SUPER_IO_UART = { registerStrideBytes: 1, clockHertz: 1_843_200, out2GatesInterrupt: true } as const
 const CBUS_UART = { registerStrideBytes: 8, clockHertz: 3_686_400, out2GatesInterrupt: false } as const
 
-function devices({ endian, startSeconds }: MaltaOptions): BoardDevice[] {
+/** Drives are told apart by what guests may show of them. */
+function ideDrive({ bytes, ...drive }: MaltaOptions['drives'][number]): IdeDrive {
+  const serial = `ANANKE-${ideStorage(drive).toUpperCase()}`
+  return { ...drive, sectors: bytes / SECTOR_BYTES, serial, model: 'Ananke disk' }
+}
+
+function devices({ drives, endian, startSeconds }: MaltaOptions): BoardDevice[] {
   return [
     device('pit', i8254, {}),
     device('rtc', mc146818, { startSeconds }),
@@ -98,7 +128,7 @@ function devices({ endian, startSeconds }: MaltaOptions): BoardDevice[] {
     device('pic0', i8259, { elcrMask: 0xf8, cascade: { input: 2, slave: 'pic1' } }),
     device('pic1', i8259, { elcrMask: 0xde }),
     device('isa', piix4Isa, {}),
-    device('ide', piix4Ide, {}),
+    device('ide', piix4Ide, { drives: drives.map(ideDrive) }),
     device('pm', piix4Pm, {}),
     device('gt', gt64120, {
       endian,
@@ -122,6 +152,8 @@ const wires: readonly Wire[] = [
   { from: 'rtc.irq', to: 'pic1.ir0' },
   { from: 'pm.sci', to: 'pic1.ir1' },
   { from: 'keyboard.irq12', to: 'pic1.ir4' },
+  { from: 'ide.irq14', to: 'pic1.ir6' },
+  { from: 'ide.irq15', to: 'pic1.ir7' },
   // PCI interrupts can be steered to those that no ISA device uses.
   { from: 'isa.irq5', to: 'pic0.ir5' },
   { from: 'isa.irq6', to: 'pic0.ir6' },
@@ -192,12 +224,13 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
   return { board, loads: (images) => loads(options, images) }
 }
 
-function loads(options: MaltaBootOptions, images: GuestImages): LoadedBytes[] {
+function loads(options: MaltaOptions, images: GuestImages): Load[] {
   const boot = maltaBoot(options, images)
   return [
     { memory: 'boot-rom', offset: 0, bytes: boot.rom },
     { memory: 'flash.array', offset: 0, bytes: new Uint8Array(FLASH_BYTES).fill(0xff) },
     ...boot.ram.map((piece) => ({ memory: 'ram', ...piece })),
+    ...(images.drives ?? []).map((image, i) => ({ storage: `ide.${ideStorage(options.drives[i]!)}`, image })),
   ]
 }
 

@@ -3,6 +3,8 @@ import { accessDecoder, hex, type NamedAccess, type Payload } from '../sdk/mod.t
 import { pciHeader } from './config-space.ts'
 import type { MaskedRegister } from './masked-registers.ts'
 
+type Access = Extract<Payload, { kind: 'read' | 'write' }>
+
 const HEADER_END = 0x40
 
 /**
@@ -12,11 +14,11 @@ const HEADER_END = 0x40
 export function configDecoder(
   configRegion: number,
   registers: readonly MaskedRegister[],
-  nameOther: (region: number, offset: number) => string | NamedAccess | undefined,
+  nameOther: (region: number, offset: number, kind: 'read' | 'write') => string | NamedAccess | undefined,
 ): (payload: Payload) => string | undefined {
-  const nameOf = ({ region, offset }: { region: number; offset: number }): NamedAccess | undefined => {
+  const nameOf = ({ region, offset, kind }: Access): NamedAccess | undefined => {
     if (region === configRegion) return { register: `config ${configName(registers, offset)}` }
-    const other = nameOther(region, offset)
+    const other = nameOther(region, offset, kind)
     return typeof other === 'string' ? { register: other } : other
   }
   return accessDecoder(nameOf, nameOf)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { DeviceBench } from '../../bus/testing.ts'
 import { piix4Ide } from './mod.ts'
 
-const bench = () => new DeviceBench(piix4Ide, {})
+const bench = () => new DeviceBench(piix4Ide, { drives: [] })
 
 t.test('channels decode their ports while enabled', async (t) => {
   const ide = bench()
@@ -48,7 +48,9 @@ t.test('bus-master registers keep what is written, and are found where BAR 4 say
   t.equal(ide.read('bus-master', 10), 0x60)
   ide.write('bus-master', 8, 0x09)
   t.equal(ide.read('bus-master', 8), 0x09)
-  t.equal(ide.unhandled.length, 1, 'a transfer is started')
+  t.equal(ide.read('bus-master', 10) & 1, 1, 'active, with nothing to move')
+  ide.write('bus-master', 8, 0x08)
+  t.equal(ide.read('bus-master', 10) & 1, 0)
 })
 
 t.test('state makes a round trip', async (t) => {
@@ -56,7 +58,7 @@ t.test('state makes a round trip', async (t) => {
   ide.write('config', 0x41, 0x80)
   ide.write('config', 4, 1, 2)
   ide.write('bus-master', 4, 0x1000, 4)
-  const copy = new DeviceBench(piix4Ide, {}, {}, ide.save())
+  const copy = new DeviceBench(piix4Ide, { drives: [] }, {}, ide.save())
   t.same(copy.save(), ide.save())
   copy.write('config', 4, 0, 2)
   t.equal(copy.maps.length, 2, 'it knows what was mapped')

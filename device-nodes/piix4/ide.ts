@@ -1,11 +1,21 @@
 /**
- * Intel 82371AB (PIIX4), function 1: IDE controller with two channels and nothing connected to either.
+ * Intel 82371AB (PIIX4), function 1: IDE controller with two channels (`ata/`) and a bus master for each.
  *
- * 82371AB datasheet, order number 290562-001, chapter 5; ATA/ATAPI-4 (T13/1153D) for what a host reads from a channel
- * without drives. Channels decode the ISA task-file ports while IDETIM enables them.
+ * 82371AB datasheet, order number 290562-001, chapters 5 and 9; "Programming Interface for Bus Master IDE Controller", revision 1.0.
+ * Channels decode the ISA task-file ports while IDETIM enables them.
  *
- * Not modelled yet: drives, and so interrupts and bus-master transfers: starting one is reported as unhandled.
+ * A transfer takes place at one moment, when its drive has done its part and the bus master is started, whichever comes last. Not
+ * modelled: the times of cycles that IDETIM, SIDETIM, UDMACTL and UDMATIM set.
  */
+import {
+  ATA_COMMANDS,
+  AtaChannel,
+  CONTROL,
+  channelState,
+  type DiskProperties,
+  SECTOR_BYTES,
+  STATUS,
+} from '../ata/mod.ts'
 import {
   ConfigSpace,
   configDecoder,
@@ -21,11 +31,16 @@ import {
   type DeviceIo,
   type DeviceModel,
   type DeviceState,
+  dmaCopy,
+  dmaRead,
   field,
   hex,
+  type NamedAccess,
   NEVER,
   type Payload,
   type Region,
+  registerBits,
+  type Sequence,
   StateLayout,
 } from '../sdk/mod.ts'
 
@@ -49,9 +64,6 @@ const channels = [
   { command: SECONDARY_COMMAND, commandPort: 0x170, control: SECONDARY_CONTROL, controlPort: 0x376 },
 ] as const
 
-/** The host pulls DD7 down, so that a channel without drives is never busy; the other data lines float high. */
-const EMPTY_CHANNEL = [0x7f, 0xff, 0x7f, 0xff] as const
-
 const registers = [
   { name: 'IDETIM primary', offset: 0x40, size: 2, writable: 0xf3ff },
   { name: 'IDETIM secondary', offset: 0x42, size: 2, writable: 0xf3ff },
@@ -72,68 +84,134 @@ const definition = {
 } as const
 
 /** Bits of BMIC. */
-const busMasterCommand = { START: 1 << 0, READ: 1 << 3 }
+const BMIC = registerBits('BMIC', { START: 1 << 0, READ: 1 << 3 })
 /** Bits of BMIS. */
-const busMasterStatus = { ERROR: 1 << 1, INTERRUPT: 1 << 2, DRIVE0_DMA: 1 << 5, DRIVE1_DMA: 1 << 6 }
+const BMIS = registerBits('BMIS', {
+  ACTIVE: 1 << 0,
+  ERROR: 1 << 1,
+  INTERRUPT: 1 << 2,
+  DRIVE0_DMA: 1 << 5,
+  DRIVE1_DMA: 1 << 6,
+})
 
-/** The bus master's registers of both channels, 8 bytes each. */
+/** The bus master's registers of both channels, so many bytes each. */
+const CHANNEL_BYTES = 8
+const BMIC_AT = 0
+const BMIS_AT = 2
+const BMIDTP_AT = 4
+
 function busMasterRegisters(): MaskedRegisters {
   return new MaskedRegisters(
     BUS_MASTER_BYTES,
-    [0, 8].flatMap((at) => [
-      { name: 'BMIC', offset: at, size: 1, writable: busMasterCommand.START | busMasterCommand.READ },
+    [0, CHANNEL_BYTES].flatMap((at) => [
+      { name: 'BMIC', offset: at + BMIC_AT, size: 1, writable: BMIC.START | BMIC.READ },
       {
         name: 'BMIS',
-        offset: at + 2,
+        offset: at + BMIS_AT,
         size: 1,
-        writable: busMasterStatus.DRIVE0_DMA | busMasterStatus.DRIVE1_DMA,
-        clearable: busMasterStatus.ERROR | busMasterStatus.INTERRUPT,
+        writable: BMIS.DRIVE0_DMA | BMIS.DRIVE1_DMA,
+        clearable: BMIS.ERROR | BMIS.INTERRUPT,
       },
-      { name: 'BMIDTP', offset: at + 4, size: 4, writable: 0xfffffffc },
+      { name: 'BMIDTP', offset: at + BMIDTP_AT, size: 4, writable: 0xfffffffc },
     ]),
   )
+}
+
+/** A physical region descriptor: address, bytes (0: 64 KiB), and whether it is the last. */
+const DESCRIPTOR_BYTES = 8
+const LAST_DESCRIPTOR = 0x8000
+const MOST_DESCRIPTOR_BYTES = 0x10000
+
+/** A drive, by where it is connected. */
+export interface IdeDrive extends DiskProperties {
+  channel: 0 | 1
+  device: 0 | 1
+}
+
+export interface IdeProperties {
+  drives: readonly IdeDrive[]
+}
+
+/** The name of the region with a drive's contents: `disk0` and `disk1` are on the primary channel. */
+export function ideStorage({ channel, device }: Pick<IdeDrive, 'channel' | 'device'>): string {
+  return `disk${2 * channel + device}`
 }
 
 const layout = new StateLayout('piix4-ide', {
   config: configSpaceState,
   busMaster: field.bytes(BUS_MASTER_BYTES, true),
-  decoded: field.list(field.flag(), 2),
+  decoded: field.list(field.flag(), 2, true),
+  channels: field.list(channelState, 2, true),
+  /** Whether each channel's drive asked for an interrupt when that was last looked at. */
+  asked: field.list(field.flag(), 2, true),
 })
 
 class Ide implements Device {
   readonly #config = new ConfigSpace(definition)
   readonly #busMaster = busMasterRegisters()
+  readonly #channels: readonly AtaChannel[]
   /** Whether each channel's ports are mapped. */
   #decoded = [false, false]
+  #asked = [false, false]
+
+  constructor({ drives }: IdeProperties) {
+    const withRegions = drives.map((properties, i) => ({
+      ...properties,
+      properties,
+      region: REGISTER_REGIONS.length + i,
+    }))
+    this.#channels = [0, 1].map((number) => new AtaChannel(withRegions.filter(({ channel }) => channel === number)))
+  }
 
   reset(io: DeviceIo): void {
     this.#config.reset(io)
     this.#busMaster.reset()
+    for (const channel of this.#channels) channel.reset()
     this.#updateDecoding(io)
+    this.#update(io)
   }
 
   read(region: number, offset: number, size: AccessSize, io: DeviceIo): number {
-    io.validUntil(NEVER)
-    if (region === CONFIG) return this.#config.read(offset, size)
-    if (region === BUS_MASTER) return this.#busMaster.read(offset, size)
-    return EMPTY_CHANNEL.slice(0, size).reduce<number>((value, byte, i) => value + byte * 2 ** (8 * i), 0)
+    if (region === CONFIG || region === BUS_MASTER) {
+      io.validUntil(NEVER)
+      return region === CONFIG ? this.#config.read(offset, size) : this.#busMaster.read(offset, size)
+    }
+    const channel = this.#channel(region)
+    const value = isControl(region) ? channel.readAlternate(io) : channel.read(offset, size, io)
+    this.#update(io)
+    return value
   }
 
-  write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void {
+  write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void | Sequence<void> {
     if (region === CONFIG) {
       this.#config.write(offset, size, value, io)
       this.#updateDecoding(io)
-    } else if (region === BUS_MASTER) {
-      this.#busMaster.write(offset, size, value)
-      if ((offset & 7) === 0 && value & busMasterCommand.START) {
-        io.unhandled('a bus-master transfer is started on a channel without drives')
-      }
+    } else if (region === BUS_MASTER) return this.#writeBusMaster(offset, size, value, io)
+    else {
+      const channel = this.#channel(region)
+      if (isControl(region)) channel.writeControl(value)
+      else channel.write(offset, size, value, io)
+      this.#update(io)
     }
-    // What is written to a channel without drives is lost.
+  }
+
+  /** A drive has done its part. */
+  *event(io: DeviceIo): Sequence<void> {
+    for (const [number, channel] of this.#channels.entries()) {
+      yield* channel.event(io.now)
+      yield* this.#transfer(number)
+    }
+    this.#update(io)
   }
 
   save(): DeviceState {
-    return layout.save({ config: this.#config.save(), busMaster: this.#busMaster.save(), decoded: this.#decoded })
+    return layout.save({
+      config: this.#config.save(),
+      busMaster: this.#busMaster.save(),
+      decoded: this.#decoded,
+      channels: this.#channels.map((channel) => channel.save()),
+      asked: this.#asked,
+    })
   }
 
   restore(state: DeviceState): void {
@@ -141,6 +219,76 @@ class Ide implements Device {
     this.#config.restore(fields.config)
     this.#busMaster.restore(fields.busMaster)
     this.#decoded = fields.decoded
+    fields.channels.forEach((channel, number) => {
+      this.#channels[number]!.restore(channel)
+    })
+    this.#asked = fields.asked
+  }
+
+  #channel(region: number): AtaChannel {
+    return this.#channels[region < SECONDARY_COMMAND ? 0 : 1]!
+  }
+
+  *#writeBusMaster(offset: number, size: AccessSize, value: number, io: DeviceIo): Sequence<void> {
+    const number = Math.floor(offset / CHANNEL_BYTES)
+    const wasStarted = this.#isStarted(number)
+    this.#busMaster.write(offset, size, value)
+    const isStarted = this.#isStarted(number)
+    if (wasStarted !== isStarted) this.#setStatus(number, BMIS.ACTIVE, isStarted)
+    yield* this.#transfer(number)
+    this.#update(io)
+  }
+
+  #isStarted(number: number): boolean {
+    return (this.#busMaster.read(CHANNEL_BYTES * number + BMIC_AT, 1) & BMIC.START) !== 0
+  }
+
+  #status(number: number): number {
+    return this.#busMaster.read(CHANNEL_BYTES * number + BMIS_AT, 1)
+  }
+
+  #setStatus(number: number, bits: number, isSet: boolean): void {
+    const status = this.#status(number)
+    this.#busMaster.put(CHANNEL_BYTES * number + BMIS_AT, 1, isSet ? status | bits : status & ~bits)
+  }
+
+  /** Moves what a drive waits for, if the bus master is started and may use the bus. */
+  *#transfer(number: number): Sequence<void> {
+    const drive = this.#channels[number]!.dmaDrive
+    const job = drive?.dmaJob
+    const mayMaster = (this.#config.command & pciCommand.BUS_MASTER) !== 0
+    if (drive === undefined || job === undefined || !mayMaster || (this.#status(number) & BMIS.ACTIVE) === 0) return
+    let descriptorAt = this.#busMaster.read(CHANNEL_BYTES * number + BMIDTP_AT, 4)
+    let moved = 0
+    for (let isLast = false; moved < job.bytes; descriptorAt += DESCRIPTOR_BYTES) {
+      if (isLast) {
+        // Too few: the bus master is done, and the drive waits for more.
+        this.#setStatus(number, BMIS.ACTIVE, false)
+        return
+      }
+      const descriptor = Buffer.from(yield* dmaRead(descriptorAt, DESCRIPTOR_BYTES))
+      const address = (descriptor.readUInt32LE(0) & ~1) >>> 0
+      const room = descriptor.readUInt16LE(4) & ~1 || MOST_DESCRIPTOR_BYTES
+      isLast = (descriptor.readUInt16LE(6) & LAST_DESCRIPTOR) !== 0
+      const bytes = Math.min(room, job.bytes - moved)
+      const onDisk = { target: job.region, address: job.offset + moved }
+      if (job.toMemory) yield* dmaCopy(onDisk, { address }, bytes)
+      else yield* dmaCopy({ address }, onDisk, bytes)
+      moved += bytes
+      // What is left over of descriptors keeps it active.
+      if (moved === job.bytes) this.#setStatus(number, BMIS.ACTIVE, !(isLast && bytes === room))
+    }
+    drive.dmaDone()
+  }
+
+  /** Lines and timer from the drives' states; the bus master notes when a drive begins to ask for an interrupt. */
+  #update(io: DeviceIo): void {
+    for (const [number, channel] of this.#channels.entries()) {
+      if (channel.interrupt && !this.#asked[number]) this.#setStatus(number, BMIS.INTERRUPT, true)
+      this.#asked[number] = channel.interrupt
+      io.line(number === 0 ? 'irq14' : 'irq15', channel.line)
+    }
+    io.timer(Math.min(...this.#channels.map(({ due }) => due)))
   }
 
   /** A channel answers at its ports while I/O is enabled and its IDETIM says so. */
@@ -157,7 +305,7 @@ class Ide implements Device {
   }
 }
 
-const regions: readonly Region[] = [
+const REGISTER_REGIONS: readonly Region[] = [
   { kind: 'registers', name: 'config', size: 256, endian: 'little' },
   { kind: 'registers', name: 'bus-master', size: BUS_MASTER_BYTES, endian: 'little' },
   { kind: 'registers', name: 'primary-command', size: 8, endian: 'little' },
@@ -166,36 +314,57 @@ const regions: readonly Region[] = [
   { kind: 'registers', name: 'secondary-control', size: 1, endian: 'little' },
 ]
 
-const TASK_FILE = [
-  'data',
-  'error/features',
-  'sector count',
-  'LBA low',
-  'LBA mid',
-  'LBA high',
-  'device',
-  'status/command',
-]
-
-function decoder(): (payload: Payload) => string | undefined {
-  return configDecoder(CONFIG, registers, (region, offset) => {
-    if (region === BUS_MASTER) {
-      const name = { 0: 'BMIC', 2: 'BMIS', 4: 'BMIDTP' }[offset & 7] ?? hex(offset)
-      return `${name}${offset < 8 ? 'P' : 'S'}`
-    }
-    const channel = region < SECONDARY_COMMAND ? 'primary' : 'secondary'
-    const isControl = region === PRIMARY_CONTROL || region === SECONDARY_CONTROL
-    return `${channel} ${isControl ? 'alternate status/control' : TASK_FILE[offset]}`
-  })
+function isControl(region: number): boolean {
+  return region === PRIMARY_CONTROL || region === SECONDARY_CONTROL
 }
 
-/** Function 1. Its task-file ports map themselves. */
-export const piix4Ide: DeviceModel<Record<string, never>> = {
+const TASK_FILE = ['data', 'error/features', 'sector count', 'LBA low', 'LBA mid', 'LBA high', 'device'] as const
+const STATUS_COMMAND = 7
+
+const commandName = (value: number) => ATA_COMMANDS.get(value)?.name ?? hex(value)
+
+/** Words for what a channel is told and tells: commands and status by name. */
+function taskFileName(region: number, offset: number, kind: 'read' | 'write'): NamedAccess {
+  const channel = region < SECONDARY_COMMAND ? 'primary' : 'secondary'
+  if (isControl(region)) {
+    if (kind === 'read') return { register: `${channel} alternate status`, words: STATUS.names }
+    return { register: `${channel} control`, words: CONTROL.names }
+  }
+  if (offset !== STATUS_COMMAND) return { register: `${channel} ${TASK_FILE[offset]}` }
+  if (kind === 'read') return { register: `${channel} status`, words: STATUS.names }
+  return { register: `${channel} command`, words: commandName }
+}
+
+const BUS_MASTER_NAMES: Readonly<Record<number, NamedAccess>> = {
+  [BMIC_AT]: { register: 'BMIC', words: BMIC.names },
+  [BMIS_AT]: { register: 'BMIS', words: BMIS.names },
+  [BMIDTP_AT]: { register: 'BMIDTP' },
+}
+
+function busMasterName(offset: number): NamedAccess {
+  const channel = offset < CHANNEL_BYTES ? 'P' : 'S'
+  const named = BUS_MASTER_NAMES[offset % CHANNEL_BYTES] ?? { register: hex(offset) }
+  return { ...named, register: `${named.register}${channel}` }
+}
+
+function decoder(): (payload: Payload) => string | undefined {
+  return configDecoder(CONFIG, registers, (region, offset, kind) =>
+    region === BUS_MASTER ? busMasterName(offset) : taskFileName(region, offset, kind),
+  )
+}
+
+/** Function 1. Its task-file ports map themselves; `irq14` and `irq15` are the channels' interrupts. */
+export const piix4Ide: DeviceModel<IdeProperties> = {
   type: 'piix4-ide',
-  stateVersion: 1,
-  regions: () => regions,
+  stateVersion: 2,
+  regions: ({ drives }) => [
+    ...REGISTER_REGIONS,
+    ...drives.map(
+      (drive): Region => ({ kind: 'storage', name: ideStorage(drive), size: drive.sectors * SECTOR_BYTES }),
+    ),
+  ],
   inputs: [],
-  outputs: [],
-  create: () => new Ide(),
+  outputs: ['irq14', 'irq15'],
+  create: (properties) => new Ide(properties),
   decoder,
 }

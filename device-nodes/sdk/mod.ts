@@ -16,6 +16,7 @@ export type {
   RegisterRegion,
   Request,
   Sequence,
+  StorageRegion,
   Vt,
   WindowRegion,
 } from '../../bus/mod.ts'

@@ -17,6 +17,17 @@ export function* dmaWrite(address: number, bytes: Uint8Array, target = SYSTEM_ME
   yield { request: 'dmaWrite', target, address, bytes }
 }
 
+/** Moves `length` bytes between guest memory and the device's own regions, each named as `dmaRead` names them; nobody sees them. */
+export function* dmaCopy(
+  from: { target?: number; address: number },
+  to: { target?: number; address: number },
+  length: number,
+): Sequence<void> {
+  const { target: fromTarget = SYSTEM_MEMORY, address: fromAddress } = from
+  const { target: toTarget = SYSTEM_MEMORY, address: toAddress } = to
+  yield { request: 'dmaCopy', from: fromTarget, fromAddress, to: toTarget, toAddress, length }
+}
+
 /** Reads register `offset` of region number `region` of device `dst`, at this same virtual time. */
 export function* readDevice(dst: NodeName, region: number, offset: number, size: AccessSize): Sequence<number> {
   const value = yield { request: 'access', dst, access: { kind: 'read', region, offset, size } }

@@ -8,7 +8,15 @@ import { quoted, vtText } from './format.ts'
 type Decoder = (payload: Payload) => string | undefined
 
 /** The kinds of messages that a device has sent; the others it was sent. */
-const EFFECTS: ReadonlySet<Payload['kind']> = new Set(['data', 'timer', 'dmaRead', 'dmaWrite', 'output', 'map'])
+const EFFECTS: ReadonlySet<Payload['kind']> = new Set([
+  'data',
+  'timer',
+  'dmaRead',
+  'dmaWrite',
+  'dmaCopy',
+  'output',
+  'map',
+])
 
 interface Names {
   regions: readonly Region[]
@@ -86,6 +94,11 @@ function plainWords(payload: Payload, dst: NodeName, owner: Names | undefined): 
       return payload.length === undefined
         ? bytesInHex(payload.bytes)
         : `${payload.length} bytes with SHA-256 ${bytesInHex(payload.bytes)}`
+    case 'dmaCopy': {
+      const { from, fromAddress, to, toAddress, length } = payload
+      const place = (target: number, address: number) => `${memoryName(target, owner)}${hex(address, 8)}`
+      return `${place(to, toAddress)} <- ${length} bytes at ${place(from, fromAddress)}`
+    }
     case 'dmaRead':
       return `${payload.length} bytes at ${memoryName(payload.target, owner)}${hex(payload.address, 8)}`
     case 'dmaWrite':

@@ -1,0 +1,147 @@
+/**
+ * What a disk holds: an image that stays as it is, and over it the blocks that were written.
+ *
+ * Both ends of a machine have it: a live bus, and a `cpu` replay, which does to it what the devices did. So what goes from a
+ * disk to memory and back is in a log as places and lengths, never as bytes.
+ */
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { PAGE_BYTES } from './layout.ts'
+
+/** What a disk held at power-on. A deterministic one: the same bytes each time. */
+export interface StorageImage {
+  readonly bytes: number
+  /** `length` bytes from `offset` on, within the image, for the caller to keep. Throws what its host throws. */
+  read(offset: number, length: number): Uint8Array
+}
+
+/** A block is written, hashed and kept as a whole: the size of a page, so that a checkpoint has one kind of them. */
+const BLOCK_BYTES = PAGE_BYTES
+
+interface Block {
+  /** Never changed: a write makes a new one, so that whoever has it keeps it. */
+  bytes: Uint8Array
+  /** As it was last added to the hash, or 0. */
+  hash: bigint
+}
+
+export class Storage {
+  readonly name: string
+  readonly bytes: number
+  /** Absent: zeros. What lies behind its end is zero too. */
+  image: StorageImage | undefined
+  readonly #blocks = new Map<number, Block>()
+  readonly #unhashed = new Set<number>()
+  readonly #written = new Set<number>()
+  #hash = 0n
+
+  constructor(name: string, bytes: number) {
+    this.name = name
+    this.bytes = bytes
+  }
+
+  /** A copy. */
+  read(offset: number, length: number): Uint8Array {
+    this.#check(offset, length)
+    const bytes = new Uint8Array(length)
+    let fromImage = offset
+    const readImage = (to: number) => {
+      const end = Math.min(to, this.image?.bytes ?? 0)
+      if (fromImage < end) bytes.set(this.image!.read(fromImage, end - fromImage), fromImage - offset)
+    }
+    for (const { number, from, to } of blocksOf(offset, length)) {
+      const block = this.#blocks.get(number)
+      if (block === undefined) continue
+      readImage(from)
+      bytes.set(block.bytes.subarray(from - number * BLOCK_BYTES, to - number * BLOCK_BYTES), from - offset)
+      fromImage = to
+    }
+    readImage(offset + length)
+    return bytes
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#check(offset, bytes.length)
+    for (const { number, from, to } of blocksOf(offset, bytes.length)) {
+      const part = bytes.subarray(from - offset, to - offset)
+      const start = number * BLOCK_BYTES
+      const block = part.length === BLOCK_BYTES ? part.slice() : this.#wholeBlock(number)
+      if (part.length !== BLOCK_BYTES) block.set(part, from - start)
+      this.putBlock(number, block)
+    }
+  }
+
+  /** Block `number` from now on, its last zeros behind the end of a disk that ends amid it. It is not copied. */
+  putBlock(number: number, bytes: Uint8Array): void {
+    assert(bytes.length === BLOCK_BYTES && number < this.blockCount, `${this.name} has no block ${number}`)
+    const block = this.#blocks.get(number)
+    if (block === undefined) this.#blocks.set(number, { bytes, hash: 0n })
+    else block.bytes = bytes
+    this.#unhashed.add(number)
+    this.#written.add(number)
+  }
+
+  get blockCount(): number {
+    return Math.ceil(this.bytes / BLOCK_BYTES)
+  }
+
+  /** Of all that was ever written, 64 bits; costs what was written since it was last asked. */
+  hash(): bigint {
+    for (const number of this.#unhashed) {
+      const block = this.#blocks.get(number)!
+      const now = blockHash(this.name, number, block.bytes)
+      this.#hash = BigInt.asUintN(64, this.#hash - block.hash + now)
+      block.hash = now
+    }
+    this.#unhashed.clear()
+    return this.#hash
+  }
+
+  /** How many blocks were written since `takeWritten`. */
+  get writtenBlocks(): number {
+    return this.#written.size
+  }
+
+  /** Those blocks, in order. */
+  takeWritten(): (readonly [number: number, bytes: Uint8Array])[] {
+    const numbers = [...this.#written].sort((a, b) => a - b)
+    this.#written.clear()
+    return numbers.map((number) => [number, this.#blocks.get(number)!.bytes])
+  }
+
+  /** All that was ever written, block by block in order, to a strong hash. */
+  digest(update: (bytes: Uint8Array) => void): void {
+    for (const number of [...this.#blocks.keys()].sort((a, b) => a - b)) {
+      update(Buffer.from(`${this.name} ${number}\n`))
+      update(this.#blocks.get(number)!.bytes)
+    }
+  }
+
+  #wholeBlock(number: number): Uint8Array {
+    const start = number * BLOCK_BYTES
+    const bytes = new Uint8Array(BLOCK_BYTES)
+    bytes.set(this.read(start, Math.min(BLOCK_BYTES, this.bytes - start)))
+    return bytes
+  }
+
+  #check(offset: number, length: number): void {
+    const isWithin = Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= this.bytes
+    assert(isWithin, `${length} bytes at ${offset} are not within ${this.name}, which has ${this.bytes}`)
+  }
+}
+
+/** The blocks that `length` bytes from `offset` on lie in, and from where to where in each. */
+function* blocksOf(offset: number, length: number): Generator<{ number: number; from: number; to: number }> {
+  const end = offset + length
+  for (let from = offset; from < end; ) {
+    const number = Math.floor(from / BLOCK_BYTES)
+    const to = Math.min(end, (number + 1) * BLOCK_BYTES)
+    yield { number, from, to }
+    from = to
+  }
+}
+
+function blockHash(name: string, number: number, bytes: Uint8Array): bigint {
+  const place = Buffer.from(`${name} ${number}\n`)
+  return hash('sha256', Buffer.concat([place, bytes]), 'buffer').readBigUInt64LE()
+}
