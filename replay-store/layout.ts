@@ -6,6 +6,7 @@
  *       images/SHA256                  guest images, by content
  *       journal/000000.segment ...     sealed segments, segment.ts
  *       journal/000012.tail            the segment being written, tail.ts
+ *       drives/ide.disk0               perhaps: what the run read of a drive's image, drive.ts
  *       checkpoints/000001 ...         perhaps: states to start from, checkpoint.ts; nothing but speed needs them
  *       hot-code                       perhaps: what the recorder found worth translating; nothing but speed needs it
  *
@@ -17,6 +18,9 @@ export const manifestPath = (directory: string): string => join(directory, 'mani
 export const imagesPath = (directory: string): string => join(directory, 'images')
 export const imagePath = (directory: string, sha256: string): string => join(directory, 'images', sha256)
 export const journalPath = (directory: string): string => join(directory, 'journal')
+
+export const drivesPath = (directory: string): string => join(directory, 'drives')
+export const drivePath = (directory: string, name: string): string => join(drivesPath(directory), name)
 
 export const hotCodePath = (directory: string): string => join(directory, 'hot-code')
 

@@ -9,10 +9,11 @@ import { sha256 } from './identity.ts'
 
 /**
  * Version of a recording's layout: manifest, tail, segments, canonical entries, and what the digest is of. Older ones stay
- * readable. Since 2 the digest has memory's pages by their hashes; since 3 hash points may be fewer than grid points.
+ * readable. Since 2 the digest has memory's pages by their hashes; since 3 hash points may be fewer than grid points; since 4 there are
+ * drives.
  */
-export const FORMAT_VERSION = 3
-const OLDER_VERSIONS = [1, 2]
+export const FORMAT_VERSION = 4
+const OLDER_VERSIONS = [1, 2, 3]
 
 const FORMAT = 'ananke-recording'
 
@@ -38,6 +39,15 @@ const imageSchema = v.strictObject({
   name,
   sha256: hash,
   bytes: whole,
+})
+
+/** A drive's image, of which the recording has what was read. */
+const driveSchema = v.strictObject({
+  /** The storage that it is in: `ide.disk0`. It names a file. */
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9]+(\.[a-z0-9]+)*$/)),
+  /** Of the whole image. */
+  sha256: hash,
+  bytes: positive,
 })
 
 const endSchema = v.strictObject({
@@ -77,6 +87,7 @@ const fieldsSchema = v.strictObject({
     v.check((names) => new Set(names).size === names.length, 'a node is named twice'),
   ),
   images: v.array(imageSchema),
+  drives: v.exactOptional(v.array(driveSchema)),
   /** Absent while recording, and for ever when the recorder was killed. */
   end: v.exactOptional(endSchema),
 })
@@ -89,19 +100,26 @@ const manifestSchema = v.pipe(
 
 export type Manifest = v.InferOutput<typeof manifestSchema>
 export type ImageRecord = v.InferOutput<typeof imageSchema>
+export type DriveRecord = v.InferOutput<typeof driveSchema>
 export type StoredEnd = v.InferOutput<typeof endSchema>
 /** What the run knows of its end; the writer adds what it knows of the journal. */
 export type RecordingEnd = Omit<StoredEnd, 'entries' | 'identity'>
 /** What a new recording is made from; the writer adds the rest. */
-export type ManifestInput = Omit<Manifest, 'format' | 'formatVersion' | 'images' | 'end'>
+export type ManifestInput = Omit<Manifest, 'format' | 'formatVersion' | 'images' | 'drives' | 'end'>
 
 /** The whole manifest. Throws a `ValiError` for values that are not those of a manifest: the caller's mistake. */
-export function newManifest(input: ManifestInput, images: readonly ImageRecord[], end?: StoredEnd): Manifest {
+export function newManifest(
+  input: ManifestInput,
+  images: readonly ImageRecord[],
+  end?: StoredEnd,
+  drives: readonly DriveRecord[] = [],
+): Manifest {
   return v.parse(manifestSchema, {
     format: FORMAT,
     formatVersion: FORMAT_VERSION,
     ...input,
     images,
+    ...(drives.length === 0 ? {} : { drives }),
     ...(end === undefined ? {} : { end }),
   })
 }

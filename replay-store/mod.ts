@@ -7,6 +7,7 @@ export {
   type StoredCheckpoint,
 } from './checkpoint.ts'
 export { ENTRY_VERSION, KIND, KINDS, NodeTable, REASONS } from './codec.ts'
+export type { RecordedDrive } from './drive.ts'
 export * from './errors.ts'
 export { hostFiles, type StoreFiles } from './files.ts'
 export { FlatEntry } from './flat-entry.ts'
@@ -21,5 +22,5 @@ export {
   type StoredEnd,
 } from './manifest.ts'
 export { type PlacedMessage, Recording, type Truncation } from './recording.ts'
-export { type Image, RecordingWriter, type WriterOptions } from './recording-writer.ts'
+export { type DriveImage, type Image, RecordingWriter, type WriterOptions } from './recording-writer.ts'
 export { type EntryEdit, rewriteRecording } from './rewrite.ts'

@@ -7,8 +7,9 @@
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { LogSink, Message } from '../bus/mod.ts'
+import type { LogSink, Message, StorageImage } from '../bus/mod.ts'
 import type { CheckpointEncoder } from './checkpoint.ts'
+import { DriveWriter } from './drive.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
   errorCode,
@@ -23,7 +24,16 @@ import {
 import { sha256 } from './identity.ts'
 import { JournalThread } from './journal-thread.ts'
 import { type Journal, JournalWriter } from './journal-writer.ts'
-import { checkpointPath, checkpointsPath, imagePath, imagesPath, journalPath, manifestPath } from './layout.ts'
+import {
+  checkpointPath,
+  checkpointsPath,
+  drivePath,
+  drivesPath,
+  imagePath,
+  imagesPath,
+  journalPath,
+  manifestPath,
+} from './layout.ts'
 import { type Manifest, type ManifestInput, manifestText, newManifest, type RecordingEnd } from './manifest.ts'
 
 /** A guest image: what the board calls it, and its bytes, which stay as they are. */
@@ -34,7 +44,18 @@ export interface Image {
   sha256?: string
 }
 
+/** A drive's image, which stays as it is. */
+export interface DriveImage {
+  /** The storage that it is in: `ide.disk0`. */
+  name: string
+  image: StorageImage
+  /** SHA-256 of all its bytes in hexadecimal. */
+  sha256: string
+}
+
 export interface WriterOptions {
+  /** The images of the machine's drives, of which the recording keeps what is read: see `drive`. Default: none. */
+  drives?: readonly DriveImage[]
   /** Waits for the disk at every frame and seal: what was flushed survives the host's death too. Default: false. */
   fsync?: boolean
   /** The functions that write. Default: the host's. */
@@ -63,6 +84,7 @@ export class RecordingWriter implements LogSink {
   readonly #files: StoreFiles
   readonly #fsync: boolean
   readonly #journal: Journal
+  readonly #drives = new Map<string, DriveWriter>()
   #state: 'open' | 'closed' | 'failed' = 'open'
   #failure: unknown
   #ready: Promise<void> = Promise.resolve()
@@ -129,10 +151,16 @@ export class RecordingWriter implements LogSink {
       bytes: bytes.length,
     }))
     refuseExisting(directory)
-    const writer = new RecordingWriter(directory, input, newManifest(input, records), options)
+    const { drives = [] } = options
+    const driveRecords = drives.map(({ name, image, sha256: hash }) => ({ name, sha256: hash, bytes: image.bytes }))
+    const writer = new RecordingWriter(directory, input, newManifest(input, records, undefined, driveRecords), options)
     writer.#guard(directory, () => {
       writer.#files.makeDirectory(imagesPath(directory))
       writer.#files.makeDirectory(journalPath(directory))
+      if (drives.length > 0) writer.#files.makeDirectory(drivesPath(directory))
+      for (const { name, image } of drives) {
+        writer.#drives.set(name, new DriveWriter(drivePath(directory, name), image, writer.#files))
+      }
     })
     return writer
   }
@@ -148,6 +176,13 @@ export class RecordingWriter implements LogSink {
   /** Whether `ready` has been kept. */
   get isReady(): boolean {
     return this.#isReady
+  }
+
+  /** The image of a drive, for the machine to read: what it reads is kept first. Reading throws a `WriteError`. */
+  drive(name: string): StorageImage {
+    const drive = this.#drives.get(name)
+    assert(drive !== undefined, `the recording has no drive ${name}`)
+    return drive
   }
 
   /** Entries appended so far, flushed or not. */
@@ -181,6 +216,7 @@ export class RecordingWriter implements LogSink {
   /** Makes every entry so far survive the death of this process, and with `fsync` of the host. Fails with a `WriteError`. */
   async flush(): Promise<void> {
     this.#assertOpen()
+    if (this.#fsync) for (const drive of this.#drives.values()) drive.sync()
     await this.#journal.flush()
   }
 
@@ -237,7 +273,8 @@ export class RecordingWriter implements LogSink {
     this.#assertReady()
     const identity = await this.#journal.close()
     const stored = { ...end, entries: this.#journal.entryCount, identity }
-    this.#manifest = newManifest(this.#manifestInput, this.#manifest.images, stored)
+    this.#manifest = newManifest(this.#manifestInput, this.#manifest.images, stored, this.#manifest.drives)
+    this.#closeDrives()
     this.#writeManifest()
     this.#state = 'closed'
   }
@@ -246,7 +283,17 @@ export class RecordingWriter implements LogSink {
   async abandon(): Promise<void> {
     this.#assertReady()
     await this.#journal.abandon()
+    this.#closeDrives()
     this.#state = 'closed'
+  }
+
+  #closeDrives(): void {
+    for (const [name, drive] of this.#drives) {
+      this.#guard(drivePath(this.directory, name), () => {
+        if (this.#fsync) drive.sync()
+        drive.close()
+      })
+    }
   }
 
   #assertOpen(): void {

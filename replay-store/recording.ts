@@ -7,12 +7,13 @@ import * as fs from 'node:fs'
 import type { Message, NodeName } from '../bus/mod.ts'
 import { listCheckpoints, readCheckpoint } from './checkpoint.ts'
 import { NodeTable } from './codec.ts'
+import { RecordedDrive } from './drive.ts'
 import type { Entries } from './entry-list.ts'
 import { DamagedError, NotARecordingError, StoreError } from './errors.ts'
 import { errorCode } from './files.ts'
 import { FlatEntry, toMessage } from './flat-entry.ts'
 import { JournalHasher, sha256 } from './identity.ts'
-import { imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
+import { drivePath, imagePath, journalFile, journalPath, manifestPath, segmentPath, tailPath } from './layout.ts'
 import { type ImageRecord, type Manifest, parseManifest } from './manifest.ts'
 import { readError, readPart, readPartAside, readStart } from './reading.ts'
 import { decodeSegmentBody, decodeSegmentHeader, MAX_HEADER_BYTES, type StoredSegmentHeader } from './segment.ts'
@@ -384,6 +385,16 @@ export class Recording {
     return async () => checkImage(await reading, record, path, part)
   }
 
+  /** The image of a drive, as far as the run read it. Throws a `DamagedError`, and a `StoreError` for one that it has not. */
+  drive(name: string): RecordedDrive {
+    const record = this.manifest.drives?.find((drive) => drive.name === name)
+    if (record === undefined) {
+      const names = this.manifest.drives?.map((drive) => drive.name).join(', ') || 'none'
+      throw new StoreError(`${this.directory} has no drive ${name}. It has: ${names}.`, this.directory)
+    }
+    return new RecordedDrive(drivePath(this.directory, name), name, record.bytes, this.truncated !== undefined)
+  }
+
   #imageOf(name: string): { record: ImageRecord; path: string; part: string } {
     const record = this.manifest.images.find((image) => image.name === name)
     if (record === undefined) {
@@ -408,6 +419,7 @@ export class Recording {
       }
     }
     for (const { name } of this.manifest.images) check(() => this.image(name))
+    for (const { name } of this.manifest.drives ?? []) check(() => this.drive(name).verify())
     for (const segment of this.#segments) check(() => this.#decode(segment))
     const { files, damage } = listCheckpoints(this.directory)
     for (const file of files) check(() => readCheckpoint(file))

@@ -117,7 +117,7 @@ t.test('recordings that are none', async (t) => {
   const text = readFileSync(manifest, 'utf8')
   const newer = text.slice(0, text.lastIndexOf(',\n  "checksum"')).replace(/"formatVersion": \d/, '"formatVersion": 99')
   writeFileSync(manifest, `${newer},\n  "checksum": "${sha256(Buffer.from(newer))}"\n}\n`)
-  await refused(t, ['replay', recording], { status: 1, line: /format version 99; this Ananke reads up to 3\. / })
+  await refused(t, ['replay', recording], { status: 1, line: /format version 99; this Ananke reads up to 4\. / })
 })
 
 t.test('input scripts', async (t) => {
@@ -159,6 +159,43 @@ t.test('a disk that is full while recording', async (t) => {
   const replayed = await ananke(['replay', recording, '--mode', 'full', '--verify'])
   t.equal(replayed.status, 0, 'what was durable replays')
   t.match(said(replayed), [/was cut off; its [\d,]+ whole entries agree$/])
+})
+
+t.test('images of drives that are none', async (t) => {
+  const at = files(t, { hello: bareMetal('hello'), empty: '', odd: 'x'.repeat(1000), disk: Buffer.alloc(1024) })
+  const boot = (...drives: string[]) => [
+    'boot',
+    '--kernel',
+    at('hello'),
+    ...drives.flatMap((drive) => ['--drive', drive]),
+  ]
+  const cases: readonly [string[], number, RegExp][] = [
+    [boot(at('none')), 1, /none: no such file; name a drive's image with --drive$/],
+    [boot(at('')), 1, /is a directory; a drive needs the image of a disk$/],
+    [boot('/dev/null'), 1, /^\/dev\/null: is no file; copy the disk into one first$/],
+    [boot(at('empty')), 1, /empty: the file is empty; make it as large as the disk/],
+    [boot(at('odd')), 1, /odd: its size, 1000, is no multiple of 512/],
+    [boot(''), 2, /^'' names no file for --drive; write it as FILE\[,readonly\]$/],
+    [boot(`${at('disk')},format=qcow2`), 2, /^'format=qcow2' says nothing of a drive; there is readonly/],
+    [boot(...Array<string>(5).fill(at('disk'))), 2, /^there is no place for drive '.*disk': a machine has at most 4$/],
+    [
+      [...boot(at('disk')), '--machine', 'dma-test'],
+      2,
+      /^machine dma-test has no place for drives; leave --drive out$/,
+    ],
+  ]
+  for (const [args, status, line] of cases) await refused(t, args, { status, line })
+})
+
+t.test('a disk that has no room for what is read of a drive', async (t) => {
+  const disk = new URL('../../tests/bare-metal/disk-mipsel.elf', import.meta.url).pathname
+  const at = files(t, { disk: Buffer.alloc(2 ** 21, 'x') })
+  const shellPrefix = "trap '' XFSZ; ulimit -f 16;"
+  const args = ['record', '--kernel', disk, '--drive', at('disk'), '-o', at('a.ank')]
+  const line = /a\.ank\/drives\/ide\.disk0: cannot write: the file is larger than this process may write/
+  await refused(t, args, { status: 1, line }, { shellPrefix })
+  const replayed = await ananke(['replay', at('a.ank'), '--mode', 'full', '--verify'])
+  t.equal(replayed.status, 0, 'what was durable replays')
 })
 
 t.test('a disk that has no room for the images', async (t) => {

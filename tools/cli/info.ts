@@ -21,6 +21,8 @@ export interface RecordingInfo {
   rtcSeconds: number
   script: string | null
   images: { name: string; bytes: number; sha256: string }[]
+  /** `keptBytes`: how much of the image the run read, and the recording has. */
+  drives: { name: string; bytes: number; sha256: string; keptBytes: number }[]
   entries: number
   journalBytes: number
   bytesPer1000Instructions: number
@@ -62,6 +64,7 @@ export function readInfo(directory: string): RecordingInfo {
     rtcSeconds: manifest.rtcSeconds,
     script: manifest.script ?? null,
     images: manifest.images,
+    drives: (manifest.drives ?? []).map((drive) => ({ ...drive, keptBytes: recording.drive(drive.name).keptBytes })),
     entries: recording.entryCount,
     journalBytes: recording.journalBytes,
     bytesPer1000Instructions: instructions === 0 ? 0 : (recording.journalBytes * 1000) / instructions,
@@ -89,6 +92,10 @@ export function infoLines(info: RecordingInfo): string[] {
     ...info.images.map((image): [string, string] => [
       `image ${image.name}`,
       `${bytesText(image.bytes)}, ${image.sha256}`,
+    ]),
+    ...info.drives.map((drive): [string, string] => [
+      `drive ${drive.name}`,
+      `${bytesText(drive.bytes)}, of which ${bytesText(drive.keptBytes)} were read, ${drive.sha256}`,
     ]),
     ['input', info.script === null ? 'a person' : `a script of ${info.script.split('\n').length} lines`],
     ['entries', grouped(info.entries)],

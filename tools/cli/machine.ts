@@ -43,9 +43,10 @@ export function recordedMachine(recording: Recording, images: RecordedImages, ti
     // A board's grid may have been another then.
     board: { ...board, gridNs, hashNs },
     async loads() {
+      const drives = (recording.manifest.drives ?? []).map(({ name }) => recording.drive(name))
       const [file, initrd] = await Promise.all([images.kernel?.(), images.initrd?.()])
       const kernel = file && (await readKernel(name, file, { lowMemoryBytes: memoryBytes }))
-      return loads({ ...(kernel && { kernel }), ...(initrd && { initrd }) })
+      return loads({ ...(kernel && { kernel }), ...(initrd && { initrd }), drives })
     },
     createCpu: cpuWith(tiers),
   }

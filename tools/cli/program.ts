@@ -38,6 +38,11 @@ function withBootOptions(command: Command): Command {
     .option('--append <words>', "the kernel's command line")
     .option('--memory <size>', 'RAM, such as 256M or 1G')
     .option('--input <script>', 'what types in place of a person: lines of expect, send, at, quit')
+    .option(
+      '--drive <image>',
+      'a disk, from a file with its bytes, which is never written: FILE[,readonly]; up to four times',
+      (image: string, images: string[] = []) => [...images, image],
+    )
     .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")
     .option('--json', 'print the closing line for programs; the console goes to standard error')
 }

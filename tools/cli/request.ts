@@ -8,6 +8,7 @@ import { UsageError, UserError } from '../errors.ts'
 import type { ReportStage } from '../guests/apt.ts'
 import { loadGuest } from '../guests/cache.ts'
 import { type Guest, guestNamed } from '../guests/guests.ts'
+import { type Drive, openDrive } from '../images/drive.ts'
 import { checkInitrd, checkInitrdFits } from '../images/initrd.ts'
 import { type KernelImage, readImageFile, readKernel } from '../images/kernel.ts'
 import { parseMemory, parseTimeOfDay } from './format.ts'
@@ -23,6 +24,7 @@ export interface BootWords {
   memory?: string
   input?: string
   rtc?: string
+  drive?: string[]
 }
 
 /** What is to be booted. */
@@ -43,6 +45,8 @@ export interface BootRequest {
   initrd?: Uint8Array
   /** SHA-256 of the initrd where it is known already. */
   initrdHash?: string
+  /** In the order of the board's options. */
+  drives: Drive[]
   script?: { name: string; text: string }
 }
 
@@ -77,7 +81,8 @@ export async function readRequest(
   }
   const script = words.input === undefined ? undefined : { name: words.input, text: await readScript(words.input) }
   const startSeconds = startOf(words.rtc, script === undefined ? hostSeconds : SCRIPTED_START_SECONDS)
-  const options = boardOptions(machine, words, guest, startSeconds)
+  const drives = (words.drive ?? []).map(openDrive)
+  const options = boardOptions(machine, words, guest, startSeconds, drives)
   const memoryBytes = Number(options['memoryBytes'])
 
   const files = await readImages(guest, words, report)
@@ -101,6 +106,7 @@ export async function readRequest(
     kernelHash: files.kernel.sha256 ?? sha256(files.kernel.bytes),
     ...(files.initrd !== undefined && { initrd: files.initrd.bytes }),
     ...(files.initrd?.sha256 !== undefined && { initrdHash: files.initrd.sha256 }),
+    drives,
     ...(script !== undefined && { script }),
   }
 }
@@ -111,6 +117,7 @@ function boardOptions(
   words: BootWords,
   guest: Guest | undefined,
   startSeconds: number,
+  drives: readonly Drive[],
 ): Record<string, JsonValue> {
   const { options: schema } = boardNamed(machine)
   const defaults = v.parse(schema, {}) as Record<string, JsonValue>
@@ -119,6 +126,10 @@ function boardOptions(
     memoryBytes: words.memory === undefined ? guestMemory : memoryOf(words.memory),
     append: words.append ?? guest?.append,
     startSeconds,
+    ...(drives.length > 0 && { drives: drives.map(({ option }) => option) }),
+  }
+  if (drives.length > 0 && !('drives' in defaults)) {
+    throw new UsageError(`machine ${machine} has no place for drives; leave --drive out`)
   }
   if (words.append !== undefined && !('append' in defaults)) {
     throw new UsageError(`machine ${machine} hands no command line to a kernel; leave --append out`)

@@ -1,10 +1,11 @@
 /**
  * `ananke boot` and `ananke record`: a live machine, with a person or a script at its console.
  */
-import type { Board, NodeName, StopReason } from '../../bus/mod.ts'
+import type { NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
-import { type LiveOptions, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
-import { type Image, RecordingWriter } from '../../replay-store/mod.ts'
+import { type LiveOptions, type MachineSpec, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
+import { type DriveImage, type Image, RecordingWriter } from '../../replay-store/mod.ts'
+import type { Drive } from '../images/drive.ts'
 import { CachedCode, guestName } from './cached-code.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
@@ -44,7 +45,9 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const cached = new CachedCode(guestName(machineName, request.kernelHash))
   const { machineCode, liftedCode } = cached
   const tiers = { hotCode, machineCode, liftedCode }
-  const machine = buildMachine(machineName, options, { kernel, ...(initrd !== undefined && { initrd }) }, tiers)
+  const drives = request.drives.map(({ image }) => image)
+  const images = { kernel, ...(initrd !== undefined && { initrd }), drives }
+  const machine = buildMachine(machineName, options, images, tiers)
   const console = machine.board.console
   // Standard output is for the result where a program reads it.
   const screen = words.json ? process.stderr : process.stdout
@@ -62,13 +65,14 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
   const seat =
     request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
-  const recording = words.output === undefined ? undefined : startRecording(words.output, request, machine.board)
+  const driveImages = words.output === undefined ? [] : await hashDrives(machine, request.drives, progress)
+  const recording = words.output === undefined ? undefined : startRecording(words.output, request, machine, driveImages)
   const interruption = new Interruption()
   const meter = new RunMeter(progress)
   seat.attach()
   try {
     const result = await runLive({
-      machine,
+      machine: recording === undefined ? machine : withRecordedDrives(machine, recording),
       ...seat.options,
       ...(recording !== undefined && { recording }),
       signal: interruption.signal,
@@ -146,7 +150,32 @@ function scriptSeat(console: NodeName, script: { name: string; text: string }): 
   }
 }
 
-function startRecording(directory: string, request: BootRequest, board: Board): RecordingWriter {
+/** The images of the machine's drives, with what tells them from others. */
+async function hashDrives({ loads }: MachineSpec, drives: readonly Drive[], progress: Progress): Promise<DriveImage[]> {
+  const images: DriveImage[] = []
+  for (const [i, load] of loads.filter((each) => 'storage' in each).entries()) {
+    const { path, image } = drives[i]!
+    const sha256 = await image.sha256((fraction) => progress.update(`hashing ${path}`, fraction))
+    images.push({ name: load.storage, image, sha256 })
+  }
+  progress.clear()
+  return images
+}
+
+/** The same machine, whose recording keeps what it reads of its drives. */
+function withRecordedDrives(machine: MachineSpec, recording: RecordingWriter): MachineSpec {
+  const loads = machine.loads.map((load) =>
+    'storage' in load ? { ...load, image: recording.drive(load.storage) } : load,
+  )
+  return { ...machine, loads }
+}
+
+function startRecording(
+  directory: string,
+  request: BootRequest,
+  { board }: MachineSpec,
+  drives: readonly DriveImage[],
+): RecordingWriter {
   const { machine, options, guest, memoryBytes, startSeconds, script } = request
   const { kernelFile, kernelHash, initrd, initrdHash } = request
   const images: Image[] = [{ name: KERNEL_IMAGE, bytes: kernelFile, sha256: kernelHash }]
@@ -168,7 +197,7 @@ function startRecording(directory: string, request: BootRequest, board: Board): 
       ...(script !== undefined && { script: script.text }),
     },
     images,
-    { isThreaded: true },
+    { isThreaded: true, drives },
   )
 }
 

@@ -1,0 +1,114 @@
+/**
+ * Images of drives as people have them: files with the bytes of a disk, one after the other.
+ *
+ * An image is only read. What a guest writes is kept beside it and ends with the run, or is its recording's.
+ */
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs'
+import { ImageError, UsageError } from '../errors.ts'
+
+const SECTOR_BYTES = 512
+/** Two channels of two drives. */
+const MOST_DRIVES = 4
+/** Of a file that is hashed. */
+const PIECE_BYTES = 4 * 2 ** 20
+
+/** A drive that is to be connected. */
+export interface Drive {
+  path: string
+  /** What the board is told of it. */
+  option: { channel: number; device: number; bytes: number; isReadOnly: boolean }
+  image: DriveFile
+}
+
+/** An image on the host's disk. */
+export class DriveFile {
+  readonly bytes: number
+  readonly #path: string
+  readonly #file: number
+
+  /** @throws ImageError if there is no such file, it cannot be read, or it cannot be a disk. */
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#file = fs.openSync(path, 'r')
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code
+      throw new ImageError(
+        `${path}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}; name a drive's image with --drive`,
+        { cause },
+      )
+    }
+    const stat = fs.fstatSync(this.#file)
+    this.bytes = stat.size
+    const fault = faultOf(stat)
+    if (fault === undefined) return
+    fs.closeSync(this.#file)
+    throw new ImageError(`${path}: ${fault}`)
+  }
+
+  /** @throws ImageError if it cannot be read any more, or was cut. */
+  read(offset: number, length: number): Uint8Array {
+    const bytes = Buffer.alloc(length)
+    let read = 0
+    try {
+      while (read < length) {
+        const some = fs.readSync(this.#file, bytes, read, length - read, offset + read)
+        if (some === 0) break
+        read += some
+      }
+    } catch (cause) {
+      throw new ImageError(`${this.#path}: cannot read ${length} bytes at ${offset}: ${(cause as Error).message}`, {
+        cause,
+      })
+    }
+    if (read < length)
+      throw new ImageError(`${this.#path}: it was cut while it was used: ${offset + read} bytes are left`)
+    return bytes
+  }
+
+  /** SHA-256 of all of it, in hexadecimal. @throws ImageError */
+  async sha256(report: (fraction: number) => void): Promise<string> {
+    const hash = createHash('sha256')
+    for (let at = 0; at < this.bytes; at += PIECE_BYTES) {
+      hash.update(this.read(at, Math.min(PIECE_BYTES, this.bytes - at)))
+      report(at / this.bytes)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return hash.digest('hex')
+  }
+}
+
+function faultOf(stat: fs.Stats): string | undefined {
+  if (stat.isDirectory()) return 'is a directory; a drive needs the image of a disk'
+  if (!stat.isFile()) return 'is no file; copy the disk into one first'
+  if (stat.size === 0) return 'the file is empty; make it as large as the disk, as with truncate -s 1G'
+  if (stat.size % SECTOR_BYTES !== 0) {
+    return `its size, ${stat.size}, is no multiple of 512; a disk has whole sectors: the file was cut, or is no raw image`
+  }
+  return undefined
+}
+
+/**
+ * `--drive` number `index`: FILE[,readonly]. A comma in the file's name is written twice. Drives are connected in order: master and slave
+ * of the primary channel, then of the secondary.
+ * @throws UsageError, ImageError
+ */
+export function openDrive(words: string, index: number): Drive {
+  if (index >= MOST_DRIVES)
+    throw new UsageError(`there is no place for drive '${words}': a machine has at most ${MOST_DRIVES}`)
+  const [path = '', ...settings] = words.split(/(?<!,),(?!,)/).map((word) => word.replaceAll(',,', ','))
+  if (path === '') throw new UsageError(`'${words}' names no file for --drive; write it as FILE[,readonly]`)
+  for (const setting of settings) {
+    if (setting !== 'readonly')
+      throw new UsageError(`'${setting}' says nothing of a drive; there is readonly (--drive ${words})`)
+  }
+  const image = new DriveFile(path)
+  const option = {
+    channel: index >> 1,
+    device: index & 1,
+    bytes: image.bytes,
+    isReadOnly: settings.includes('readonly'),
+  }
+  return { path, option, image }
+}
