@@ -27,6 +27,11 @@ export class MachineContents {
     })
   }
 
+  /** What the disk called `name` (`device.region`) holds. */
+  storage(name: string): Storage | undefined {
+    return this.#storages.find(({ storage }) => storage.name === name)?.storage
+  }
+
   /** A 64-bit hash, in two halves; costs what was written since it was last asked. Of a machine without storages: that of its memory. */
   hash(): { low: number; high: number } {
     const { low, high } = this.#cpu.hashMemory()

@@ -97,6 +97,14 @@ export class Storage {
     return this.#hash
   }
 
+  /** All blocks that were ever written, in order: each block's place, and its bytes as far as the disk goes. */
+  *blocks(): Generator<readonly [offset: number, bytes: Uint8Array]> {
+    for (const number of [...this.#blocks.keys()].sort((a, b) => a - b)) {
+      const offset = number * BLOCK_BYTES
+      yield [offset, this.#blocks.get(number)!.bytes.subarray(0, this.bytes - offset)]
+    }
+  }
+
   /** How many blocks were written since `takeWritten`. */
   get writtenBlocks(): number {
     return this.#written.size

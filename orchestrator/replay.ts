@@ -2,7 +2,15 @@
  * Replays of a recording: `cpu`, `full`, or one device alone. Each message and hash that is produced is compared with
  * the journal; the first difference ends the replay with a report.
  */
-import { BUS, type NodeName, type OutputListener, type StopReason, type UnhandledListener, WORLD } from '../bus/mod.ts'
+import {
+  BUS,
+  type MachineContents,
+  type NodeName,
+  type OutputListener,
+  type StopReason,
+  type UnhandledListener,
+  WORLD,
+} from '../bus/mod.ts'
 import type { Recording } from '../replay-store/mod.ts'
 import { CpuReplay, type EntryListener } from './cpu-replay.ts'
 import { DeviceReplay, needsMemory } from './device-replay.ts'
@@ -29,6 +37,8 @@ export interface ReplayOptions extends HostOptions {
   onUnhandled?: UnhandledListener
   /** Threads of this recording's parts, for a `cpu` replay of the whole journal; others do without. */
   threads?: PartThreads
+  /** Gets what the machine holds where the replay ends, agreed with so far. For a `cpu` replay without threads. */
+  onEnd?: (contents: MachineContents) => void
   /** Told what is left out for no other harm than that of speed. */
   onNote?: (text: string) => void
 }
@@ -75,6 +85,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       const position = runner.position()
       const { icount, vt, entries } = runner.progress?.() ?? position
       onProgress?.({ instructions: icount, vt, entries })
+      if (result.state !== 'ran') tellContents(runner, options)
       if (result.state === 'cut') {
         checkCut(recording, position)
         return { state: 'cut', entries: recording.entryCount, summary: summary() }
@@ -93,6 +104,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     if (!(error instanceof DivergenceError)) throw error
     return { state: 'diverged', divergence: error.divergence, summary: summary() }
   }
+}
+
+function tellContents(runner: Runner, { onEnd }: ReplayOptions): void {
+  const contents = runner.contents?.()
+  if (contents !== undefined) onEnd?.(contents)
 }
 
 function checkMachine(recording: Recording, { board }: RecordedMachine): void {
@@ -183,6 +199,7 @@ async function cpuRunner(options: ReplayOptions, listener = outputsOf(options)):
     slice: (isOver) => replay.runSlice(isOver, options.until),
     position: () => positionOf(replay, replay.machine.cpu),
     digest: (identity) => runDigest(identity, replay.machine.contents, options.recording.manifest.formatVersion),
+    contents: () => replay.machine.contents,
     statistics: () => replay.machine.cpu.statistics,
     deviceStates: () => ({}),
   }

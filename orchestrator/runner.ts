@@ -1,7 +1,7 @@
 /**
  * A replay of some mode, as `replay` drives it.
  */
-import type { Cpu, NodeName, Vt } from '../bus/mod.ts'
+import type { Cpu, MachineContents, NodeName, Vt } from '../bus/mod.ts'
 import type { ReplaySlice } from './cpu-replay.ts'
 
 export interface ReplayPosition {
@@ -24,6 +24,8 @@ export interface Runner {
   progress?(): ReplayPosition
   /** The run's digest, when the replay came to the end and has a CPU. */
   digest?(identity: string): string | Promise<string>
+  /** Of the machine, where there is one and it is here. */
+  contents?(): MachineContents
   /** Of the CPU node, where there is one. */
   statistics?(): Statistics
   /** The final states of the devices that were run. */

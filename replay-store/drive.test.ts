@@ -99,13 +99,13 @@ t.test('every byte flipped, and every cut, is found and named', async (t) => {
 t.test('a recording has its drives', async (t) => {
   const directory = join(t.testdir(), 'a.ank')
   const sha256 = 'a'.repeat(64)
-  const drives = [{ name: 'ide.disk0', image: new Image(), sha256 }]
+  const drives = [{ name: 'ide.disk0', image: new Image(), path: '/d.img', sha256 }]
   const writer = RecordingWriter.create(directory, sampleManifest(), [], { drives, fsync: true })
   t.ok(part(10, 20).equals(writer.drive('ide.disk0').read(10, 20)))
   t.throws(() => writer.drive('ide.disk1'), /no drive ide\.disk1/)
   await writer.flush()
   const open = Recording.open(directory)
-  t.same(open.manifest.drives, [{ name: 'ide.disk0', bytes: BYTES, sha256 }])
+  t.same(open.manifest.drives, [{ name: 'ide.disk0', path: '/d.img', bytes: BYTES, sha256 }])
   t.equal(open.drive('ide.disk0').keptBytes, CHUNK, 'while it is written')
   const zeros = '0'.repeat(64)
   await writer.close({ reason: 'quit', instructions: 1, vt: 1, digest: zeros, deviceStates: {} })
@@ -132,7 +132,7 @@ t.test('a disk that is full: the read fails, and what was kept before stays', as
       throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
     },
   }
-  const drives = [{ name: 'ide.disk0', image: new Image(), sha256: 'a'.repeat(64) }]
+  const drives = [{ name: 'ide.disk0', image: new Image(), path: '/d.img', sha256: 'a'.repeat(64) }]
   const writer = RecordingWriter.create(directory, sampleManifest(), [], { drives, files })
   writer.drive('ide.disk0').read(0, 1)
   isFull = true

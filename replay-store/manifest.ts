@@ -45,6 +45,8 @@ const imageSchema = v.strictObject({
 const driveSchema = v.strictObject({
   /** The storage that it is in: `ide.disk0`. It names a file. */
   name: v.pipe(v.string(), v.regex(/^[a-z0-9]+(\.[a-z0-9]+)*$/)),
+  /** Where the image was. */
+  path: v.string(),
   /** Of the whole image. */
   sha256: hash,
   bytes: positive,

@@ -49,6 +49,8 @@ export interface DriveImage {
   /** The storage that it is in: `ide.disk0`. */
   name: string
   image: StorageImage
+  /** Where it is on the host, for whoever wants the rest of it. */
+  path: string
   /** SHA-256 of all its bytes in hexadecimal. */
   sha256: string
 }
@@ -152,7 +154,7 @@ export class RecordingWriter implements LogSink {
     }))
     refuseExisting(directory)
     const { drives = [] } = options
-    const driveRecords = drives.map(({ name, image, sha256: hash }) => ({ name, sha256: hash, bytes: image.bytes }))
+    const driveRecords = drives.map(({ image, ...drive }) => ({ ...drive, bytes: image.bytes }))
     const writer = new RecordingWriter(directory, input, newManifest(input, records, undefined, driveRecords), options)
     writer.#guard(directory, () => {
       writer.#files.makeDirectory(imagesPath(directory))

@@ -11,7 +11,10 @@ const DISK_BYTES = 2 ** 21
 /** What QEMU's Malta prints for the same program and image, but for the name of the disk. */
 const PRINTED = ['sectors 00001000', 'sector 5 447bdf00', 'around 81e09e00', 'disk ok']
 
+const SECTOR = 512
 const image = Buffer.from(Uint8Array.from({ length: DISK_BYTES }, (_, i) => (i * 3 + (i >> 9)) & 0xff))
+
+const readIfThere = (path: string) => (fs.existsSync(path) ? fs.readFileSync(path) : undefined)
 
 for (const endian of ['mipsel', 'mips']) {
   t.test(endian, async (t) => {
@@ -33,7 +36,24 @@ for (const endian of ['mipsel', 'mips']) {
     const booted = await ananke(['boot', ...words, '--json'])
     t.equal(lastObject(booted.stdout)['digest'], digest, 'a run that is not recorded reads the same')
 
+    const exported = async (name: string, ...more: string[]) => {
+      const outcome = await ananke(['drive', 'export', at('a.ank'), 'ide.disk0', '-o', at(name), ...more])
+      return { status: outcome.status, said: said(outcome).join(), bytes: readIfThere(at(name)) }
+    }
+    const after = Buffer.from(image)
+    for (let i = 0; i < 8 * SECTOR; i++) after[100 * SECTOR + i] = i * 7 + (i >> 8)
+    t.ok((await exported('end.img')).bytes?.equals(after), 'what the guest wrote is over the image')
+    t.ok((await exported('start.img', '--at', '1000')).bytes?.equals(image))
+    t.match(await exported('end.img'), { status: 1, said: /end\.img exists\. Remove it, or write to another file\.$/ })
+    fs.writeFileSync(at('d.img'), after)
+    const sha256 = /SHA-256 [0-9a-f]{64}, with --image$/
+    t.match(await exported('x.img'), { status: 1, said: /d\.img is not what it was when it was recorded; / })
     fs.rmSync(at('d.img'))
+    const gone = await exported('x.img')
+    t.match(gone, { status: 1, said: /d\.img: no such file; / })
+    t.match(gone, { said: sha256, bytes: undefined })
+    t.ok((await exported('x.img', '--image', at('start.img'))).bytes?.equals(after))
+
     const info = lastObject((await ananke(['info', at('a.ank'), '--json'])).stdout)
     t.match(info['drives'], [{ name: 'ide.disk0', bytes: DISK_BYTES, keptBytes: 65_536 }])
     for (const mode of ['cpu', 'full', 'device:ide']) {

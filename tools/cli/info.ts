@@ -22,7 +22,7 @@ export interface RecordingInfo {
   script: string | null
   images: { name: string; bytes: number; sha256: string }[]
   /** `keptBytes`: how much of the image the run read, and the recording has. */
-  drives: { name: string; bytes: number; sha256: string; keptBytes: number }[]
+  drives: { name: string; path: string; bytes: number; sha256: string; keptBytes: number }[]
   entries: number
   journalBytes: number
   bytesPer1000Instructions: number

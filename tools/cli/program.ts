@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander'
 import { GUESTS } from '../guests/guests.ts'
+import type { ExportWords } from './drive-export.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import type { LogWords } from './log.ts'
 import { machineNames } from './machine-names.ts'
@@ -111,6 +112,20 @@ function addReadingCommands(program: Command): void {
     .action(async (directory: string, words: LogWords) => {
       const { logCommand } = await import('./log.ts')
       leave(await logCommand(directory, words))
+    })
+  program
+    .command('drive')
+    .description('read the drives of a recording')
+    .command('export')
+    .description('write out a drive as it stood in a recorded run')
+    .argument('<recording>')
+    .argument('[drive]', 'such as ide.disk0; may be left out where there is one')
+    .requiredOption('-o, --output <file>', 'where to put it: a new file')
+    .option('--at <icount>', 'as it stood before this instruction; by default at the end')
+    .option('--image <file>', 'the image that was recorded, where it is not where it was')
+    .action(async (directory: string, drive: string | undefined, words: ExportWords) => {
+      const { exportDrive } = await import('./drive-export.ts')
+      leave(await exportDrive(directory, drive, words))
     })
   program
     .command('doctor')

@@ -1,6 +1,7 @@
 /**
  * `ananke boot` and `ananke record`: a live machine, with a person or a script at its console.
  */
+import { resolve } from 'node:path'
 import type { NodeName, StopReason } from '../../bus/mod.ts'
 import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, type MachineSpec, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
@@ -156,7 +157,7 @@ async function hashDrives({ loads }: MachineSpec, drives: readonly Drive[], prog
   for (const [i, load] of loads.filter((each) => 'storage' in each).entries()) {
     const { path, image } = drives[i]!
     const sha256 = await image.sha256((fraction) => progress.update(`hashing ${path}`, fraction))
-    images.push({ name: load.storage, image, sha256 })
+    images.push({ name: load.storage, image, path: resolve(path), sha256 })
   }
   progress.clear()
   return images

@@ -23,13 +23,13 @@ export interface Drive {
 
 /** An image on the host's disk. */
 export class DriveFile {
+  readonly path: string
   readonly bytes: number
-  readonly #path: string
   readonly #file: number
 
   /** @throws ImageError if there is no such file, it cannot be read, or it cannot be a disk. */
   constructor(path: string) {
-    this.#path = path
+    this.path = path
     try {
       this.#file = fs.openSync(path, 'r')
     } catch (cause) {
@@ -58,12 +58,12 @@ export class DriveFile {
         read += some
       }
     } catch (cause) {
-      throw new ImageError(`${this.#path}: cannot read ${length} bytes at ${offset}: ${(cause as Error).message}`, {
+      throw new ImageError(`${this.path}: cannot read ${length} bytes at ${offset}: ${(cause as Error).message}`, {
         cause,
       })
     }
     if (read < length)
-      throw new ImageError(`${this.#path}: it was cut while it was used: ${offset + read} bytes are left`)
+      throw new ImageError(`${this.path}: it was cut while it was used: ${offset + read} bytes are left`)
     return bytes
   }
 
