@@ -161,9 +161,9 @@ function promised(subject: Subject, random: Random): { payload: Payload; data: D
 
 const seed = Number(process.env['ANANKE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const DRIVES = [
-  { channel: 0, device: 0, bytes: 2 ** 20 },
-  { channel: 0, device: 1, bytes: 2 ** 16 },
-  { channel: 1, device: 0, bytes: 2 ** 20, isReadOnly: true },
+  { media: 'disk', channel: 0, device: 0, bytes: 2 ** 20 },
+  { media: 'cdrom', channel: 0, device: 1, bytes: 2 ** 16 },
+  { media: 'disk', channel: 1, device: 0, bytes: 2 ** 20, isReadOnly: true },
 ]
 /** Each board as it is by itself, and a Malta that has all that it can. */
 const slots = [

@@ -6,8 +6,13 @@
  */
 import type { DeviceIo, Sequence, Vt } from '../sdk/mod.ts'
 import { type FieldsOf, field, NEVER, registerBits, type StateLayout } from '../sdk/mod.ts'
-import { AtaDisk, DEVICE, type DiskProperties, diskState, STATUS } from './disk.ts'
+import { AtapiCdrom, type CdromProperties, cdromState } from './cdrom.ts'
+import { AtaDisk, type DiskProperties, diskState } from './disk.ts'
+import type { Drive } from './drive.ts'
+import { STATUS } from './task-file.ts'
 
+/** The bit of the device register that says which drive. */
+const DEVICE_1 = 0x10
 /** Offsets in the command block. */
 const DATA = 0
 const DEVICE_AT = 6
@@ -19,12 +24,14 @@ export const CONTROL = registerBits('CONTROL', { HOB: 0x80, SRST: 0x04, nIEN: 0x
 /** A host pulls DD7 down, so that a channel without drives is never busy; the other data lines float high. */
 const NOTHING = [0x7f, 0xff, 0x7f, 0xff] as const
 
+const DEVICE_RESET = 0x08
 const EXECUTE_DEVICE_DIAGNOSTIC = 0x90
 
 const channelFields = {
   device: field.unsigned(8),
   control: field.unsigned(8),
-  drives: field.list(field.nullable(diskState), 2, true),
+  disks: field.list(field.nullable(diskState), 2, true),
+  cdroms: field.list(field.nullable(cdromState), 2, true),
 }
 
 /** How a channel is kept in its controller's saved state. */
@@ -34,30 +41,34 @@ export type ChannelState = FieldsOf<StateLayout<typeof channelFields>>
 /** A drive of a channel: device 0 or 1, and the region of the controller's with its contents. */
 export interface ChannelDrive {
   device: 0 | 1
-  properties: DiskProperties
   region: number
+  properties: DriveProperties
 }
 
+export type DriveProperties = ({ media: 'disk' } & DiskProperties) | ({ media: 'cdrom' } & CdromProperties)
+
 export class AtaChannel {
-  readonly #drives: readonly [AtaDisk | undefined, AtaDisk | undefined]
+  readonly #drives: readonly [AtaDisk | AtapiCdrom | undefined, AtaDisk | AtapiCdrom | undefined]
   #device = 0
   #control = 0
 
   constructor(drives: readonly ChannelDrive[]) {
     const drive = (number: 0 | 1) => {
       const found = drives.find(({ device }) => device === number)
-      return found && new AtaDisk(found.properties, found.region)
+      if (found === undefined) return undefined
+      const { properties, region } = found
+      return properties.media === 'disk' ? new AtaDisk(properties, region) : new AtapiCdrom(properties, region)
     }
     this.#drives = [drive(0), drive(1)]
   }
 
   get due(): Vt {
-    return Math.min(...this.#drives.map((drive) => drive?.due ?? NEVER))
+    return Math.min(...this.#drives.map((drive) => drive?.taskFile.state.due ?? NEVER))
   }
 
   /** Whether the selected drive asks for an interrupt, enabled or not. */
   get interrupt(): boolean {
-    return this.#selected?.interrupt ?? false
+    return this.#selected?.taskFile.state.interrupt ?? false
   }
 
   /** The level of the channel's interrupt. */
@@ -66,7 +77,7 @@ export class AtaChannel {
   }
 
   /** The drive that the bus master would move something for. */
-  get dmaDrive(): AtaDisk | undefined {
+  get dmaDrive(): Drive | undefined {
     return this.#selected?.dmaJob === undefined ? undefined : this.#selected
   }
 
@@ -78,7 +89,8 @@ export class AtaChannel {
 
   /** What the earliest drive has to do. */
   *event(now: Vt): Sequence<void> {
-    for (const drive of this.#drives) if (drive !== undefined && drive.due <= now) yield* drive.event()
+    for (const drive of this.#drives)
+      if (drive !== undefined && drive.taskFile.state.due <= now) yield* drive.event(now)
   }
 
   /** A read of the command block. Of `size` registers, or of the data port. */
@@ -91,8 +103,9 @@ export class AtaChannel {
       changes ||= at === STATUS_AT && this.interrupt
       value += this.#register(at, i) * 2 ** (8 * i)
     }
-    if (changes) this.#selected?.acknowledge()
-    else io.validUntil(NEVER)
+    const selected = this.#selected
+    if (!changes) io.validUntil(NEVER)
+    else if (selected !== undefined) selected.taskFile.state.interrupt = false
     return value
   }
 
@@ -120,21 +133,23 @@ export class AtaChannel {
   }
 
   save(): ChannelState {
-    const [first, second] = this.#drives
-    return { device: this.#device, control: this.#control, drives: [first?.save() ?? null, second?.save() ?? null] }
+    const disks = this.#drives.map((drive) => (drive instanceof AtaDisk ? drive.save() : null))
+    const cdroms = this.#drives.map((drive) => (drive instanceof AtapiCdrom ? drive.save() : null))
+    return { device: this.#device, control: this.#control, disks, cdroms }
   }
 
-  restore({ device, control, drives }: ChannelState): void {
+  restore({ device, control, disks, cdroms }: ChannelState): void {
     this.#device = device
     this.#control = control
     this.#drives.forEach((drive, number) => {
-      const state = drives[number]
-      if (state) drive?.restore(state)
+      const [disk, cdrom] = [disks[number], cdroms[number]]
+      if (drive instanceof AtaDisk && disk) drive.restore(disk)
+      if (drive instanceof AtapiCdrom && cdrom) drive.restore(cdrom)
     })
   }
 
-  get #selected(): AtaDisk | undefined {
-    return this.#drives[this.#device & DEVICE.DEV ? 1 : 0]
+  get #selected(): AtaDisk | AtapiCdrom | undefined {
+    return this.#drives[this.#device & DEVICE_1 ? 1 : 0]
   }
 
   get #isEmpty(): boolean {
@@ -147,11 +162,11 @@ export class AtaChannel {
     if (offset === DEVICE_AT) return this.#device | 0xa0
     if (offset === STATUS_AT) {
       if (this.#control & CONTROL.SRST) return STATUS.BSY
-      return this.#selected?.status ?? 0
+      return this.#selected?.taskFile.state.status ?? 0
     }
     if (offset === DATA) return 0
     const drive = this.#selected ?? this.#drives[0]
-    return drive?.read(offset, (this.#control & CONTROL.HOB) !== 0) ?? 0
+    return drive?.taskFile.read(offset, (this.#control & CONTROL.HOB) !== 0) ?? 0
   }
 
   #writeRegister(offset: number, value: number, io: DeviceIo): void {
@@ -159,7 +174,7 @@ export class AtaChannel {
     if (this.#control & CONTROL.SRST) return
     if (offset === DEVICE_AT) this.#device = value
     else if (offset === STATUS_AT) this.#command(value, io)
-    else if (offset !== DATA) for (const drive of this.#drives) drive?.write(offset, value)
+    else if (offset !== DATA) for (const drive of this.#drives) drive?.taskFile.write(offset, value)
   }
 
   #command(opcode: number, io: DeviceIo): void {
@@ -171,7 +186,10 @@ export class AtaChannel {
       return
     }
     const drive = this.#selected
-    if (drive === undefined || drive.status & STATUS.BSY) return
+    if (drive === undefined) return
+    // A packet device is reset even where it is busy.
+    const isReset = drive instanceof AtapiCdrom && opcode === DEVICE_RESET
+    if (drive.taskFile.state.status & STATUS.BSY && !isReset) return
     drive.command(opcode, this.#device, io.now)
   }
 }

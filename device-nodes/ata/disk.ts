@@ -7,34 +7,17 @@
  * A command takes a fixed time, and so long for each sector: what a guest that waits for it can do meanwhile. A disk of today is about
  * as fast.
  */
-import assert from 'node:assert/strict'
-import {
-  dmaRead,
-  dmaWrite,
-  type FieldsOf,
-  field,
-  NEVER,
-  registerBits,
-  type Sequence,
-  type StateLayout,
-  type Vt,
-} from '../sdk/mod.ts'
+import { dmaRead, dmaWrite, type FieldsOf, field, type Sequence, type StateLayout, type Vt } from '../sdk/mod.ts'
 import { ATA_COMMANDS, type AtaCommand } from './commands.ts'
+import type { DmaJob, Drive } from './drive.ts'
 import { type DiskIdentity, geometryOf, identifyDisk, MOST_MULTIPLE, SECTOR_BYTES } from './identify.ts'
+import { DIAGNOSTIC_PASSED, ERROR, STATUS, TaskFile, taskFileState } from './task-file.ts'
 
-export const STATUS = registerBits('STATUS', { BSY: 0x80, DRDY: 0x40, DF: 0x20, DSC: 0x10, DRQ: 0x08, ERR: 0x01 })
-export const ERROR = registerBits('ERROR', { IDNF: 0x10, ABRT: 0x04 })
 const READY = STATUS.DRDY | STATUS.DSC
+const SIGNATURE = { mid: 0, high: 0, status: READY }
 
-/** Bits of the device register: which drive, and how sectors are addressed. */
-export const DEVICE = { DEV: 0x10, LBA: 0x40, HEAD: 0x0f } as const
-
-/** The task file's registers that a command takes, by their offsets; the last five are two deep. */
-const REGISTERS = ['features', 'count', 'low', 'mid', 'high'] as const
-const FEATURES_AT = 1
-
-/** What a drive answers when it was reset: a disk, device 0 or 1, that found nothing wrong with itself. */
-const DIAGNOSTIC_PASSED = 0x01
+/** Bits of the device register: how sectors are addressed. */
+const DEVICE = { LBA: 0x40, HEAD: 0x0f } as const
 
 const COMMAND_NS = 1_000
 const ACCESS_NS = 20_000
@@ -43,34 +26,13 @@ const FLUSH_NS = 100_000
 const SECTOR_NS = 5_120
 
 const MOST_SECTORS = 2 ** 48
-const MOST_BUFFER_BYTES = MOST_MULTIPLE * SECTOR_BYTES
-
-const PHASES = ['idle', 'command', 'dataIn', 'dataOut', 'block', 'dma'] as const
-
-/** `deep`: what was written before, of registers that are two deep. */
-const register = field.record({ value: field.unsigned(8), deep: field.unsigned(8) })
+const CHECK_POWER_MODE = 0xe5
 
 const diskFields = {
-  features: register,
-  count: register,
-  low: register,
-  mid: register,
-  high: register,
-  error: field.unsigned(8),
-  status: field.unsigned(8),
-  interrupt: field.flag(),
-  /** What it is at: `command` and `block` are done at `due`, the data phases by the host, `dma` by the bus master. */
-  phase: field.oneOf(PHASES),
-  due: field.vt(),
-  /** The command under way, or the last. */
-  opcode: field.unsigned(8),
-  device: field.unsigned(8),
+  taskFile: taskFileState,
   /** The first sector that is still to be moved, and how many are. */
   sector: field.whole(0, MOST_SECTORS),
   left: field.whole(0, 2 ** 16),
-  /** The block that the host reads or writes, and how much of it was. */
-  buffer: field.bytes(MOST_BUFFER_BYTES),
-  at: field.whole(0, MOST_BUFFER_BYTES),
   heads: field.whole(1, 16),
   track: field.whole(1, 255),
   multiple: field.whole(0, MOST_MULTIPLE),
@@ -89,176 +51,91 @@ export interface DiskProperties extends DiskIdentity {
   isReadOnly: boolean
 }
 
-/** A run of sectors that the bus master is to move. */
-export interface DmaJob {
-  toMemory: boolean
-  /** The controller's, with the drive's contents. */
-  region: number
-  offset: number
-  bytes: number
-}
-
-export class AtaDisk {
+export class AtaDisk implements Drive {
+  readonly taskFile = new TaskFile(SIGNATURE)
   readonly #properties: DiskProperties
   /** The number of its storage region. */
-  readonly #target: number
-  #state: DiskState
+  readonly #region: number
+  #state: Omit<DiskState, 'taskFile'>
 
-  constructor(properties: DiskProperties, target: number) {
+  constructor(properties: DiskProperties, region: number) {
     this.#properties = properties
-    this.#target = target
+    this.#region = region
     this.#state = this.#powerOn()
-  }
-
-  get due(): Vt {
-    return this.#state.due
-  }
-
-  get status(): number {
-    return this.#state.status
-  }
-
-  /** Whether it asks for an interrupt. */
-  get interrupt(): boolean {
-    return this.#state.interrupt
-  }
-
-  acknowledge(): void {
-    this.#state.interrupt = false
   }
 
   reset(): void {
+    this.taskFile.sign()
     this.#state = this.#powerOn()
   }
 
-  /** As after a reset by software or EXECUTE DEVICE DIAGNOSTIC: what was set stays. */
   sign(): void {
-    const state = this.#state
-    const { heads, track, multiple, multiwordMode, ultraMode, writeCache, lookAhead } = state
-    const settings = { heads, track, multiple, multiwordMode, ultraMode, writeCache, lookAhead }
-    this.#state = { ...this.#powerOn(), ...settings }
+    this.taskFile.sign()
+    this.#state.isStandby = false
   }
 
-  /** A register of the task file but status; `deep`: what was written there before. */
-  read(offset: number, deep: boolean): number {
-    if (offset === FEATURES_AT) return this.#state.error
-    const name = REGISTERS[offset - FEATURES_AT]
-    assert(name !== undefined)
-    return deep ? this.#state[name].deep : this.#state[name].value
-  }
-
-  write(offset: number, value: number): void {
-    const name = REGISTERS[offset - FEATURES_AT]
-    assert(name !== undefined)
-    if (this.#state.status & (STATUS.BSY | STATUS.DRQ)) return
-    this.#state[name] = { value, deep: this.#state[name].value }
-  }
-
-  /** Begins a command. */
   command(opcode: number, device: number, now: Vt): void {
-    const state = this.#state
-    state.opcode = opcode
-    state.device = device
-    state.interrupt = false
-    state.error = 0
-    state.isStandby &&= opcode === 0xe5
     const command = ATA_COMMANDS.get(opcode)
+    this.taskFile.begin(opcode, device, now)
+    this.#state.isStandby &&= opcode === CHECK_POWER_MODE
     if (command?.about === 'sectors') this.#locate(command)
-    state.phase = 'command'
-    state.status = STATUS.BSY
-    state.due = now + this.#commandNs(command)
-    if (command?.transfer === 'pioOut' && this.#mayAccess(command)) this.#askForBlock(false)
+    this.taskFile.wait('command', now + this.#commandNs(command))
+    if (command?.transfer === 'pioOut' && this.#mayAccess(command)) this.#askForBlock(command, false)
   }
 
-  /** What is due. A command of DMA then waits for the bus master: see `dmaJob`. */
   *event(): Sequence<void> {
-    const state = this.#state
-    state.due = NEVER
-    const command = ATA_COMMANDS.get(state.opcode)
-    if (state.phase === 'block') yield* this.#storeBlock()
-    else if (command === undefined) this.#abort()
+    const { phase, opcode } = this.taskFile.state
+    const command = ATA_COMMANDS.get(opcode)
+    if (command === undefined) this.#abort()
+    else if (phase === 'block') yield* this.#storeBlock(command)
     else if (command.about === 'sectors' && !this.#mayAccess(command)) this.#refuse(command)
     else if (command.transfer === 'pioIn') yield* this.#fetchBlock(command)
     else if (command.transfer === 'none') this.#execute(command)
     // Of several sectors a block, and nobody said how many.
     else if (command.transfer === 'pioOut') this.#abort()
-    else state.phase = 'dma'
+    else this.taskFile.awaitBusMaster()
   }
 
-  /** What the bus master is to move now, if anything. */
   get dmaJob(): DmaJob | undefined {
-    const { phase, opcode, sector, left } = this.#state
+    const { phase, opcode } = this.taskFile.state
     if (phase !== 'dma') return undefined
+    const { sector, left } = this.#state
     const toMemory = ATA_COMMANDS.get(opcode)?.transfer === 'dmaIn'
-    return { toMemory, region: this.#target, offset: sector * SECTOR_BYTES, bytes: left * SECTOR_BYTES }
+    return { toMemory, region: this.#region, offset: sector * SECTOR_BYTES, bytes: left * SECTOR_BYTES }
   }
 
-  /** The job was done, all of it. */
   dmaDone(): void {
     this.#state.left = 0
-    this.#complete()
+    this.taskFile.complete(READY)
   }
 
-  /** `size` bytes of the data port. */
   readData(size: number, now: Vt): number {
-    const state = this.#state
-    if (state.phase !== 'dataIn') return 0
-    let value = 0
-    for (let i = 0; i < size; i++) value += (state.buffer[state.at + i] ?? 0) * 2 ** (8 * i)
-    state.at = Math.min(state.at + size, state.buffer.length)
-    if (state.at < state.buffer.length) return value
-    if (state.left === 0) this.#rest()
-    else {
-      state.phase = 'command'
-      state.status = STATUS.BSY
-      state.due = now + SECTOR_NS
-    }
+    const { value, isLast } = this.taskFile.readData(size)
+    if (isLast && this.#state.left === 0) this.taskFile.rest(READY)
+    else if (isLast) this.taskFile.wait('command', now + SECTOR_NS)
     return value
   }
 
   writeData(size: number, value: number, now: Vt): void {
-    const state = this.#state
-    if (state.phase !== 'dataOut') return
-    for (let i = 0; i < size && state.at < state.buffer.length; i++) {
-      state.buffer[state.at++] = Math.floor(value / 2 ** (8 * i)) & 0xff
-    }
-    if (state.at < state.buffer.length) return
-    state.phase = 'block'
-    state.status = STATUS.BSY
-    state.due = now + SECTOR_NS
+    if (this.taskFile.writeData(size, value)) this.taskFile.wait('block', now + SECTOR_NS)
   }
 
   /** As it is: for a layout to copy. */
   save(): DiskState {
-    return this.#state
+    return { taskFile: this.taskFile.state, ...this.#state }
   }
 
   /** Takes what a layout has checked. */
-  restore(state: DiskState): void {
+  restore({ taskFile, ...state }: DiskState): void {
+    this.taskFile.state = taskFile
     this.#state = state
   }
 
-  #powerOn(): DiskState {
+  #powerOn(): Omit<DiskState, 'taskFile'> {
     const { heads, sectors: track } = geometryOf(this.#properties.sectors)
-    const empty = { value: 0, deep: 0 }
-    const one = { value: 1, deep: 0 }
     return {
-      features: empty,
-      count: one,
-      low: one,
-      mid: empty,
-      high: empty,
-      error: DIAGNOSTIC_PASSED,
-      status: READY,
-      interrupt: false,
-      phase: 'idle',
-      due: NEVER,
-      opcode: 0,
-      device: 0,
       sector: 0,
       left: 0,
-      buffer: new Uint8Array(0),
-      at: 0,
       heads,
       track,
       multiple: 0,
@@ -281,7 +158,7 @@ export class AtaDisk {
   /** Which sectors the command is about: of 48 bits, of 28, or by cylinder, head and sector. */
   #locate({ isExtended }: AtaCommand): void {
     const state = this.#state
-    const { count, low, mid, high, device } = state
+    const { count, low, mid, high, device } = this.taskFile.state
     const lowest = low.value + mid.value * 2 ** 8 + high.value * 2 ** 16
     if (isExtended) {
       state.sector = lowest + low.deep * 2 ** 24 + mid.deep * 2 ** 32 + high.deep * 2 ** 40
@@ -312,48 +189,38 @@ export class AtaDisk {
 
   *#fetchBlock(command: AtaCommand): Sequence<void> {
     const state = this.#state
-    if (command.about === 'drive') state.buffer = this.#identify()
-    else {
-      const count = this.#blockSectors(command)
-      if (count === 0) {
-        this.#abort()
-        return
-      }
-      const bytes = yield* dmaRead(state.sector * SECTOR_BYTES, count * SECTOR_BYTES, this.#target)
-      state.buffer = new Uint8Array(bytes)
-      state.sector += count
-      state.left -= count
+    if (command.about === 'drive') {
+      state.left = 0
+      this.taskFile.offer(this.#identify(), READY)
+      return
     }
-    state.at = 0
-    state.phase = 'dataIn'
-    state.status = READY | STATUS.DRQ
-    state.interrupt = true
+    const count = this.#blockSectors(command)
+    if (count === 0) {
+      this.#abort()
+      return
+    }
+    const bytes = yield* dmaRead(state.sector * SECTOR_BYTES, count * SECTOR_BYTES, this.#region)
+    this.taskFile.offer(bytes, READY)
+    state.sector += count
+    state.left -= count
   }
 
   /** The host is to write the next block. There is no interrupt for the first. */
-  #askForBlock(interrupts: boolean): void {
-    const state = this.#state
-    const command = ATA_COMMANDS.get(state.opcode)
-    assert(command !== undefined)
+  #askForBlock(command: AtaCommand, interrupts: boolean): void {
     const count = this.#blockSectors(command)
     // Not set up: what is due aborts.
-    if (count === 0) return
-    state.buffer = new Uint8Array(count * SECTOR_BYTES)
-    state.at = 0
-    state.phase = 'dataOut'
-    state.status = READY | STATUS.DRQ
-    state.due = NEVER
-    state.interrupt = interrupts
+    if (count > 0) this.taskFile.ask(count * SECTOR_BYTES, READY, interrupts)
   }
 
-  *#storeBlock(): Sequence<void> {
+  *#storeBlock(command: AtaCommand): Sequence<void> {
     const state = this.#state
-    yield* dmaWrite(state.sector * SECTOR_BYTES, state.buffer, this.#target)
-    const count = state.buffer.length / SECTOR_BYTES
+    const { buffer } = this.taskFile.state
+    yield* dmaWrite(state.sector * SECTOR_BYTES, buffer, this.#region)
+    const count = buffer.length / SECTOR_BYTES
     state.sector += count
     state.left -= count
-    if (state.left > 0) this.#askForBlock(true)
-    else this.#complete()
+    if (state.left > 0) this.#askForBlock(command, true)
+    else this.taskFile.complete(READY)
   }
 
   /** 0: several sectors a block were asked for, and nobody said how many. */
@@ -362,54 +229,46 @@ export class AtaDisk {
     return Math.min(left, isMultiple ? multiple : 1)
   }
 
-  #identify(): Uint8Array<ArrayBuffer> {
-    const { heads, track, multiple, multiwordMode, ultraMode, writeCache, lookAhead } = this.#state
+  #identify(): Uint8Array {
+    const { heads, track, ...settings } = this.#state
     const { sectors } = this.#properties
     const cylinders = Math.min(geometryOf(sectors).cylinders, Math.floor(sectors / (heads * track)))
-    const geometry = { cylinders, heads, sectors: track }
-    return identifyDisk(this.#properties, { geometry, multiple, multiwordMode, ultraMode, writeCache, lookAhead })
+    return identifyDisk(this.#properties, { ...settings, geometry: { cylinders, heads, sectors: track } })
   }
 
   /** A command without data. */
   #execute({ name }: AtaCommand): void {
     const state = this.#state
+    const { count, features, device } = this.taskFile.state
+    let error = 0
+    let isKnown = true
     switch (name) {
       case 'EXECUTE DEVICE DIAGNOSTIC':
-        this.#complete()
-        state.error = DIAGNOSTIC_PASSED
-        return
+        error = DIAGNOSTIC_PASSED
+        break
       case 'INITIALIZE DEVICE PARAMETERS':
-        if (state.count.value === 0) {
-          this.#abort()
-          return
-        }
-        state.track = state.count.value
-        state.heads = (state.device & DEVICE.HEAD) + 1
+        isKnown = count.value > 0
+        if (!isKnown) break
+        state.track = count.value
+        state.heads = (device & DEVICE.HEAD) + 1
         break
-      case 'SET MULTIPLE MODE': {
-        const { value } = state.count
-        if (value > MOST_MULTIPLE || (value & (value - 1)) !== 0) {
-          this.#abort()
-          return
-        }
-        state.multiple = value
+      case 'SET MULTIPLE MODE':
+        isKnown = count.value <= MOST_MULTIPLE && (count.value & (count.value - 1)) === 0
+        if (isKnown) state.multiple = count.value
         break
-      }
       case 'SET FEATURES':
-        if (!this.#setFeature(state.features.value, state.count.value)) {
-          this.#abort()
-          return
-        }
+        isKnown = this.#setFeature(features.value, count.value)
         break
       case 'CHECK POWER MODE':
-        state.count = { value: state.isStandby ? 0x00 : 0xff, deep: 0 }
+        this.taskFile.state.count = { value: state.isStandby ? 0x00 : 0xff, deep: 0 }
         break
       case 'STANDBY':
       case 'STANDBY IMMEDIATE':
       case 'SLEEP':
         state.isStandby = true
     }
-    this.#complete()
+    if (isKnown) this.taskFile.complete(READY, error)
+    else this.#abort()
   }
 
   /** Whether there is such a feature. */
@@ -425,9 +284,8 @@ export class AtaDisk {
         state.lookAhead = feature === 0xaa
         return true
       case 0x66:
-      case 0xcc:
-        // Whether a reset by software sets back what was set: it does not.
-        return feature === 0x66
+        // A reset by software leaves what was set, always.
+        return true
       case 0x03:
         return this.#setTransferMode(value >> 3, value & 7)
       default:
@@ -453,23 +311,7 @@ export class AtaDisk {
   }
 
   #fail(error: number): void {
-    this.#complete()
-    this.#state.error = error
-    this.#state.status |= STATUS.ERR
-  }
-
-  #complete(): void {
-    this.#rest()
-    this.#state.interrupt = true
-  }
-
-  #rest(): void {
-    const state = this.#state
-    state.phase = 'idle'
-    state.status = READY
-    state.due = NEVER
-    state.buffer = new Uint8Array(0)
-    state.at = 0
+    this.taskFile.complete(READY | STATUS.ERR, error)
   }
 }
 

@@ -1,4 +1,6 @@
-export { AtaChannel, type ChannelDrive, CONTROL, channelState } from './channel.ts'
+export { DISC_SECTOR_BYTES } from './cdrom.ts'
+export { AtaChannel, type ChannelDrive, CONTROL, channelState, type DriveProperties } from './channel.ts'
 export { ATA_COMMANDS } from './commands.ts'
-export { type DiskProperties, type DmaJob, ERROR, STATUS } from './disk.ts'
+export type { DmaJob } from './drive.ts'
 export { SECTOR_BYTES } from './identify.ts'
+export { ERROR, STATUS } from './task-file.ts'

@@ -128,8 +128,8 @@ t.test('the boot ROM starts at the reset vector and holds the revision word', as
 t.test('drives of a Malta', async (t) => {
   const images = [1000, 1024].map((bytes) => ({ bytes, read: () => new Uint8Array(bytes) }))
   const drives = [
-    { channel: 0, device: 1, bytes: 4096 },
-    { channel: 1, device: 0, bytes: 1024, isReadOnly: true },
+    { media: 'disk', channel: 0, device: 1, bytes: 4096 },
+    { media: 'disk', channel: 1, device: 0, bytes: 1024, isReadOnly: true },
   ]
   const built = build('malta', { drives }, { kernel, drives: images })
   t.same(
@@ -145,8 +145,8 @@ t.test('drives of a Malta', async (t) => {
     { name: 'ide.disk2', bytes: 1024 },
   ])
   const refused = (drive: object, what: RegExp) => t.throws(() => build('malta', { drives: [drives[0], drive] }), what)
-  refused({ channel: 0, device: 1, bytes: 512 }, /two drives are at the same place/)
-  refused({ channel: 0, device: 0, bytes: 0 }, /a disk is not empty/)
-  refused({ channel: 0, device: 0, bytes: 1000 }, /whole sectors/)
-  refused({ channel: 2, device: 0, bytes: 512 }, /board malta: drives/)
+  refused({ media: 'disk', channel: 0, device: 1, bytes: 512 }, /two drives are at the same place/)
+  refused({ media: 'disk', channel: 0, device: 0, bytes: 0 }, /a disk is not empty/)
+  refused({ media: 'disk', channel: 0, device: 0, bytes: 1000 }, /whole sectors/)
+  refused({ media: 'disk', channel: 2, device: 0, bytes: 512 }, /board malta: drives/)
 })

@@ -24,7 +24,6 @@ import {
   type Placement,
   type Wire,
 } from '../../bus/mod.ts'
-import { SECTOR_BYTES } from '../ata/mod.ts'
 import { FLASH_BYTES, flashCfi } from '../flash-cfi/flash-cfi.ts'
 import { gt64120 } from '../gt64120/gt64120.ts'
 import { i8042 } from '../i8042/i8042.ts'
@@ -33,32 +32,39 @@ import { I8259_ACKNOWLEDGE_REGION, i8259 } from '../i8259/i8259.ts'
 import { maltaRegisters } from '../malta-registers/malta-registers.ts'
 import { mc146818 } from '../mc146818/mc146818.ts'
 import { PCI_IO_SPACE } from '../pci/mod.ts'
-import { type IdeDrive, ideStorage, piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
+import { IDE_SECTOR_BYTES, type IdeDrive, ideStorage, piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
 import { uart16550 } from '../uart16550/uart16550.ts'
 import { type BoardDefinition, type BuiltBoard, type GuestImages, parseBoardOptions } from './definition.ts'
 import { BOOT_ROM_BYTES, maltaBoot } from './malta-boot.ts'
 
 const MIB = 2 ** 20
 
-/** A disk on one of the IDE channels: 0 is the primary, and device 0 the master. */
-const driveOptions = v.strictObject({
-  channel: v.picklist([0, 1]),
-  device: v.picklist([0, 1]),
-  bytes: v.pipe(
+/** Of a drive on one of the IDE channels: 0 is the primary, and device 0 the master. */
+const place = { channel: v.picklist([0, 1]), device: v.picklist([0, 1]) }
+const sectorsOf = (what: string, sectorBytes: number) =>
+  v.pipe(
     v.number(),
     v.safeInteger(),
-    v.minValue(SECTOR_BYTES, 'a disk is not empty'),
-    v.multipleOf(SECTOR_BYTES, 'a disk has whole sectors of 512 bytes'),
-  ),
-  isReadOnly: v.optional(v.boolean(), false),
-})
+    v.minValue(sectorBytes, `a ${what} is not empty`),
+    v.multipleOf(sectorBytes, `a ${what} has whole sectors of ${sectorBytes} bytes`),
+  )
+
+const driveOptions = v.variant('media', [
+  v.strictObject({
+    media: v.literal('disk'),
+    ...place,
+    bytes: sectorsOf('disk', IDE_SECTOR_BYTES.disk),
+    isReadOnly: v.optional(v.boolean(), false),
+  }),
+  v.strictObject({ media: v.literal('cdrom'), ...place, bytes: sectorsOf('disc', IDE_SECTOR_BYTES.cdrom) }),
+])
 
 const maltaOptions = v.strictObject({
   drives: v.optional(
     v.pipe(
       v.array(driveOptions),
       v.check(
-        (drives) => new Set(drives.map(ideStorage)).size === drives.length,
+        (drives) => new Set(drives.map(({ channel, device }) => 2 * channel + device)).size === drives.length,
         'two drives are at the same place of a channel',
       ),
     ),
@@ -114,7 +120,8 @@ const CBUS_UART = { registerStrideBytes: 8, clockHertz: 3_686_400, out2GatesInte
 /** Drives are told apart by what guests may show of them. */
 function ideDrive({ bytes, ...drive }: MaltaOptions['drives'][number]): IdeDrive {
   const serial = `ANANKE-${ideStorage(drive).toUpperCase()}`
-  return { ...drive, sectors: bytes / SECTOR_BYTES, serial, model: 'Ananke disk' }
+  const sectors = bytes / IDE_SECTOR_BYTES[drive.media]
+  return { ...drive, sectors, serial, model: drive.media === 'disk' ? 'Ananke disk' : 'Ananke CD-ROM' }
 }
 
 function devices({ drives, endian, startSeconds }: MaltaOptions): BoardDevice[] {

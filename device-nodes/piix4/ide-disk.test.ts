@@ -2,147 +2,22 @@
  * Disks behind the PIIX4's channels, by register accesses alone: ATA/ATAPI-7's protocols, and the bus master's.
  */
 import t from 'tap'
-import { DeviceBench } from '../../bus/testing.ts'
-import { type IdeDrive, piix4Ide } from './mod.ts'
+import type { IdeDrive } from './mod.ts'
+import { ABRT, BSY, DRQ, Driver, ERR, IDNF, MILLISECOND, READY, SECTOR, STORAGE, sectorBytes } from './testing.ts'
 
-const SECTOR = 512
 const SECTORS = 40_000
-/** The number of the first drive's storage region. */
-const STORAGE = 6
-const DRIVE: IdeDrive = {
+const DRIVE = {
+  media: 'disk',
   channel: 0,
   device: 0,
   sectors: SECTORS,
   serial: 'A1',
   model: 'Ananke disk',
   isReadOnly: false,
-}
-
-const [BSY, DRDY, DSC, DRQ, ERR] = [0x80, 0x40, 0x10, 0x08, 0x01]
-const READY = DRDY | DSC
-const [IDNF, ABRT] = [0x10, 0x04]
-const MILLISECOND = 1_000_000
-
-/** A sector's bytes tell which it is. */
-const sectorBytes = (sector: number) => Buffer.alloc(SECTOR, Uint8Array.of(sector & 0xff, (sector >> 8) & 0xff, 0x5a))
-
-/** A driver's view of the primary channel, unless told otherwise. */
-class Driver {
-  readonly ide: DeviceBench<{ drives: readonly IdeDrive[] }>
-  channel = 'primary'
-
-  constructor(drives: readonly IdeDrive[] = [DRIVE], restored?: Driver) {
-    this.ide = new DeviceBench(piix4Ide, { drives }, {}, restored?.ide.save())
-    if (restored !== undefined) {
-      this.ide.memory.set(restored.ide.memory)
-      for (const [region, bytes] of restored.ide.ownMemory) this.ide.ownMemory.get(region)!.set(bytes)
-      this.ide.advanceTo(restored.ide.now)
-    } else {
-      for (const bytes of this.ide.ownMemory.values()) {
-        for (let sector = 0; sector * SECTOR < bytes.length; sector++) bytes.set(sectorBytes(sector), sector * SECTOR)
-      }
-      // Both channels decode, and the bus master may use the bus.
-      this.ide.write('config', 0x41, 0x80)
-      this.ide.write('config', 0x43, 0x80)
-      this.ide.write('config', 4, 5, 2)
-    }
-  }
-
-  get disk(): Uint8Array {
-    return this.ide.ownMemory.get(STORAGE)!
-  }
-
-  onDisk(sector: number, count = 1): Buffer {
-    return Buffer.from(this.disk.slice(sector * SECTOR, (sector + count) * SECTOR))
-  }
-
-  get irq(): 0 | 1 {
-    return this.ide.line(this.channel === 'primary' ? 'irq14' : 'irq15')
-  }
-
-  put(offset: number, value: number): void {
-    this.ide.write(`${this.channel}-command`, offset, value)
-  }
-
-  get(offset: number): number {
-    return this.ide.read(`${this.channel}-command`, offset)
-  }
-
-  get alternate(): number {
-    return this.ide.read(`${this.channel}-control`, 0)
-  }
-
-  control(value: number): void {
-    this.ide.write(`${this.channel}-control`, 0, value)
-  }
-
-  /** Of 28 bits. */
-  command(opcode: number, lba = 0, count = 0, device = 0): void {
-    this.put(2, count & 0xff)
-    this.put(3, lba & 0xff)
-    this.put(4, (lba >> 8) & 0xff)
-    this.put(5, (lba >> 16) & 0xff)
-    this.put(6, 0xe0 | (device << 4) | (lba >> 24))
-    this.put(7, opcode)
-  }
-
-  /** Of 48 bits. */
-  extended(opcode: number, lba: number, count: number): void {
-    this.put(2, count >> 8)
-    for (const [i, shift] of [24, 32, 40].entries()) this.put(3 + i, Math.floor(lba / 2 ** shift) & 0xff)
-    this.put(2, count & 0xff)
-    for (const [i, shift] of [0, 8, 16].entries()) this.put(3 + i, Math.floor(lba / 2 ** shift) & 0xff)
-    this.put(6, 0xe0)
-    this.put(7, opcode)
-  }
-
-  /** Lets time pass until the drive is not busy. Gives its status, which acknowledges its interrupt. */
-  wait(): number {
-    for (let i = 0; (this.alternate & BSY) !== 0 && i < 1000; i++) this.ide.advance(MILLISECOND)
-    return this.get(7)
-  }
-
-  readData(bytes: number, size: 2 | 4 = 2): Buffer {
-    const data = Buffer.alloc(bytes)
-    for (let at = 0; at < bytes; at += size) {
-      data.writeUIntLE(this.ide.read(`${this.channel}-command`, 0, size), at, size)
-    }
-    return data
-  }
-
-  writeData(data: Buffer, size: 2 | 4 = 2): void {
-    for (let at = 0; at < data.length; at += size) {
-      this.ide.write(`${this.channel}-command`, 0, data.readUIntLE(at, size), size)
-    }
-  }
-
-  /** Writes physical region descriptors at 0x100, the last of them marked, and points the bus master there. */
-  descriptors(list: readonly [address: number, bytes: number][]): void {
-    const memory = Buffer.from(this.ide.memory.buffer)
-    for (const [i, [address, bytes]] of list.entries()) {
-      memory.writeUInt32LE(address, 0x100 + 8 * i)
-      memory.writeUInt16LE(bytes & 0xffff, 0x104 + 8 * i)
-      memory.writeUInt16LE(i === list.length - 1 ? 0x8000 : 0, 0x106 + 8 * i)
-    }
-    this.ide.write('bus-master', 4, 0x100, 4)
-  }
-
-  get busMaster(): number {
-    return this.ide.read('bus-master', 2)
-  }
-
-  startBusMaster(toMemory: boolean): void {
-    this.ide.write('bus-master', 2, 0x06)
-    this.ide.write('bus-master', 0, toMemory ? 0x09 : 0x01)
-  }
-
-  stopBusMaster(): void {
-    this.ide.write('bus-master', 0, 0)
-  }
-}
+} as const satisfies IdeDrive
 
 t.test('after power-on each drive shows its signature', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   t.equal(driver.get(7), READY)
   t.same(
     [1, 2, 3, 4, 5].map((offset) => driver.get(offset)),
@@ -156,7 +31,7 @@ t.test('after power-on each drive shows its signature', async (t) => {
 })
 
 t.test('IDENTIFY DEVICE', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.command(0xec)
   t.equal(driver.alternate, BSY)
   t.equal(driver.irq, 0)
@@ -187,7 +62,7 @@ t.test('IDENTIFY DEVICE', async (t) => {
 
 for (const size of [2, 4] as const) {
   t.test(`sectors through the data port, ${size} bytes at a time`, async (t) => {
-    const driver = new Driver()
+    const driver = new Driver([DRIVE])
     driver.command(0x20, 0x1234, 3)
     for (const sector of [0x1234, 0x1235, 0x1236]) {
       t.equal(driver.wait(), READY | DRQ)
@@ -213,7 +88,7 @@ for (const size of [2, 4] as const) {
 }
 
 t.test('several sectors a block', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.command(0xc4, 5, 4)
   t.equal(driver.wait(), READY | ERR, 'not before it was said how many')
   t.equal(driver.get(1), ABRT)
@@ -245,7 +120,7 @@ t.test('several sectors a block', async (t) => {
 })
 
 t.test('sectors by cylinder, head and sector', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   const read = (cylinder: number, head: number, sector: number) => {
     for (const [offset, value] of [
       [2, 1],
@@ -303,7 +178,7 @@ t.test('addresses of 48 bits, and where the disk ends', async (t) => {
 
 t.test('DMA, whichever of drive and bus master comes first', async (t) => {
   for (const busMasterFirst of [true, false]) {
-    const driver = new Driver()
+    const driver = new Driver([DRIVE])
     driver.descriptors([
       [0x2000, 1024],
       [0x5000, 512],
@@ -335,7 +210,7 @@ t.test('DMA, whichever of drive and bus master comes first', async (t) => {
 })
 
 t.test('descriptors: 64 KiB, more than there is, and less', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.descriptors([[0, 0]])
   driver.startBusMaster(false)
   driver.command(0xca, 1000, 128)
@@ -365,7 +240,7 @@ t.test('descriptors: 64 KiB, more than there is, and less', async (t) => {
 })
 
 t.test('a bus master that may not use the bus, or is stopped, moves nothing', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.ide.write('config', 4, 1, 2)
   driver.descriptors([[0x2000, 512]])
   driver.startBusMaster(true)
@@ -382,7 +257,7 @@ t.test('a bus master that may not use the bus, or is stopped, moves nothing', as
 })
 
 t.test('commands without data', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   for (const opcode of [0x10, 0x70, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6, 0xe7, 0xea]) {
     driver.command(opcode)
     t.equal(driver.irq, 0)
@@ -458,7 +333,7 @@ t.test('two drives', async (t) => {
 })
 
 t.test('nIEN and resets by software', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.control(2)
   driver.command(0xe7)
   driver.ide.advance(MILLISECOND)
@@ -484,7 +359,7 @@ t.test('nIEN and resets by software', async (t) => {
 })
 
 t.test('a drive that is busy takes no command, and one that is read-only no data', async (t) => {
-  const driver = new Driver()
+  const driver = new Driver([DRIVE])
   driver.command(0x20, 3, 1)
   driver.command(0x20, 9, 1)
   t.equal(driver.wait(), READY | DRQ)
@@ -501,7 +376,7 @@ t.test('a drive that is busy takes no command, and one that is read-only no data
 
 t.test('a state taken amid anything goes on as it would have', async (t) => {
   const run = (interruptAt: number) => {
-    let driver = new Driver()
+    let driver = new Driver([DRIVE])
     let step = 0
     const seen: number[] = []
     const next = () => {

@@ -12,7 +12,9 @@ import {
   AtaChannel,
   CONTROL,
   channelState,
-  type DiskProperties,
+  DISC_SECTOR_BYTES,
+  type DmaJob,
+  type DriveProperties,
   SECTOR_BYTES,
   STATUS,
 } from '../ata/mod.ts'
@@ -33,6 +35,7 @@ import {
   type DeviceState,
   dmaCopy,
   dmaRead,
+  dmaWrite,
   field,
   hex,
   type NamedAccess,
@@ -122,20 +125,20 @@ const DESCRIPTOR_BYTES = 8
 const LAST_DESCRIPTOR = 0x8000
 const MOST_DESCRIPTOR_BYTES = 0x10000
 
-/** A drive, by where it is connected. */
-export interface IdeDrive extends DiskProperties {
-  channel: 0 | 1
-  device: 0 | 1
-}
+/** A drive, and where it is connected. */
+export type IdeDrive = { channel: 0 | 1; device: 0 | 1 } & DriveProperties
 
 export interface IdeProperties {
   drives: readonly IdeDrive[]
 }
 
-/** The name of the region with a drive's contents: `disk0` and `disk1` are on the primary channel. */
-export function ideStorage({ channel, device }: Pick<IdeDrive, 'channel' | 'device'>): string {
-  return `disk${2 * channel + device}`
+/** The name of the region with a drive's contents: `disk0` or `cd0`, and `disk1` or `cd1`, are on the primary channel. */
+export function ideStorage({ media, channel, device }: Pick<IdeDrive, 'media' | 'channel' | 'device'>): string {
+  return `${media === 'disk' ? 'disk' : 'cd'}${2 * channel + device}`
 }
+
+/** Of what a drive's sectors are. */
+export const IDE_SECTOR_BYTES = { disk: SECTOR_BYTES, cdrom: DISC_SECTOR_BYTES } as const
 
 const layout = new StateLayout('piix4-ide', {
   config: configSpaceState,
@@ -155,12 +158,11 @@ class Ide implements Device {
   #asked = [false, false]
 
   constructor({ drives }: IdeProperties) {
-    const withRegions = drives.map((properties, i) => ({
-      ...properties,
-      properties,
-      region: REGISTER_REGIONS.length + i,
-    }))
-    this.#channels = [0, 1].map((number) => new AtaChannel(withRegions.filter(({ channel }) => channel === number)))
+    this.#channels = [0, 1].map((number) => {
+      const regions = drives.map((properties, i) => ({ properties, region: REGISTER_REGIONS.length + i }))
+      const own = regions.filter(({ properties }) => properties.channel === number)
+      return new AtaChannel(own.map((drive) => ({ device: drive.properties.device, ...drive })))
+    })
   }
 
   reset(io: DeviceIo): void {
@@ -271,14 +273,23 @@ class Ide implements Device {
       const room = descriptor.readUInt16LE(4) & ~1 || MOST_DESCRIPTOR_BYTES
       isLast = (descriptor.readUInt16LE(6) & LAST_DESCRIPTOR) !== 0
       const bytes = Math.min(room, job.bytes - moved)
-      const onDisk = { target: job.region, address: job.offset + moved }
-      if (job.toMemory) yield* dmaCopy(onDisk, { address }, bytes)
-      else yield* dmaCopy({ address }, onDisk, bytes)
+      yield* this.#move(job, moved, address, bytes)
       moved += bytes
       // What is left over of descriptors keeps it active.
       if (moved === job.bytes) this.#setStatus(number, BMIS.ACTIVE, !(isLast && bytes === room))
     }
     drive.dmaDone()
+  }
+
+  /** So many bytes of a job, from byte `at` of it on, to or from guest memory. */
+  *#move(job: DmaJob, at: number, address: number, bytes: number): Sequence<void> {
+    if ('made' in job) {
+      yield* dmaWrite(address, job.made.subarray(at, at + bytes))
+      return
+    }
+    const onDrive = { target: job.region, address: job.offset + at }
+    if (job.toMemory) yield* dmaCopy(onDrive, { address }, bytes)
+    else yield* dmaCopy({ address }, onDrive, bytes)
   }
 
   /** Lines and timer from the drives' states; the bus master notes when a drive begins to ask for an interrupt. */
@@ -360,7 +371,11 @@ export const piix4Ide: DeviceModel<IdeProperties> = {
   regions: ({ drives }) => [
     ...REGISTER_REGIONS,
     ...drives.map(
-      (drive): Region => ({ kind: 'storage', name: ideStorage(drive), size: drive.sectors * SECTOR_BYTES }),
+      (drive): Region => ({
+        kind: 'storage',
+        name: ideStorage(drive),
+        size: drive.sectors * IDE_SECTOR_BYTES[drive.media],
+      }),
     ),
   ],
   inputs: [],

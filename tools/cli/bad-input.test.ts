@@ -175,8 +175,9 @@ t.test('images of drives that are none', async (t) => {
     [boot('/dev/null'), 1, /^\/dev\/null: is no file; copy the disk into one first$/],
     [boot(at('empty')), 1, /empty: the file is empty; make it as large as the disk/],
     [boot(at('odd')), 1, /odd: its size, 1000, is no multiple of 512/],
-    [boot(''), 2, /^'' names no file for --drive; write it as FILE\[,readonly\]$/],
-    [boot(`${at('disk')},format=qcow2`), 2, /^'format=qcow2' says nothing of a drive; there is readonly/],
+    [boot(`${at('disk')},media=cdrom`), 1, /disk: its size, 1024, is no multiple of 2048/],
+    [boot(''), 2, /^'' names no file for --drive; write it as FILE\[,media=disk\|cdrom\]\[,readonly\]$/],
+    [boot(`${at('disk')},format=qcow2`), 2, /^'format=qcow2' says nothing of a drive; write it as FILE/],
     [boot(...Array<string>(5).fill(at('disk'))), 2, /^there is no place for drive '.*disk': a machine has at most 4$/],
     [
       [...boot(at('disk')), '--machine', 'dma-test'],

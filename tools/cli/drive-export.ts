@@ -94,7 +94,7 @@ function driveOf({ directory, manifest }: Recording, name: string | undefined): 
 async function imageOf(drive: DriveRecord, path: string, progress: Progress): Promise<DriveFile> {
   const where = `give the image of ${drive.name} that was recorded, of SHA-256 ${drive.sha256}, with --image`
   if (!fs.existsSync(path)) throw new UserError(`${path}: no such file; ${where}`)
-  const image = new DriveFile(path)
+  const image = new DriveFile(path, 1)
   const sha256 =
     image.bytes === drive.bytes ? await image.sha256((part) => progress.update(`hashing ${path}`, part)) : ''
   if (sha256 !== drive.sha256) throw new UserError(`${path} is not what it was when it was recorded; ${where}`)

@@ -41,7 +41,7 @@ function withBootOptions(command: Command): Command {
     .option('--input <script>', 'what types in place of a person: lines of expect, send, at, quit')
     .option(
       '--drive <image>',
-      'a disk, from a file with its bytes, which is never written: FILE[,readonly]; up to four times',
+      'a disk or a CD, from a file with its bytes, which is never written: FILE[,media=disk|cdrom][,readonly]; up to four',
       (image: string, images: string[] = []) => [...images, image],
     )
     .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")

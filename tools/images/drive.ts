@@ -7,9 +7,12 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { ImageError, UsageError } from '../errors.ts'
 
-const SECTOR_BYTES = 512
+const SECTOR_BYTES = { disk: 512, cdrom: 2048 } as const
+type Media = keyof typeof SECTOR_BYTES
 /** Two channels of two drives. */
 const MOST_DRIVES = 4
+/** How a drive is named. */
+const FORM = 'FILE[,media=disk|cdrom][,readonly]'
 /** Of a file that is hashed. */
 const PIECE_BYTES = 4 * 2 ** 20
 
@@ -17,7 +20,7 @@ const PIECE_BYTES = 4 * 2 ** 20
 export interface Drive {
   path: string
   /** What the board is told of it. */
-  option: { channel: number; device: number; bytes: number; isReadOnly: boolean }
+  option: { media: Media; channel: number; device: number; bytes: number; isReadOnly?: boolean }
   image: DriveFile
 }
 
@@ -28,7 +31,7 @@ export class DriveFile {
   readonly #file: number
 
   /** @throws ImageError if there is no such file, it cannot be read, or it cannot be a disk. */
-  constructor(path: string) {
+  constructor(path: string, sectorBytes: number) {
     this.path = path
     try {
       this.#file = fs.openSync(path, 'r')
@@ -41,7 +44,7 @@ export class DriveFile {
     }
     const stat = fs.fstatSync(this.#file)
     this.bytes = stat.size
-    const fault = faultOf(stat)
+    const fault = faultOf(stat, sectorBytes)
     if (fault === undefined) return
     fs.closeSync(this.#file)
     throw new ImageError(`${path}: ${fault}`)
@@ -79,36 +82,35 @@ export class DriveFile {
   }
 }
 
-function faultOf(stat: fs.Stats): string | undefined {
+function faultOf(stat: fs.Stats, sectorBytes: number): string | undefined {
   if (stat.isDirectory()) return 'is a directory; a drive needs the image of a disk'
   if (!stat.isFile()) return 'is no file; copy the disk into one first'
   if (stat.size === 0) return 'the file is empty; make it as large as the disk, as with truncate -s 1G'
-  if (stat.size % SECTOR_BYTES !== 0) {
-    return `its size, ${stat.size}, is no multiple of 512; a disk has whole sectors: the file was cut, or is no raw image`
+  if (stat.size % sectorBytes !== 0) {
+    return `its size, ${stat.size}, is no multiple of ${sectorBytes}; a drive has whole sectors: the file was cut, or is no raw image`
   }
   return undefined
 }
 
 /**
- * `--drive` number `index`: FILE[,readonly]. A comma in the file's name is written twice. Drives are connected in order: master and slave
- * of the primary channel, then of the secondary.
+ * `--drive` number `index`: FILE[,media=disk|cdrom][,readonly]. A comma in the file's name is written twice. Drives are connected in
+ * order: master and slave of the primary channel, then of the secondary.
  * @throws UsageError, ImageError
  */
 export function openDrive(words: string, index: number): Drive {
   if (index >= MOST_DRIVES)
     throw new UsageError(`there is no place for drive '${words}': a machine has at most ${MOST_DRIVES}`)
   const [path = '', ...settings] = words.split(/(?<!,),(?!,)/).map((word) => word.replaceAll(',,', ','))
-  if (path === '') throw new UsageError(`'${words}' names no file for --drive; write it as FILE[,readonly]`)
+  if (path === '') throw new UsageError(`'${words}' names no file for --drive; write it as ${FORM}`)
+  let media: Media = 'disk'
+  let isReadOnly = false
   for (const setting of settings) {
-    if (setting !== 'readonly')
-      throw new UsageError(`'${setting}' says nothing of a drive; there is readonly (--drive ${words})`)
+    if (setting === 'readonly') isReadOnly = true
+    else if (setting === 'media=disk' || setting === 'media=cdrom') media = setting === 'media=disk' ? 'disk' : 'cdrom'
+    else throw new UsageError(`'${setting}' says nothing of a drive; write it as ${FORM} (--drive ${words})`)
   }
-  const image = new DriveFile(path)
-  const option = {
-    channel: index >> 1,
-    device: index & 1,
-    bytes: image.bytes,
-    isReadOnly: settings.includes('readonly'),
-  }
+  const image = new DriveFile(path, SECTOR_BYTES[media])
+  const place = { channel: index >> 1, device: index & 1, bytes: image.bytes }
+  const option = media === 'disk' ? { media, ...place, isReadOnly } : { media, ...place }
   return { path, option, image }
 }
