@@ -208,7 +208,11 @@ export class CpuSide implements CpuPort {
     if (target !== SYSTEM_MEMORY) {
       const storage = this.#storage(device, target)
       if (storage !== undefined) return storage.read(address, length)
-      return this.#cpu.readBacking(this.#ownMemory(device, target, address, length), length).slice()
+      return this.#cpu.readBacking(this.#ownMemory(device, target, address, length), length)
+    }
+    const whole = this.map.pieces(MEMORY_SPACE).find(({ from, to }) => from <= address && address + length <= to)
+    if (whole !== undefined && whole.mode !== 'registers') {
+      return this.#cpu.readBacking(whole.backing + address - whole.from, length)
     }
     const bytes = new Uint8Array(length)
     this.#eachPiece(address, length, (piece, at, count) => {

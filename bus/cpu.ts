@@ -91,6 +91,7 @@ export interface Cpu {
   mapMemory(base: number, length: number, backingOffset: number, mode: 'ram' | 'rom'): void
   /** Accesses to `[base, base + length)` go to the port from now on. */
   unmapMemory(base: number, length: number): void
+  /** A copy. */
   readBacking(offset: number, length: number): Uint8Array
   /** Writes from outside the CPU (DMA, images): drops code made from these bytes and marks them dirty. */
   writeBacking(offset: number, bytes: Uint8Array): void

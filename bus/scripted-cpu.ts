@@ -86,7 +86,7 @@ export class ScriptedCpu implements Cpu {
 
   readBacking(offset: number, length: number): Uint8Array {
     assert(offset >= 0 && offset + length <= this.#memory.length)
-    return this.#memory.subarray(offset, offset + length)
+    return this.#memory.slice(offset, offset + length)
   }
 
   writeBacking(offset: number, bytes: Uint8Array): void {

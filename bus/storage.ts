@@ -18,11 +18,19 @@ export interface StorageImage {
 /** A block is written, hashed and kept as a whole: the size of a page, so that a checkpoint has one kind of them. */
 const BLOCK_BYTES = PAGE_BYTES
 
+/** Odd, and without a pattern: what is near each other differs in all bits. (The golden ratio's and e's first 64 bits.) */
+const PLACE_FACTOR = 0x9e37_79b9_7f4a_7c15n
+const HASH_FACTOR = 0xadf8_5458_a2bb_4a9bn
+
 interface Block {
+  readonly number: number
   /** Never changed: a write makes a new one, so that whoever has it keeps it. */
   bytes: Uint8Array
   /** As it was last added to the hash, or 0. */
   hash: bigint
+  /** Whether it was written since it was hashed, and since `takeWritten`. */
+  isUnhashed: boolean
+  isWritten: boolean
 }
 
 export class Storage {
@@ -31,23 +39,32 @@ export class Storage {
   /** Absent: zeros. What lies behind its end is zero too. */
   image: StorageImage | undefined
   readonly #blocks = new Map<number, Block>()
-  readonly #unhashed = new Set<number>()
-  readonly #written = new Set<number>()
+  #unhashed: Block[] = []
+  #written: Block[] = []
   #hash = 0n
+  /** Of its name. */
+  readonly #seed: bigint
 
   constructor(name: string, bytes: number) {
+    this.#seed = hash('sha256', name, 'buffer').readBigUInt64LE()
     this.name = name
     this.bytes = bytes
   }
 
-  /** A copy. */
+  /** For the caller to keep. */
   read(offset: number, length: number): Uint8Array {
     this.#check(offset, length)
+    const { image } = this
+    if (image !== undefined && offset + length <= image.bytes && !this.#isWritten(offset, length)) {
+      return image.read(offset, length)
+    }
     const bytes = new Uint8Array(length)
     let fromImage = offset
     const readImage = (to: number) => {
-      const end = Math.min(to, this.image?.bytes ?? 0)
-      if (fromImage < end) bytes.set(this.image!.read(fromImage, end - fromImage), fromImage - offset)
+      const end = Math.min(to, image?.bytes ?? 0)
+      if (image !== undefined && fromImage < end) {
+        bytes.set(image.read(fromImage, end - fromImage), fromImage - offset)
+      }
     }
     for (const { number, from, to } of blocksOf(offset, length)) {
       const block = this.#blocks.get(number)
@@ -60,25 +77,32 @@ export class Storage {
     return bytes
   }
 
+  /** Takes `bytes`, which must stay as they are. */
   write(offset: number, bytes: Uint8Array): void {
     this.#check(offset, bytes.length)
     for (const { number, from, to } of blocksOf(offset, bytes.length)) {
       const part = bytes.subarray(from - offset, to - offset)
-      const start = number * BLOCK_BYTES
-      const block = part.length === BLOCK_BYTES ? part.slice() : this.#wholeBlock(number)
-      if (part.length !== BLOCK_BYTES) block.set(part, from - start)
-      this.putBlock(number, block)
+      if (part.length === BLOCK_BYTES) this.putBlock(number, part)
+      else {
+        const block = this.#wholeBlock(number)
+        block.set(part, from - number * BLOCK_BYTES)
+        this.putBlock(number, block)
+      }
     }
   }
 
-  /** Block `number` from now on, its last zeros behind the end of a disk that ends amid it. It is not copied. */
+  /** Block `number` from now on, with zeros behind the end of a disk that ends amid it. They must stay as they are. */
   putBlock(number: number, bytes: Uint8Array): void {
     assert(bytes.length === BLOCK_BYTES && number < this.blockCount, `${this.name} has no block ${number}`)
-    const block = this.#blocks.get(number)
-    if (block === undefined) this.#blocks.set(number, { bytes, hash: 0n })
-    else block.bytes = bytes
-    this.#unhashed.add(number)
-    this.#written.add(number)
+    let block = this.#blocks.get(number)
+    if (block === undefined) {
+      block = { number, bytes, hash: 0n, isUnhashed: false, isWritten: false }
+      this.#blocks.set(number, block)
+    } else block.bytes = bytes
+    if (!block.isUnhashed) this.#unhashed.push(block)
+    if (!block.isWritten) this.#written.push(block)
+    block.isUnhashed = true
+    block.isWritten = true
   }
 
   get blockCount(): number {
@@ -87,13 +111,13 @@ export class Storage {
 
   /** Of all that was ever written, 64 bits; costs what was written since it was last asked. */
   hash(): bigint {
-    for (const number of this.#unhashed) {
-      const block = this.#blocks.get(number)!
-      const now = blockHash(this.name, number, block.bytes)
+    for (const block of this.#unhashed) {
+      const now = this.#hashOf(block)
       this.#hash = BigInt.asUintN(64, this.#hash - block.hash + now)
       block.hash = now
+      block.isUnhashed = false
     }
-    this.#unhashed.clear()
+    this.#unhashed = []
     return this.#hash
   }
 
@@ -107,14 +131,15 @@ export class Storage {
 
   /** How many blocks were written since `takeWritten`. */
   get writtenBlocks(): number {
-    return this.#written.size
+    return this.#written.length
   }
 
   /** Those blocks, in order. */
   takeWritten(): (readonly [number: number, bytes: Uint8Array])[] {
-    const numbers = [...this.#written].sort((a, b) => a - b)
-    this.#written.clear()
-    return numbers.map((number) => [number, this.#blocks.get(number)!.bytes])
+    const written = this.#written.sort((a, b) => a.number - b.number)
+    this.#written = []
+    for (const block of written) block.isWritten = false
+    return written.map(({ number, bytes }) => [number, bytes])
   }
 
   /** All that was ever written, block by block in order, to a strong hash. */
@@ -123,6 +148,21 @@ export class Storage {
       update(Buffer.from(`${this.name} ${number}\n`))
       update(this.#blocks.get(number)!.bytes)
     }
+  }
+
+  #isWritten(offset: number, length: number): boolean {
+    if (this.#blocks.size === 0) return false
+    const last = Math.floor((offset + length - 1) / BLOCK_BYTES)
+    for (let number = Math.floor(offset / BLOCK_BYTES); number <= last; number++) {
+      if (this.#blocks.has(number)) return true
+    }
+    return false
+  }
+
+  /** 64 bits of what a block holds, and of where it is. */
+  #hashOf({ number, bytes }: Block): bigint {
+    const contents = hash('sha256', bytes, 'buffer').readBigUInt64LE()
+    return BigInt.asUintN(64, (contents + this.#seed + BigInt(number) * PLACE_FACTOR) * HASH_FACTOR)
   }
 
   #wholeBlock(number: number): Uint8Array {
@@ -147,9 +187,4 @@ function* blocksOf(offset: number, length: number): Generator<{ number: number; 
     yield { number, from, to }
     from = to
   }
-}
-
-function blockHash(name: string, number: number, bytes: Uint8Array): bigint {
-  const place = Buffer.from(`${name} ${number}\n`)
-  return hash('sha256', Buffer.concat([place, bytes]), 'buffer').readBigUInt64LE()
 }

@@ -78,7 +78,8 @@ export class DriveWriter implements StorageImage {
     head.writeUInt32LE(stored.length, 4)
     const checksum = checksumOf(number, stored)
     head.writeUInt32LE(checksum, 8)
-    writeAll(this.#files, this.#file, Buffer.concat([head, stored]), this.#path)
+    writeAll(this.#files, this.#file, head, this.#path)
+    if (stored.length > 0) writeAll(this.#files, this.#file, stored, this.#path)
     this.#chunks.set(number, { at: this.#fileBytes + HEAD_BYTES, bytes: stored.length, checksum })
     this.#fileBytes += HEAD_BYTES + stored.length
     return bytes
@@ -164,6 +165,9 @@ function chunkBytes(imageBytes: number, number: number): number {
 
 /** `length` bytes from `offset` on, out of whole chunks. */
 function readChunks(offset: number, length: number, chunk: (number: number) => Uint8Array): Uint8Array {
+  const first = Math.floor(offset / CHUNK_BYTES)
+  const at = offset - first * CHUNK_BYTES
+  if (at + length <= CHUNK_BYTES) return chunk(first).subarray(at, at + length)
   const bytes = new Uint8Array(length)
   for (let at = offset; at < offset + length; ) {
     const number = Math.floor(at / CHUNK_BYTES)

@@ -52,7 +52,7 @@ export class DriveFile {
 
   /** @throws ImageError if it cannot be read any more, or was cut. */
   read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.alloc(length)
+    const bytes = Buffer.allocUnsafeSlow(length)
     let read = 0
     try {
       while (read < length) {
