@@ -168,7 +168,10 @@ const DRIVES = [
 /** Each board as it is by itself, and a Malta that has all that it can. */
 const slots = [
   ...Object.values(boards).flatMap((board) => board.build(v.parse(board.options, {})).board.devices),
-  ...boards['malta']!.build({ drives: DRIVES }).board.devices.filter(({ name }) => name === 'ide'),
+  ...boards['malta']!.build({
+    drives: DRIVES,
+    net: { model: 'pcnet', address: [0x52, 0x54, 0, 1, 2, 3] },
+  }).board.devices.filter(({ name }) => name === 'ide' || name === 'nic0'),
 ]
 const models = [...new Map(slots.map((slot) => [slot.model.type, slot])).values()]
 

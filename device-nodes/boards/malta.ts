@@ -32,6 +32,7 @@ import { I8259_ACKNOWLEDGE_REGION, i8259 } from '../i8259/i8259.ts'
 import { maltaRegisters } from '../malta-registers/malta-registers.ts'
 import { mc146818 } from '../mc146818/mc146818.ts'
 import { PCI_IO_SPACE } from '../pci/mod.ts'
+import { pcnet } from '../pcnet/pcnet.ts'
 import { IDE_SECTOR_BYTES, type IdeDrive, ideStorage, piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
 import { uart16550 } from '../uart16550/uart16550.ts'
 import { type BoardDefinition, type BuiltBoard, type GuestImages, parseBoardOptions } from './definition.ts'
@@ -59,7 +60,19 @@ const driveOptions = v.variant('media', [
   v.strictObject({ media: v.literal('cdrom'), ...place, bytes: sectorsOf('disc', IDE_SECTOR_BYTES.cdrom) }),
 ])
 
+/** The card on board. */
+const netOptions = v.strictObject({
+  model: v.literal('pcnet'),
+  /** Six bytes. */
+  address: v.pipe(
+    v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(255))),
+    v.length(6, 'an Ethernet address has six bytes'),
+    v.check((bytes) => ((bytes[0] ?? 1) & 1) === 0, 'a card has no address of a group'),
+  ),
+})
+
 const maltaOptions = v.strictObject({
+  net: v.optional(v.nullable(netOptions), null),
   drives: v.optional(
     v.pipe(
       v.array(driveOptions),
@@ -111,6 +124,8 @@ const POST_IO_RAM_BASE = 512 * MIB
 
 /** Device 10 on PCI_0, function 0 to 3. */
 const PIIX4_DEVFN = 10 << 3
+/** Device 11, whose INTA is the PIIX4's PIRQB. */
+const NIC_DEVFN = 11 << 3
 /** Each function's configuration space is its region 0. */
 const config = (node: string) => ({ node, region: 0 })
 
@@ -124,7 +139,7 @@ function ideDrive({ bytes, ...drive }: MaltaOptions['drives'][number]): IdeDrive
   return { ...drive, sectors, serial, model: drive.media === 'disk' ? 'Ananke disk' : 'Ananke CD-ROM' }
 }
 
-function devices({ drives, endian, startSeconds }: MaltaOptions): BoardDevice[] {
+function devices({ drives, endian, net, startSeconds }: MaltaOptions): BoardDevice[] {
   return [
     device('pit', i8254, {}),
     device('rtc', mc146818, { startSeconds }),
@@ -139,9 +154,15 @@ function devices({ drives, endian, startSeconds }: MaltaOptions): BoardDevice[] 
     device('pm', piix4Pm, {}),
     device('gt', gt64120, {
       endian,
-      slots: { [PIIX4_DEVFN]: config('isa'), [PIIX4_DEVFN + 1]: config('ide'), [PIIX4_DEVFN + 3]: config('pm') },
+      slots: {
+        [PIIX4_DEVFN]: config('isa'),
+        [PIIX4_DEVFN + 1]: config('ide'),
+        [PIIX4_DEVFN + 3]: config('pm'),
+        ...(net !== null && { [NIC_DEVFN]: config('nic0') }),
+      },
       interruptAcknowledge: { node: 'pic0', region: I8259_ACKNOWLEDGE_REGION },
     }),
+    ...(net === null ? [] : [device('nic0', pcnet, { address: net.address })]),
     device('fpga', maltaRegisters, { endian }),
     device('flash', flashCfi, { base: FLASH_BASE, endian }),
   ]
@@ -221,7 +242,7 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
     hashNs: HASH_NS,
     memories,
     devices: devices(options),
-    wires,
+    wires: options.net === null ? wires : [...wires, { from: 'nic0.inta', to: 'isa.pirqb' }],
     placements: placements(options.memoryBytes),
     // The GT-64120 ends every access below 512 MiB by itself.
     openBus: { from: 0, to: 0x20000000 },

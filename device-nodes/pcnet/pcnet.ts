@@ -1,0 +1,532 @@
+/**
+ * AMD Am79C973 (PCnet-FAST III): an Ethernet card on PCI with rings of descriptors in memory; what a Malta has on board.
+ *
+ * "Am79C973/Am79C975 PCnet-FAST III", AMD publication 21510. Frames are handed over without check sequence; one from the world gets
+ * its own, as the driver sees it. A frame that is sent has left at once: a transmitter is never busy. Descriptors are looked at when
+ * software asks (TDMD) or a frame comes, which is what polling them would find.
+ *
+ * Not modelled: the EEPROM's and the expansion ROM's interfaces, wake-up, LED outputs, bursts and timing of the bus, time-outs
+ * of FIFOs and what follows from a full one, collisions, the software timer, and interrupts of the management interface.
+ */
+import { ADDRESS_BYTES, CHECK_BYTES, destinationCheck, isForAll, isForGroup, withCheck } from '../ethernet/mod.ts'
+import { ConfigSpace, configDecoder, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
+import {
+  type AccessSize,
+  type Device,
+  type DeviceIo,
+  type DeviceModel,
+  type DeviceState,
+  dmaRead,
+  dmaWrite,
+  field,
+  hex,
+  type NamedAccess,
+  NEVER,
+  type Payload,
+  type Region,
+  type Sequence,
+  StateLayout,
+} from '../sdk/mod.ts'
+import {
+  BCR,
+  BCR_COUNT,
+  BCR_INITIAL,
+  BCR18_DWIO,
+  BCR20_SSIZE32,
+  CSR,
+  CSR_COUNT,
+  CSR_INITIAL,
+  CSR0,
+  CSR0_ERRORS,
+  CSR0_EVENTS,
+  CSR3_MASKS,
+  CSR5_SPND,
+  CSR15,
+  PHY,
+  phyRegister,
+} from './registers.ts'
+import {
+  DESCRIPTOR,
+  type Descriptor,
+  INIT_BLOCK_BYTES,
+  RECEIVED,
+  type RingStyle,
+  readInitBlock,
+  ringStyle,
+} from './rings.ts'
+
+export interface PcnetProperties {
+  /** Six bytes. */
+  address: readonly number[]
+}
+
+/** Region numbers. */
+const CONFIG = 0
+const IO = 1
+const MEMORY = 2
+
+const REGISTER_BYTES = 32
+/** Where the registers behind the address PROM are, in accesses of 16 and of 32 bits. */
+const WORD = { DATA: 0x10, ADDRESS: 0x12, RESET: 0x14, BUS_DATA: 0x16 } as const
+const LONG = { DATA: 0x10, ADDRESS: 0x14, RESET: 0x18, BUS_DATA: 0x1c } as const
+
+/** The longest that is sent: what does not end within is thrown away. */
+const MOST_FRAME_BYTES = 4096
+/** CSR8 to 11, four words; CSR12 to 14, three. */
+const FILTER_WORDS = 4
+const ADDRESS_WORDS = 3
+
+const definition = {
+  vendorId: 0x1022,
+  deviceId: 0x2000,
+  revisionId: 0x40,
+  classCode: 0x020000,
+  status: pciStatus.FAST_BACK_TO_BACK | pciStatus.DEVSEL_MEDIUM,
+  commandWritable:
+    pciCommand.IO_SPACE |
+    pciCommand.MEMORY_SPACE |
+    pciCommand.BUS_MASTER |
+    pciCommand.PARITY_ERROR_RESPONSE |
+    pciCommand.SERR_ENABLE,
+  interruptPin: 1,
+  bars: [
+    { index: 0, kind: 'io', size: REGISTER_BYTES, region: IO },
+    { index: 1, kind: 'memory', size: REGISTER_BYTES, region: MEMORY },
+  ],
+  registers: [
+    { name: 'MIN_GNT', offset: 0x3e, size: 1, initial: 0x06 },
+    { name: 'MAX_LAT', offset: 0x3f, size: 1, initial: 0xff },
+  ],
+} as const
+
+const layout = new StateLayout('pcnet', {
+  config: configSpaceState,
+  csr: field.list(field.unsigned(16), CSR_COUNT, true),
+  bcr: field.list(field.unsigned(16), BCR_COUNT, true),
+  /** RAP. */
+  selected: field.unsigned(7),
+  phyControl: field.unsigned(16),
+})
+
+class Pcnet implements Device {
+  readonly #address: readonly number[]
+  readonly #config = new ConfigSpace(definition)
+  #csr = new Array<number>(CSR_COUNT).fill(0)
+  #bcr = new Array<number>(BCR_COUNT).fill(0)
+  #selected = 0
+  #phyControl = 0x3100
+
+  constructor({ address }: PcnetProperties) {
+    this.#address = address
+  }
+
+  reset(io: DeviceIo): void {
+    this.#config.reset(io)
+    this.#bcr.fill(0)
+    for (const [number, value] of BCR_INITIAL) this.#bcr[number] = value
+    this.#phyControl = 0x3100
+    this.#softReset()
+    // The address comes from the EEPROM.
+    for (let i = 0; i < ADDRESS_WORDS; i++) {
+      this.#csr[CSR.ADDRESS + i] = this.#address[2 * i]! | (this.#address[2 * i + 1]! << 8)
+    }
+    this.#updateInterrupt(io)
+  }
+
+  read(region: number, offset: number, size: AccessSize, io: DeviceIo): number {
+    if (region === CONFIG) {
+      io.validUntil(NEVER)
+      return this.#config.read(offset, size)
+    }
+    if (offset < WORD.DATA) {
+      io.validUntil(NEVER)
+      let value = 0
+      for (let i = 0; i < size; i++) value += this.#promByte(offset + i) * 2 ** (8 * i)
+      return value
+    }
+    const place = this.#isLong ? LONG : WORD
+    if (offset === place.RESET) {
+      this.#softReset()
+      this.#updateInterrupt(io)
+      return 0
+    }
+    io.validUntil(NEVER)
+    const mask = size === 1 ? 0xff : 0xffff
+    if (offset === place.ADDRESS) return this.#selected & mask
+    if (offset === place.DATA) return this.#readCsr(this.#selected) & mask
+    if (offset === place.BUS_DATA) return this.#readBcr(this.#selected) & mask
+    io.unhandled(`pcnet: read of ${size} bytes at ${hex(offset)}`)
+    return 0
+  }
+
+  write(region: number, offset: number, size: AccessSize, value: number, io: DeviceIo): void | Sequence<void> {
+    if (region === CONFIG) {
+      this.#config.write(offset, size, value, io)
+      return
+    }
+    // By this software chooses accesses of 32 bits, until the next reset of the bus.
+    if (offset === LONG.DATA && size === 4) this.#bcr[BCR.BURST]! |= BCR18_DWIO
+    const place = this.#isLong ? LONG : WORD
+    const word = value & 0xffff
+    if (offset === place.ADDRESS) this.#selected = word & (CSR_COUNT - 1)
+    else if (offset === place.DATA) return this.#writeCsr(this.#selected, word, io)
+    else if (offset === place.BUS_DATA) this.#writeBcr(this.#selected, word)
+    else if (offset !== place.RESET) io.unhandled(`pcnet: write of ${hex(value)} at ${hex(offset)}`)
+  }
+
+  /** A frame has come. */
+  *input(frame: Uint8Array, io: DeviceIo): Sequence<void> {
+    const isLooped = (this.#csr[CSR.MODE]! & CSR15.LOOP) !== 0
+    if (!this.#has(CSR0.RXON) || this.#isSuspended || isLooped) return
+    yield* this.#receive(frame)
+    this.#updateInterrupt(io)
+  }
+
+  save(): DeviceState {
+    return layout.save({
+      config: this.#config.save(),
+      csr: this.#csr,
+      bcr: this.#bcr,
+      selected: this.#selected,
+      phyControl: this.#phyControl,
+    })
+  }
+
+  restore(state: DeviceState): void {
+    const { config, csr, bcr, selected, phyControl } = layout.restore(state)
+    this.#config.restore(config)
+    this.#csr = csr
+    this.#bcr = bcr
+    this.#selected = selected
+    this.#phyControl = phyControl
+  }
+
+  get #isSuspended(): boolean {
+    return (this.#csr[CSR.EXTENDED]! & CSR5_SPND) !== 0
+  }
+
+  get #isLong(): boolean {
+    return (this.#bcr[BCR.BURST]! & BCR18_DWIO) !== 0
+  }
+
+  #has(bits: number): boolean {
+    return (this.#csr[CSR.STATUS]! & bits) !== 0
+  }
+
+  /** 16 bytes: the address, and what says that they are right. */
+  #promByte(offset: number): number {
+    const at = (place: number) => this.#address[place] ?? (place === 9 ? 0x11 : place === 14 || place === 15 ? 0x57 : 0)
+    if (offset !== 12 && offset !== 13) return at(offset)
+    let sum = 0
+    for (let place = 0; place < 16; place++) sum += at(place)
+    return (sum >> (8 * (offset - 12))) & 0xff
+  }
+
+  /** What reading the reset register does, and STOP in part: addresses and modes of the bus stay. */
+  #softReset(): void {
+    const address = this.#csr.slice(CSR.ADDRESS, CSR.ADDRESS + ADDRESS_WORDS)
+    this.#csr.fill(0)
+    for (const [number, value] of CSR_INITIAL) this.#csr[number] = value
+    for (const [i, word] of address.entries()) this.#csr[CSR.ADDRESS + i] = word
+    this.#selected = 0
+  }
+
+  #readCsr(number: number): number {
+    if (number !== CSR.STATUS) return number === CSR.STYLE ? this.#bcr[BCR.STYLE]! : this.#csr[number]!
+    const status = this.#csr[CSR.STATUS]!
+    return status | ((status & CSR0_ERRORS) !== 0 ? CSR0.ERR : 0) | (this.#interrupts ? CSR0.INTR : 0)
+  }
+
+  #writeCsr(number: number, value: number, io: DeviceIo): void | Sequence<void> {
+    if (number === CSR.STATUS) return this.#writeStatus(value, io)
+    const isOpen = this.#has(CSR0.STOP) || this.#isSuspended
+    switch (number) {
+      case CSR.FEATURES:
+        // Its events are cleared by writing 1, and none ever stands.
+        this.#csr[number] = value & ~0x022a
+        break
+      case CSR.EXTENDED:
+        this.#csr[number] = value
+        // What software has put there meanwhile is sent.
+        return this.#resume(io)
+      case CSR.MASK:
+      case CSR.MISSED:
+      case CSR.COLLISIONS:
+        this.#csr[number] = value
+        break
+      case CSR.STYLE:
+        this.#writeBcr(BCR.STYLE, value)
+        break
+      case CSR.CHIP_LOW:
+      case CSR.CHIP_HIGH:
+        break
+      default:
+        // The rest is what the chip itself works with: it is software's while it is stopped.
+        if (isOpen) this.#csr[number] = value
+        else io.unhandled(`pcnet: write of ${hex(value)} to CSR${number} while it runs`)
+    }
+    this.#updateInterrupt(io)
+  }
+
+  *#resume(io: DeviceIo): Sequence<void> {
+    yield* this.#transmit(io)
+    this.#updateInterrupt(io)
+  }
+
+  *#writeStatus(value: number, io: DeviceIo): Sequence<void> {
+    const before = this.#csr[CSR.STATUS]!
+    let status = before & ~(value & CSR0_EVENTS)
+    status = (status & ~CSR0.IENA) | (value & CSR0.IENA)
+    this.#csr[CSR.STATUS] = status
+    if (value & CSR0.STOP) {
+      // What it has found out stays to be read, but it does nothing any more.
+      this.#csr[CSR.STATUS] = CSR0.STOP
+    } else {
+      if (value & CSR0.INIT && !(before & CSR0.INIT)) yield* this.#initialize()
+      if (value & CSR0.STRT && !(before & CSR0.STRT)) this.#start()
+      if (value & (CSR0.TDMD | CSR0.STRT)) yield* this.#transmit(io)
+    }
+    this.#updateInterrupt(io)
+  }
+
+  #readBcr(number: number): number {
+    if (number >= BCR_COUNT) return 0
+    if (number !== BCR.MII_DATA) return this.#bcr[number]!
+    const address = this.#bcr[BCR.MII_ADDRESS]!
+    // Nobody else is on the management bus, which is pulled up.
+    return (address >> 5) % 32 === PHY ? phyRegister(address % 32, this.#phyControl, true) : 0xffff
+  }
+
+  #writeBcr(number: number, value: number): void {
+    switch (number) {
+      case BCR.STYLE: {
+        const style = value & 0xff
+        // With structures of 32 bits comes SSIZE32.
+        this.#bcr[number] = style | (style === 0 ? 0 : BCR20_SSIZE32) | (style === 0 ? 0x0200 : 0)
+        break
+      }
+      case BCR.MII_DATA: {
+        const address = this.#bcr[BCR.MII_ADDRESS]!
+        // A reset, and a new agreement, are over at once.
+        if ((address >> 5) % 32 === PHY && address % 32 === 0) this.#phyControl = value & ~0x8200
+        break
+      }
+      case BCR.BURST:
+        // DWIO is set otherwise, and cleared by a reset of the bus alone.
+        this.#bcr[number] = (value & ~BCR18_DWIO) | (this.#bcr[number]! & BCR18_DWIO)
+        break
+      default:
+        if (number > 1 && number < BCR_COUNT && number !== 35) this.#bcr[number] = value
+    }
+  }
+
+  get #style(): RingStyle {
+    return ringStyle(this.#bcr[BCR.STYLE]! & 0xff) ?? ringStyle(0)!
+  }
+
+  /** Two words that hold an address. */
+  #addressAt(number: number): number {
+    return this.#csr[number]! + this.#csr[number + 1]! * 0x10000
+  }
+
+  #putAddress(number: number, address: number): void {
+    this.#csr[number] = address & 0xffff
+    this.#csr[number + 1] = Math.floor(address / 0x10000)
+  }
+
+  *#initialize(): Sequence<void> {
+    const width = this.#bcr[BCR.STYLE]! & BCR20_SSIZE32 ? 'wide' : 'narrow'
+    const at = this.#addressAt(CSR.INIT_LOW)
+    const bytes = yield* dmaRead(width === 'wide' ? at : at % 2 ** 24, INIT_BLOCK_BYTES[width])
+    const { mode, address, filter, receive, transmit } = readInitBlock(bytes, width)
+    this.#csr[CSR.MODE] = mode
+    for (let i = 0; i < ADDRESS_WORDS; i++) this.#csr[CSR.ADDRESS + i] = address[2 * i]! | (address[2 * i + 1]! << 8)
+    for (let i = 0; i < FILTER_WORDS; i++) this.#csr[CSR.FILTER + i] = filter[2 * i]! | (filter[2 * i + 1]! << 8)
+    this.#putAddress(CSR.RECEIVE_RING, receive.address)
+    this.#putAddress(CSR.TRANSMIT_RING, transmit.address)
+    this.#csr[CSR.RECEIVE_LENGTH] = -receive.length & 0xffff
+    this.#csr[CSR.TRANSMIT_LENGTH] = -transmit.length & 0xffff
+    this.#csr[CSR.RECEIVE_COUNTER] = this.#csr[CSR.RECEIVE_LENGTH]!
+    this.#csr[CSR.TRANSMIT_COUNTER] = this.#csr[CSR.TRANSMIT_LENGTH]!
+    this.#csr[CSR.STATUS] = (this.#csr[CSR.STATUS]! & ~CSR0.STOP) | CSR0.INIT | CSR0.IDON
+  }
+
+  #start(): void {
+    const mode = this.#csr[CSR.MODE]!
+    const status = (this.#csr[CSR.STATUS]! & ~CSR0.STOP) | CSR0.STRT
+    this.#csr[CSR.STATUS] = status | (mode & CSR15.DRX ? 0 : CSR0.RXON) | (mode & CSR15.DTX ? 0 : CSR0.TXON)
+    // Lengths that software has put there itself count from their start too.
+    this.#csr[CSR.RECEIVE_COUNTER] ||= this.#csr[CSR.RECEIVE_LENGTH]!
+    this.#csr[CSR.TRANSMIT_COUNTER] ||= this.#csr[CSR.TRANSMIT_LENGTH]!
+  }
+
+  /** Where a ring's descriptor is for which a counter stands: they count up to 0, from the two's complement of the ring's length. */
+  #descriptorAt(ring: number, counter: number, length: number): number {
+    const place = counter - this.#csr[length]!
+    return this.#addressAt(ring) + this.#style.bytes * Math.max(0, place)
+  }
+
+  /** Sends all frames that are there, whole ones. */
+  *#transmit(io: DeviceIo): Sequence<void> {
+    let frame: Uint8Array[] = []
+    let frameBytes = 0
+    const entries = 0x10000 - this.#csr[CSR.TRANSMIT_LENGTH]!
+    for (let sent = 0; this.#has(CSR0.TXON) && !this.#isSuspended && sent < entries; sent++) {
+      const counter = this.#csr[CSR.TRANSMIT_COUNTER]!
+      const at = this.#descriptorAt(CSR.TRANSMIT_RING, counter, CSR.TRANSMIT_LENGTH)
+      const style = this.#style
+      const bytes = (yield* dmaRead(at, style.bytes)).slice()
+      const descriptor = style.read(bytes)
+      if ((descriptor.flags & DESCRIPTOR.OWN) === 0) return
+      if (descriptor.flags & DESCRIPTOR.STP) {
+        frame = []
+        frameBytes = 0
+      }
+      frame.push(yield* dmaRead(descriptor.address, descriptor.bytes))
+      frameBytes += descriptor.bytes
+      style.write(bytes, descriptor.flags & ~DESCRIPTOR.OWN)
+      yield* dmaWrite(at, bytes)
+      this.#csr[CSR.TRANSMIT_COUNTER] = this.#counterAfter(CSR.TRANSMIT_COUNTER, CSR.TRANSMIT_LENGTH)
+      if ((descriptor.flags & DESCRIPTOR.ENP) === 0) continue
+      yield* this.#send(Buffer.concat(frame), frameBytes, io)
+      this.#csr[CSR.STATUS]! |= CSR0.TINT
+    }
+  }
+
+  /** To the world, or back to itself. */
+  *#send(frame: Uint8Array, bytes: number, io: DeviceIo): Sequence<void> {
+    if (bytes > MOST_FRAME_BYTES) {
+      this.#csr[CSR.STATUS]! |= CSR0.BABL
+      return
+    }
+    if ((this.#csr[CSR.MODE]! & CSR15.LOOP) === 0) io.output(frame)
+    else if (this.#has(CSR0.RXON)) yield* this.#receive(frame)
+  }
+
+  *#receive(frame: Uint8Array): Sequence<void> {
+    const match = this.#match(frame)
+    if (match === undefined) return
+    const bytes = withCheck(frame)
+    for (let at = 0; at < bytes.length; ) {
+      const place = this.#descriptorAt(CSR.RECEIVE_RING, this.#csr[CSR.RECEIVE_COUNTER]!, CSR.RECEIVE_LENGTH)
+      const style = this.#style
+      const words = (yield* dmaRead(place, style.bytes)).slice()
+      const descriptor = style.read(words)
+      if ((descriptor.flags & DESCRIPTOR.OWN) === 0) {
+        this.#csr[CSR.STATUS]! |= CSR0.MISS
+        this.#csr[CSR.MISSED] = (this.#csr[CSR.MISSED]! + 1) & 0xffff
+        return
+      }
+      at = yield* this.#fill(bytes, at, place, words, descriptor, match)
+    }
+    this.#csr[CSR.STATUS]! |= CSR0.RINT
+  }
+
+  /** Puts as much of a frame, from byte `at` on, into a descriptor's buffer as it takes. Returns from where there is more. */
+  *#fill(
+    bytes: Uint8Array,
+    at: number,
+    place: number,
+    words: Uint8Array,
+    { address, bytes: room }: Descriptor,
+    match: number,
+  ): Sequence<number> {
+    const end = Math.min(bytes.length, at + room)
+    yield* dmaWrite(address, bytes.subarray(at, end))
+    const isLast = end === bytes.length
+    const flags = (at === 0 ? DESCRIPTOR.STP : 0) | (isLast ? DESCRIPTOR.ENP | match : 0)
+    const style = this.#style
+    const next = this.#counterAfter(CSR.RECEIVE_COUNTER, CSR.RECEIVE_LENGTH)
+    const isNextOurs = isLast || (yield* this.#isOwn(next))
+    const failed = isNextOurs ? 0 : DESCRIPTOR.ERR | DESCRIPTOR.ENP | RECEIVED.BUFF
+    style.write(words, flags | failed, isLast || failed !== 0 ? end : undefined)
+    yield* dmaWrite(place, words)
+    this.#csr[CSR.RECEIVE_COUNTER] = next
+    return isNextOurs ? end : bytes.length
+  }
+
+  #counterAfter(counter: number, length: number): number {
+    const next = (this.#csr[counter]! + 1) & 0xffff
+    return next === 0 ? this.#csr[length]! : next
+  }
+
+  /** Whether the receive descriptor that a counter stands for is the chip's. */
+  *#isOwn(counter: number): Sequence<boolean> {
+    const style = this.#style
+    const at = this.#descriptorAt(CSR.RECEIVE_RING, counter, CSR.RECEIVE_LENGTH)
+    return (style.read(yield* dmaRead(at, style.bytes)).flags & DESCRIPTOR.OWN) !== 0
+  }
+
+  /** Why a frame is taken, as its descriptor says it; undefined: it is not. */
+  #match(frame: Uint8Array): number | undefined {
+    const mode = this.#csr[CSR.MODE]!
+    const isPromiscuous = (mode & CSR15.PROM) !== 0
+    if (frame.length < ADDRESS_BYTES || frame.length > MOST_FRAME_BYTES - CHECK_BYTES) return undefined
+    if (isForAll(frame) && (mode & CSR15.DRCVBC) === 0) return RECEIVED.BAM
+    if (isForGroup(frame)) {
+      const bit = destinationCheck(frame) >>> 26
+      if ((this.#csr[CSR.FILTER + (bit >> 4)]! >> (bit & 15)) & 1) return RECEIVED.LAFM
+    } else if ((mode & CSR15.DRCVPA) === 0 && this.#isForHere(frame)) return RECEIVED.PAM
+    return isPromiscuous ? 0 : undefined
+  }
+
+  #isForHere(frame: Uint8Array): boolean {
+    for (let i = 0; i < ADDRESS_BYTES; i++) {
+      if (frame[i] !== ((this.#csr[CSR.ADDRESS + (i >> 1)]! >> (8 * (i & 1))) & 0xff)) return false
+    }
+    return true
+  }
+
+  /** Whether it would interrupt. */
+  get #interrupts(): boolean {
+    const masked = this.#csr[CSR.MASK]! & CSR3_MASKS
+    return (this.#csr[CSR.STATUS]! & CSR0_EVENTS & ~masked) !== 0
+  }
+
+  #updateInterrupt(io: DeviceIo): void {
+    io.line('inta', this.#interrupts && this.#has(CSR0.IENA))
+  }
+}
+
+const regions: readonly Region[] = [
+  { kind: 'registers', name: 'config', size: 256, endian: 'little' },
+  { kind: 'registers', name: 'io', size: REGISTER_BYTES, endian: 'little' },
+  { kind: 'registers', name: 'memory', size: REGISTER_BYTES, endian: 'little' },
+]
+
+/** Names registers by which is selected, as software has chosen it. */
+function decoder(): (payload: Payload) => string | undefined {
+  let selected = 0
+  let isLong = false
+  const named = configDecoder(CONFIG, definition.registers, (_region, offset): string | NamedAccess => {
+    const place = isLong ? LONG : WORD
+    if (offset < WORD.DATA) return `APROM ${offset}`
+    if (offset === place.ADDRESS) return 'RAP'
+    if (offset === place.RESET) return 'RESET'
+    if (offset === place.BUS_DATA) return `BCR${selected}`
+    if (offset !== place.DATA) return hex(offset)
+    return { register: `CSR${selected}`, words: selected === CSR.STATUS ? CSR0.names : (value) => hex(value, 4) }
+  })
+  return (payload) => {
+    if (payload.kind === 'reset') {
+      selected = 0
+      isLong = false
+    }
+    if (payload.kind === 'write' && payload.region !== CONFIG) {
+      isLong ||= payload.offset === LONG.DATA && payload.size === 4
+      if (payload.offset === (isLong ? LONG : WORD).ADDRESS) selected = payload.value & (CSR_COUNT - 1)
+    }
+    return named(payload)
+  }
+}
+
+/** Output `inta`; it takes frames, and gives them. */
+export const pcnet: DeviceModel<PcnetProperties> = {
+  type: 'pcnet',
+  stateVersion: 1,
+  regions: () => regions,
+  inputs: [],
+  outputs: ['inta'],
+  create: (properties) => new Pcnet(properties),
+  decoder,
+}
