@@ -5,7 +5,7 @@
  * selected one. Where that is missing, device 0 answers in its place with a status of 0.
  */
 import type { DeviceIo, Sequence, Vt } from '../sdk/mod.ts'
-import { type FieldsOf, field, NEVER, registerBits, type StateLayout } from '../sdk/mod.ts'
+import { type FieldsOf, field, NEVER, registerBits, StateError, type StateLayout } from '../sdk/mod.ts'
 import { AtapiCdrom, type CdromProperties, cdromState } from './cdrom.ts'
 import { AtaDisk, type DiskProperties, diskState } from './disk.ts'
 import type { Drive } from './drive.ts'
@@ -87,7 +87,7 @@ export class AtaChannel {
     for (const drive of this.#drives) drive?.reset()
   }
 
-  /** What the earliest drive has to do. */
+  /** What is due. */
   *event(now: Vt): Sequence<void> {
     for (const drive of this.#drives)
       if (drive !== undefined && drive.taskFile.state.due <= now) yield* drive.event(now)
@@ -142,9 +142,12 @@ export class AtaChannel {
     this.#device = device
     this.#control = control
     this.#drives.forEach((drive, number) => {
-      const [disk, cdrom] = [disks[number], cdroms[number]]
-      if (drive instanceof AtaDisk && disk) drive.restore(disk)
-      if (drive instanceof AtapiCdrom && cdrom) drive.restore(cdrom)
+      const [disk, cdrom] = [disks[number] ?? null, cdroms[number] ?? null]
+      if (drive instanceof AtaDisk !== (disk !== null) || drive instanceof AtapiCdrom !== (cdrom !== null)) {
+        throw new StateError(`the state is of a channel with another device ${number}`)
+      }
+      if (drive instanceof AtaDisk && disk !== null) drive.restore(disk)
+      if (drive instanceof AtapiCdrom && cdrom !== null) drive.restore(cdrom)
     })
   }
 
