@@ -45,6 +45,16 @@ t.test('words that make no sense are wrong usage', async (t) => {
     [['boot', ...kernel, '--memory', '3G'], /at most 2048 MiB/],
     [['boot', ...kernel, '--rtc', 'noon'], /^'noon' is no time; /],
     [['boot', ...kernel, '--machine', 'dma-test', '--append', 'x'], /hands no command line/],
+    [['boot', ...kernel, '--net', 'wifi'], /^'wifi' is no network; write it as hermetic/],
+    [
+      ['boot', ...kernel, '--net', 'hermetic,mac=1:2'],
+      /^'mac=1:2' says nothing of a network card; write it as hermetic/,
+    ],
+    [['boot', ...kernel, '--net', 'hermetic,mac=01:00:5e:00:00:01'], /a card has no address of a group/],
+    [
+      ['boot', ...kernel, '--net', 'hermetic', '--machine', 'dma-test'],
+      /^machine dma-test has no place for a network card/,
+    ],
     [['record', ...kernel], /'-o, --output <recording>' not specified/],
     [['replay', at('a.ank'), '--mode', 'gpu'], /^'gpu' is no mode; there is cpu, full, and device:NAME$/],
     [['replay', at('a.ank'), '--until', 'soon'], /^'soon' is no instruction count for --until/],

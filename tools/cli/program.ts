@@ -44,6 +44,10 @@ function withBootOptions(command: Command): Command {
       'a disk or a CD, from a file with its bytes, which is never written: FILE[,media=disk|cdrom][,readonly]; up to four',
       (image: string, images: string[] = []) => [...images, image],
     )
+    .option(
+      '--net <network>',
+      'a network card, on a network that is the same each time: hermetic[,model=pcnet][,mac=52:54:00:12:34:56]',
+    )
     .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")
     .option('--json', 'print the closing line for programs; the console goes to standard error')
 }

@@ -14,6 +14,7 @@ import { type KernelImage, readImageFile, readKernel } from '../images/kernel.ts
 import { parseMemory, parseTimeOfDay } from './format.ts'
 import { boardNamed } from './machine.ts'
 import { machineNames } from './machine-names.ts'
+import { type Net, parseNet } from './net.ts'
 
 /** The options that `boot` and `record` share, as the command line gives them. */
 export interface BootWords {
@@ -25,6 +26,7 @@ export interface BootWords {
   input?: string
   rtc?: string
   drive?: string[]
+  net?: string
 }
 
 /** What is to be booted. */
@@ -47,6 +49,7 @@ export interface BootRequest {
   initrdHash?: string
   /** In the order of the board's options. */
   drives: Drive[]
+  net?: Net
   script?: { name: string; text: string }
 }
 
@@ -82,7 +85,8 @@ export async function readRequest(
   const script = words.input === undefined ? undefined : { name: words.input, text: await readScript(words.input) }
   const startSeconds = startOf(words.rtc, script === undefined ? hostSeconds : SCRIPTED_START_SECONDS)
   const drives = (words.drive ?? []).map(openDrive)
-  const options = boardOptions(machine, words, guest, startSeconds, drives)
+  const net = words.net === undefined ? undefined : parseNet(words.net)
+  const options = boardOptions(machine, words, guest, startSeconds, { drives, net })
   const memoryBytes = Number(options['memoryBytes'])
 
   const files = await readImages(guest, words, report)
@@ -107,6 +111,7 @@ export async function readRequest(
     ...(files.initrd !== undefined && { initrd: files.initrd.bytes }),
     ...(files.initrd?.sha256 !== undefined && { initrdHash: files.initrd.sha256 }),
     drives,
+    ...(net !== undefined && { net }),
     ...(script !== undefined && { script }),
   }
 }
@@ -117,7 +122,7 @@ function boardOptions(
   words: BootWords,
   guest: Guest | undefined,
   startSeconds: number,
-  drives: readonly Drive[],
+  { drives, net }: { drives: readonly Drive[]; net: Net | undefined },
 ): Record<string, JsonValue> {
   const { options: schema } = boardNamed(machine)
   const defaults = v.parse(schema, {}) as Record<string, JsonValue>
@@ -127,12 +132,16 @@ function boardOptions(
     append: words.append ?? guest?.append,
     startSeconds,
     ...(drives.length > 0 && { drives: drives.map(({ option }) => option) }),
+    ...(net !== undefined && { net: net.option }),
   }
   if (drives.length > 0 && !('drives' in defaults)) {
     throw new UsageError(`machine ${machine} has no place for drives; leave --drive out`)
   }
   if (words.append !== undefined && !('append' in defaults)) {
     throw new UsageError(`machine ${machine} hands no command line to a kernel; leave --append out`)
+  }
+  if (net !== undefined && !('net' in defaults)) {
+    throw new UsageError(`machine ${machine} has no place for a network card; leave --net out`)
   }
   const known = Object.entries(given).filter(([name, value]) => name in defaults && value !== undefined)
   const parsed = v.safeParse(schema, Object.fromEntries(known))

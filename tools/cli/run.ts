@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 import type { NodeName, StopReason } from '../../bus/mod.ts'
-import { HostConsole, parseScript, Typist } from '../../device-nodes/mod.ts'
+import { HostConsole, networkBackend, parseScript, Typist } from '../../device-nodes/mod.ts'
 import { type LiveOptions, type MachineSpec, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
 import { type DriveImage, type Image, RecordingWriter } from '../../replay-store/mod.ts'
 import type { Drive } from '../images/drive.ts'
@@ -14,6 +14,7 @@ import { grouped, vtText } from './format.ts'
 import { cachedHotCode, cachedHotCodePath, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine } from './machine.ts'
+import { CARD } from './net.ts'
 import { note, printLine } from './output.ts'
 import { Progress } from './progress.ts'
 import { INITRD_IMAGE, KERNEL_IMAGE } from './recorded-images.ts'
@@ -68,13 +69,17 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
   const driveImages = words.output === undefined ? [] : await hashDrives(machine, request.drives, progress)
   const recording = words.output === undefined ? undefined : startRecording(words.output, request, machine, driveImages)
+  const network = request.net && (await networkBackend(request.net.backend, CARD))
+  const { sources, listeners = [], ...pacing } = seat.options
   const interruption = new Interruption()
   const meter = new RunMeter(progress)
   seat.attach()
   try {
     const result = await runLive({
       machine: recording === undefined ? machine : withRecordedDrives(machine, recording),
-      ...seat.options,
+      ...pacing,
+      sources: network === undefined ? sources : [...sources, network],
+      listeners: network === undefined ? listeners : [...listeners, network.hear],
       ...(recording !== undefined && { recording }),
       signal: interruption.signal,
       onOutput: (src, bytes) => {
