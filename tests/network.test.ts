@@ -2,8 +2,9 @@
  * Debian's own pcnet32 driver and the card on board of a Malta, on the hermetic network: a guest gets its address, looks up a name and
  * pings, recorded and replayed in every mode.
  */
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Recording } from '../replay-store/mod.ts'
 import { ananke, lastObject } from '../tools/mod.ts'
 import { notCached, PROMPT } from './debian.ts'
@@ -17,6 +18,38 @@ send ping -c 2 10.0.2.3; ping -c 1 nobody.hermetic.test; grep eth0 /proc/net/dev
 expect done-23
 quit
 `
+
+/** What Wireshark makes of a capture. */
+function checkWithTshark(t: Test, capture: string, frames: { in: number; out: number }): void {
+  const fields = ['frame.interface_name', 'frame.p2p_dir', 'frame.comment', '_ws.malformed', '_ws.col.Info']
+  const args = ['-r', capture, '-T', 'fields', ...fields.flatMap((field) => ['-e', field])]
+  const checked = ['ip', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
+  const { error, stdout, stderr } = spawnSync('tshark', [...args, ...checked], { encoding: 'utf8' })
+  if (error !== undefined) {
+    t.comment('tshark is not there, so the capture was not read')
+    return
+  }
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'))
+  t.equal(lines.length, frames.in + frames.out, stderr)
+  t.equal(lines.filter(([, direction]) => direction === '1').length, frames.in)
+  for (const [name, , comment, malformed] of lines) {
+    t.equal(name, 'nic0')
+    t.match(comment, /^entry \d+, before instruction \d+, \d+ ns$/)
+    t.equal(malformed, '')
+  }
+  const told = lines.map((line) => line[4]).join('\n')
+  for (const what of [
+    /DHCP ACK/,
+    /10\.0\.2\.2 is at 52:55:0a:00:02:02/,
+    /Standard query response .* A server\.hermetic\.test A 10\.0\.2\.2/,
+    /Echo \(ping\) reply/,
+  ]) {
+    t.match(told, what)
+  }
+}
 
 t.test('a guest on the hermetic network, and its replays', { skip: notCached }, async (t) => {
   const directory = t.testdir({ 'net.script': SCRIPT })
@@ -48,6 +81,20 @@ t.test('a guest on the hermetic network, and its replays', { skip: notCached }, 
     if (payload.kind === 'output' && src === 'nic0') frames.out++
   }
   t.same({ in: Number(counts?.[1]), out: Number(counts?.[9]) }, frames)
+
+  const capture = join(directory, 'net.pcapng')
+  const written = await ananke(['pcap', at, '-o', capture])
+  t.equal(written.status, 0, written.stderr)
+  t.match(written.stdout, `${capture}: ${frames.in + frames.out} frames of nic0`)
+  t.match(await ananke(['pcap', at, '-o', capture]), {
+    status: 1,
+    stderr: /net\.pcapng exists\. Remove it, or write to another file/,
+  })
+  t.match(await ananke(['pcap', at, '--node', 'nic1', '-o', `${capture}2`]), {
+    status: 2,
+    stderr: /no network card nic1; it has nic0/,
+  })
+  checkWithTshark(t, capture, frames)
 
   for (const mode of ['cpu', 'full', 'device:nic0']) {
     const replayed = await ananke(['replay', at, '--mode', mode, '--verify', '--json'])

@@ -9,6 +9,7 @@ import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import type { LogWords } from './log.ts'
 import { machineNames } from './machine-names.ts'
 import { printLine } from './output.ts'
+import type { PcapWords } from './pcap.ts'
 import type { ReplayWords } from './replay.ts'
 import type { RunWords } from './run.ts'
 import { version } from './version.ts'
@@ -116,6 +117,16 @@ function addReadingCommands(program: Command): void {
     .action(async (directory: string, words: LogWords) => {
       const { logCommand } = await import('./log.ts')
       leave(await logCommand(directory, words))
+    })
+  program
+    .command('pcap')
+    .description("write out what a recording's network cards sent and got, for Wireshark")
+    .argument('<recording>')
+    .option('--node <name>', 'one card alone, such as nic0')
+    .requiredOption('-o, --output <file>', 'where to put it: a new file, by custom NAME.pcapng')
+    .action(async (directory: string, words: PcapWords) => {
+      const { writeCapture } = await import('./pcap.ts')
+      leave(await writeCapture(directory, words))
     })
   program
     .command('drive')
