@@ -493,11 +493,11 @@ export class CpuSide implements CpuPort {
     return this.#layout.devices[device] as DeviceSlot
   }
 
-  /** The place in backing memory of `length` bytes of a device's own memory region. */
   #storage(device: number, region: number): Storage | undefined {
     return this.#storages[this.#layout.devices[device]?.storages[region] ?? -1]
   }
 
+  /** The place in backing memory of `length` bytes of a device's own memory region. */
   #ownMemory(device: number, region: number, address: number, length: number): number {
     const slot = this.#layout.devices[device]
     const definition = slot?.regions[region]

@@ -3,4 +3,4 @@ export { AtaChannel, type ChannelDrive, CONTROL, channelState, type DrivePropert
 export { ATA_COMMANDS } from './commands.ts'
 export type { DmaJob } from './drive.ts'
 export { SECTOR_BYTES } from './identify.ts'
-export { ERROR, STATUS } from './task-file.ts'
+export { STATUS } from './task-file.ts'

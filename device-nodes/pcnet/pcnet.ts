@@ -43,6 +43,7 @@ import {
   CSR5_SPND,
   CSR15,
   PHY,
+  PHY_CONTROL,
   phyRegister,
 } from './registers.ts'
 import {
@@ -114,7 +115,7 @@ class Pcnet implements Device {
   #csr = new Array<number>(CSR_COUNT).fill(0)
   #bcr = new Array<number>(BCR_COUNT).fill(0)
   #selected = 0
-  #phyControl = 0x3100
+  #phyControl = PHY_CONTROL
 
   constructor({ address }: PcnetProperties) {
     this.#address = address
@@ -124,7 +125,7 @@ class Pcnet implements Device {
     this.#config.reset(io)
     this.#bcr.fill(0)
     for (const [number, value] of BCR_INITIAL) this.#bcr[number] = value
-    this.#phyControl = 0x3100
+    this.#phyControl = PHY_CONTROL
     this.#softReset()
     // The address comes from the EEPROM.
     for (let i = 0; i < ADDRESS_WORDS; i++) {

@@ -108,6 +108,8 @@ export const BCR_INITIAL: readonly (readonly [number, number])[] = [
 
 /** The chip's own transceiver, by its number on the management bus. */
 export const PHY = 30
+/** Its control register after a reset: 100 Mbit/s, full duplex, agreed on by itself. */
+export const PHY_CONTROL = 0x3100
 const PHY_LINK = 0x0004
 
 /**

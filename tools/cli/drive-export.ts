@@ -19,7 +19,7 @@ import { recordedMachine } from './machine.ts'
 import { note, printLine } from './output.ts'
 import { Progress } from './progress.ts'
 import { readImages } from './recorded-images.ts'
-import { parseIcount } from './replay.ts'
+import { lastIcount, parseIcount } from './replay.ts'
 
 export interface ExportWords {
   output: string
@@ -41,6 +41,7 @@ export async function exportDrive(directory: string, name: string | undefined, w
   try {
     const image = await imageOf(drive, words.image ?? drive.path, progress)
     const interruption = new Interruption()
+    const total = Math.min(until ?? Number.POSITIVE_INFINITY, lastIcount(recording))
     let contents: MachineContents | undefined
     const result = await replay({
       recording,
@@ -51,7 +52,7 @@ export async function exportDrive(directory: string, name: string | undefined, w
         contents = reached
       },
       onProgress: ({ instructions }) =>
-        progress.update(`replaying ${directory}`, share(instructions, recording, until)),
+        progress.update(`replaying ${directory}`, total > 0 ? instructions / total : undefined),
       ...(until !== undefined && { until }),
     }).finally(() => interruption.dispose())
     if (result.state === 'diverged') {
@@ -72,12 +73,6 @@ export async function exportDrive(directory: string, name: string | undefined, w
   } finally {
     progress.clear()
   }
-}
-
-function share(instructions: number, recording: Recording, until: number | undefined): number | undefined {
-  const last = recording.entryCount === 0 ? 0 : recording.entry(recording.entryCount - 1).icount
-  const total = Math.min(last, until ?? last)
-  return total === 0 ? undefined : instructions / total
 }
 
 function driveOf({ directory, manifest }: Recording, name: string | undefined): DriveRecord {

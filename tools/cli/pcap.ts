@@ -29,7 +29,9 @@ export async function writeCapture(directory: string, { output, node }: PcapWord
   const file = create(output)
   try {
     write(file, captureStart(`Ananke ${version}`, cards), output)
-    for (const [entry, { src, dst, vt, icount, payload }] of [...recording.entries()].entries()) {
+    let entry = -1
+    for (const { src, dst, vt, icount, payload } of recording.entries()) {
+      entry++
       if (payload.kind !== 'output' && payload.kind !== 'input') continue
       const isOut = payload.kind === 'output'
       const card = cards.indexOf(isOut ? src : dst)
@@ -70,7 +72,7 @@ function create(output: string): number {
 
 function write(file: number, bytes: Uint8Array, output: string): void {
   try {
-    for (let written = 0; written < bytes.length; ) written += fs.writeSync(file, bytes, written)
+    fs.writeFileSync(file, bytes)
   } catch (cause) {
     throw new UserError(`${output} cannot be written whole: ${(cause as Error).message}`, { cause })
   }

@@ -105,7 +105,8 @@ function verifyStore(recording: Recording): void {
   throw new UserError(`${damage[0]!.message}${more}`, { cause: damage[0] })
 }
 
-function lastIcount(recording: Recording): number {
+/** How far the recorded run came. */
+export function lastIcount(recording: Recording): number {
   return recording.entryCount === 0 ? 0 : recording.entry(recording.entryCount - 1).icount
 }
 

@@ -7,7 +7,7 @@
 export type EthernetAddress = Uint8Array
 export type Ipv4Address = number
 
-export const ETHERNET_HEADER_BYTES = 14
+const ETHERNET_HEADER_BYTES = 14
 const TYPE = { IPV4: 0x0800, ARP: 0x0806 } as const
 const ARP_BYTES = 28
 const ARP_REQUEST = 1
@@ -15,7 +15,7 @@ const ARP_REPLY = 2
 const IPV4_HEADER_BYTES = 20
 const TIME_TO_LIVE = 64
 const UDP_HEADER_BYTES = 8
-export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17 } as const
+export const PROTOCOL = { ICMP: 1, UDP: 17 } as const
 const ICMP_ECHO = 8
 
 export interface ArpRequest {
