@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { functionTitle, partOf, profileTables, summarizeProfile } from './profile.ts'
+import { functionTitle, partOf, profileTables, readProfile, summarizeProfile } from './profile.ts'
 
 const project = (path: string) => pathToFileURL(join(import.meta.dirname, '..', '..', path)).href
 const frame = (functionName: string, url = '') => ({ functionName, url, lineNumber: 9 })
@@ -53,4 +53,22 @@ t.test('time goes to the function that ran until the next sample', async (t) => 
 
 t.test('functions without a name', async (t) => {
   t.equal(functionTitle(frame('', project('bus/local-bus.ts'))), '(anonymous) (bus/local-bus.ts:10)')
+})
+
+t.test('of several threads the one that works, not the one that waits longest', async (t) => {
+  const profile = (idle: number, busy: number) => ({
+    nodes: [
+      { id: 1, callFrame: frame('(idle)') },
+      { id: 2, callFrame: frame('load', project('cpu-node/cpu.ts')) },
+    ],
+    samples: [...Array<number>(idle).fill(1), ...Array<number>(busy).fill(2)],
+    timeDeltas: Array<number>(idle + busy).fill(1000),
+  })
+  const directory = t.testdir({
+    'CPU.1.0.cpuprofile': JSON.stringify(profile(10, 50)),
+    'CPU.1.1.cpuprofile': JSON.stringify(profile(100, 5)),
+    'CPU.1.2.cpuprofile': JSON.stringify(profile(0, 20)),
+  })
+  t.same(readProfile(directory), profile(10, 50))
+  t.throws(() => readProfile(t.testdir({ empty: {} })), /no profile in/)
 })

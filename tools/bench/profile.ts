@@ -113,14 +113,20 @@ export function summarizeProfile({ nodes, samples, timeDeltas }: CpuProfile): Pr
   return { seconds: all, parts: lines(parts), functions: lines(functions) }
 }
 
-/** The main thread's profile among those that a process left in `directory`: the one with the most samples. */
+/** The profile of the guest's thread among those that a process left in `directory`: the one that was busy longest. */
 export function readProfile(directory: string): CpuProfile {
   const profiles = readdirSync(directory)
     .filter((name) => name.endsWith('.cpuprofile'))
     .map((name) => v.parse(profileSchema, JSON.parse(readFileSync(join(directory, name), 'utf8'))))
-  const [main] = profiles.sort((a, b) => b.samples.length - a.samples.length)
-  if (main === undefined) throw new Error(`no profile in ${directory}`)
-  return main
+  const [busiest] = profiles.sort((a, b) => busySamples(b) - busySamples(a))
+  if (busiest === undefined) throw new Error(`no profile in ${directory}`)
+  return busiest
+}
+
+/** Threads that wait are sampled as often as those that work. */
+function busySamples({ nodes, samples }: CpuProfile): number {
+  const idle = new Set(nodes.flatMap(({ id, callFrame }) => (callFrame.functionName === '(idle)' ? [id] : [])))
+  return samples.filter((id) => !idle.has(id)).length
 }
 
 const SHOWN_FUNCTIONS = 25
