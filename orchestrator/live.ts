@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import {
   GuestSleepsForEver,
   LocalBus,
+  type MachineContents,
   type NodeName,
   type OutputListener,
   type Position,
@@ -30,6 +31,8 @@ export interface LiveOptions extends HostOptions {
   /** The host's listener, such as a terminal: called some time after the slice, when the journal's entry is flushed. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
+  /** Told what memory and drives hold when the run has ended in order. */
+  onEnd?: (contents: MachineContents) => void
   /** Where the journal goes, and checkpoints; the session closes it. */
   recording?: RecordingWriter
   /** When checkpoints are taken. */
@@ -204,6 +207,7 @@ class LiveRun {
     const deviceStates = deviceDigests(bus.hosts)
     const { icount: instructions, vt } = bus
     await recording?.close({ reason, instructions, vt, digest, deviceStates })
+    this.#options.onEnd?.(bus.machine.contents)
     const journalBytes = recording?.journalBytes ?? 0
     const { statistics } = bus.machine.cpu
     const summary = summarize({ instructions, vt, hostMs: hostMs() - this.#startMs, journalBytes, statistics })

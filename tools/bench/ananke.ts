@@ -7,14 +7,14 @@ import * as v from 'valibot'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
 import { codeDirectory } from '../guests/cache-directory.ts'
-import type { CaseName, ConsoleCase, ProgramCase, Step } from './cases.ts'
+import { type CaseName, type ConsoleCase, caseOf, type ProgramCase, type Step, type System } from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, readLoop } from './loops.ts'
 import {
   between,
-  PROMPT,
   type ProjectFigures,
   type Sample,
+  SYSTEMS,
   upTo,
   workloadMarks,
   workloadSamples,
@@ -23,6 +23,8 @@ import {
 import type { Usage } from './usage.ts'
 
 const ANANKE = join(import.meta.dirname, '..', '..', 'bin', 'ananke')
+
+const HERMETIC_SERVER = 'server.hermetic.test'
 
 /** What the command prints with `--json`, as far as it is used here. */
 const closingSchema = v.object({
@@ -36,10 +38,11 @@ const closingSchema = v.object({
 })
 
 export interface AnankeOptions {
-  /** A known guest's name. */
-  guest: string
   /** Where recordings and scripts go. */
   directory: string
+  /** What the system on a disk has beside that: a second disk, and a directory that is served. */
+  secondDisk: string
+  served: string
   /** No run profits from what the live runs before it found worth translating. */
   isCold: boolean
   /** Node's own options, such as those of its profiler. */
@@ -64,44 +67,48 @@ export class Ananke {
   async run(step: Step): Promise<Map<CaseName, Sample>> {
     switch (step.kind) {
       case 'boot':
-        return new Map([[step.kind, await this.#boot(['boot', this.#options.guest])]])
       case 'record':
-        rmSync(this.#recording, { recursive: true, force: true })
-        return new Map([[step.kind, await this.#boot(['record', this.#options.guest, '-o', this.#recording])]])
+        return new Map([[caseOf(step.kind, step.system), await this.#boot(step.kind, step.system)]])
       case 'cpu-replay':
-        return new Map([[step.kind, await this.#replay('cpu')]])
       case 'full-replay':
-        return new Map([[step.kind, await this.#replay('full')]])
+        return new Map([[caseOf(step.kind, step.system), await this.#replay(step.kind, step.system)]])
       case 'console':
-        return await this.#console(step.workloads)
+        return await this.#console(step.system, step.workloads)
       case 'loop':
         return new Map([[step.loop, await this.#loop(step.loop)]])
     }
   }
 
   /** The recording of a boot that replays are of. */
-  get #recording(): string {
-    return join(this.#options.directory, 'boot.ank')
+  #recording(system: System): string {
+    return join(this.#options.directory, `${system}.ank`)
   }
 
-  async #boot(args: readonly string[]): Promise<Sample> {
-    const script = this.#script('boot', `expect ${PROMPT}\nquit\n`)
-    const { child, usage, project } = await this.#start([...args, '--input', script], [PROMPT])
+  async #boot(kind: 'boot' | 'record', system: System): Promise<Sample> {
+    const { guest, booted } = SYSTEMS[system]
+    const output = this.#recording(system)
+    if (kind === 'record') rmSync(output, { recursive: true, force: true })
+    const script = this.#script('boot', `expect ${booted}\nquit\n`)
+    const words = [kind, guest, '--input', script, ...(kind === 'record' ? ['-o', output] : [])]
+    const { child, usage, project } = await this.#start(words, [booted])
     // The time is up to the prompt, the memory that of the whole process.
     return { ...upTo(child.marks[0]!), peakBytes: usage.peakBytes, wholeSeconds: child.seconds, project }
   }
 
   /** A replay compares up to the end: the whole process counts. */
-  async #replay(mode: 'cpu' | 'full'): Promise<Sample> {
-    const { child, usage, project } = await this.#start(['replay', this.#recording, '--mode', mode], [])
+  async #replay(kind: 'cpu-replay' | 'full-replay', system: System): Promise<Sample> {
+    const mode = kind === 'cpu-replay' ? 'cpu' : 'full'
+    const { child, usage, project } = await this.#start(['replay', this.#recording(system), '--mode', mode], [])
     return { seconds: child.seconds, ...usage, wholeSeconds: child.seconds, project }
   }
 
-  async #console(workloads: readonly ConsoleCase[]): Promise<Map<ConsoleCase, Sample>> {
-    const script = this.#script('console', workloadScript(workloads))
-    const words = [this.#options.guest, '--input', script]
-    const { child, project } = await this.#startRecording(words, workloadMarks(workloads))
-    const samples = [...workloadSamples(workloads, child.marks)]
+  async #console(system: System, workloads: readonly ConsoleCase[]): Promise<Map<ConsoleCase, Sample>> {
+    const { secondDisk, served } = this.#options
+    const script = this.#script('console', workloadScript(system, HERMETIC_SERVER, workloads))
+    const more = system === 'disk' ? ['--drive', secondDisk, '--net', `hermetic,root=${served}`] : []
+    const words = [SYSTEMS[system].guest, '--input', script, ...more]
+    const { child, project } = await this.#startRecording(words, workloadMarks(system, workloads))
+    const samples = [...workloadSamples(system, workloads, child.marks)]
     return new Map(samples.map(([name, sample]) => [name, { ...sample, project }]))
   }
 

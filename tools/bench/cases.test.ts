@@ -1,13 +1,14 @@
 import t from 'tap'
 import { UsageError } from '../errors.ts'
-import { CASES, PEERS, parseCases, parsePeers, planRounds, planSteps, stepTitle } from './cases.ts'
+import { CASES, DEFAULT_CASES, PEERS, parseCases, parsePeers, planRounds, planSteps, stepTitle } from './cases.ts'
 
 const plan = (cases: string, peers: string) => planSteps(parseCases(cases), parsePeers(peers)).map(stepTitle)
 
 t.test('names of cases and groups', async (t) => {
   t.same(parseCases('find,boot'), ['boot', 'find'], 'in one order, however they are given')
   t.same(parseCases('loops,calls,integer'), ['integer', 'copy', 'branches', 'float', 'calls'])
-  t.same(parseCases('boots,console,loops,accesses'), CASES)
+  t.same(parseCases('boots,console,loops,accesses'), DEFAULT_CASES)
+  t.same(parseCases('disks,boots,console,loops,accesses'), CASES)
   t.throws(() => parseCases('boot,speed'), UsageError)
   t.throws(() => parseCases(''), UsageError)
 })
@@ -31,8 +32,8 @@ t.test('the sides take turns', async (t) => {
     'boot on qemu-icount',
   ])
   t.same(plan('integer,sha256,copy', 'qemu'), [
-    'console on ananke',
-    'console on qemu',
+    'installer console on ananke',
+    'installer console on qemu',
     'integer on ananke',
     'integer on qemu',
     'copy on ananke',
@@ -48,6 +49,16 @@ t.test('a replay brings the recording that it is of', async (t) => {
     'cpu-replay on qemu-replay',
   ])
   t.same(plan('full-replay', PEERS.join(',')), ['record on ananke', 'full-replay on ananke'])
+})
+
+t.test('a system on a disk', async (t) => {
+  t.same(plan('disk-record,tcp,disk-read', 'qemu,qemu-record'), [
+    'disk-boot on qemu',
+    'disk-record on ananke',
+    'disk-record on qemu-record',
+    'disk console on ananke',
+    'disk console on qemu',
+  ])
 })
 
 t.test('accesses bring the loop without one', async (t) => {

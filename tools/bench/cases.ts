@@ -8,22 +8,39 @@ export const PEERS = ['qemu', 'qemu-icount', 'qemu-record', 'qemu-replay'] as co
 export type Peer = (typeof PEERS)[number]
 export type Side = 'ananke' | Peer
 
+/** What is measured: Debian's installer, to its shell, and a Debian that is installed on a disk, to its login. */
+export type System = 'installer' | 'disk'
+
 /** A command at the guest's prompt. */
 export interface Workload {
+  system: System
+  /** Its shell's `$SERVER` is where files are fetched from. */
   line: string
   /** What it prints. */
   output: RegExp
 }
 
 export const WORKLOADS = {
-  sha256: { line: 'cat /lib/*.so* /bin/busybox /usr/lib/*.so* | sha256sum', output: /^[0-9a-f]{64} {2}-$/m },
-  shell: { line: 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done', output: /^/ },
-  exec: { line: 'i=0; while [ $i -lt 300 ]; do /bin/busybox true; i=$((i+1)); done', output: /^/ },
-  find: { line: 'find / -xdev | sort | wc -c', output: /^\d+$/m },
+  sha256: {
+    system: 'installer',
+    line: 'cat /lib/*.so* /bin/busybox /usr/lib/*.so* | sha256sum',
+    output: /^[0-9a-f]{64} {2}-$/m,
+  },
+  shell: { system: 'installer', line: 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done', output: /^/ },
+  exec: { system: 'installer', line: 'i=0; while [ $i -lt 300 ]; do /bin/busybox true; i=$((i+1)); done', output: /^/ },
+  find: { system: 'installer', line: 'find / -xdev | sort | wc -c', output: /^\d+$/m },
+  'disk-read': { system: 'disk', line: 'dd if=/dev/sdb of=/dev/null bs=1M', output: /536870912 bytes .* copied/ },
+  'disk-write': {
+    system: 'disk',
+    line: 'dd if=/dev/zero of=/dev/sdb bs=1M count=512 conv=fsync',
+    output: /536870912 bytes .* copied/,
+  },
+  tcp: { system: 'disk', line: 'wget -q -O - http://$SERVER/noise | head -c 134217728 | wc -c', output: /^134217728/m },
 } as const satisfies Record<string, Workload>
 
 /** Boots to the prompt; the replays are of the recording that `record` makes. */
-export const BOOT_CASES = ['boot', 'record', 'cpu-replay', 'full-replay'] as const
+export const BOOT_KINDS = ['boot', 'record', 'cpu-replay', 'full-replay'] as const
+export const BOOT_CASES = [...BOOT_KINDS, 'disk-boot', 'disk-record', 'disk-cpu-replay', 'disk-full-replay'] as const
 export const CONSOLE_CASES = Object.keys(WORKLOADS) as readonly (keyof typeof WORKLOADS)[]
 /** Programs in `programs/`. */
 export const LOOP_CASES = ['integer', 'copy', 'branches', 'float', 'calls'] as const
@@ -34,6 +51,7 @@ export const NO_ACCESS = 'no-access'
 export const ACCESS_CASES = [...(Object.keys(ACCESSES) as (keyof typeof ACCESSES)[]), NO_ACCESS] as const
 export const PROGRAM_CASES = [...LOOP_CASES, ...ACCESS_CASES] as const
 
+export type BootKind = (typeof BOOT_KINDS)[number]
 export type BootCase = (typeof BOOT_CASES)[number]
 export type ConsoleCase = keyof typeof WORKLOADS
 export type AccessCase = keyof typeof ACCESSES
@@ -44,12 +62,23 @@ export type CaseName = BootCase | ConsoleCase | ProgramCase
 const MORE_PAIRS = 2
 
 export const CASES: readonly CaseName[] = [...BOOT_CASES, ...CONSOLE_CASES, ...PROGRAM_CASES]
+
+export function caseOf(kind: BootKind, system: System): BootCase {
+  return system === 'disk' ? `disk-${kind}` : kind
+}
+
+const workloadsOf = (system: System) => CONSOLE_CASES.filter((name) => WORKLOADS[name].system === system)
+const DISK_CASES = [...BOOT_KINDS.map((kind) => caseOf(kind, 'disk')), ...workloadsOf('disk')]
+
 const GROUPS: Readonly<Record<string, readonly CaseName[]>> = {
-  boots: BOOT_CASES,
-  console: CONSOLE_CASES,
+  boots: BOOT_KINDS,
+  console: workloadsOf('installer'),
+  disks: DISK_CASES,
   loops: LOOP_CASES,
   accesses: ACCESS_CASES,
 }
+/** What is measured if nothing else is asked for; with the system on a disk it would be an hour. */
+export const DEFAULT_CASES = CASES.filter((name) => !(DISK_CASES as readonly CaseName[]).includes(name))
 export const caseWords: readonly string[] = [...Object.keys(GROUPS), ...CASES]
 
 /** Reads `--cases`: names of cases and groups with commas between. In the order of `CASES`. @throws UsageError */
@@ -73,8 +102,8 @@ export function parsePeers(text: string): Peer[] {
 
 /** One run of one side: a machine that is started, measured and ended. */
 export type Step = { side: Side } & (
-  | { kind: 'boot' | 'record' | 'cpu-replay' | 'full-replay' }
-  | { kind: 'console'; workloads: readonly ConsoleCase[] }
+  | { kind: BootKind; system: System }
+  | { kind: 'console'; system: System; workloads: readonly ConsoleCase[] }
   | { kind: 'loop'; loop: ProgramCase }
 )
 
@@ -84,26 +113,35 @@ export type Step = { side: Side } & (
  */
 export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): Step[] {
   const has = (name: CaseName) => cases.includes(name)
-  const replays = has('cpu-replay') || has('full-replay')
-  const qemuReplays = has('cpu-replay') && peers.includes('qemu-replay')
-  const qemuRecords = has('record') && peers.includes('qemu-record')
-  const workloads = CONSOLE_CASES.filter(has)
-  const plan: (Step | false)[] = [
-    // A recorded boot is compared with both plain ones: the project's is next to it.
-    (has('boot') || has('record')) && peers.includes('qemu') && { side: 'qemu', kind: 'boot' },
-    has('boot') && { side: 'ananke', kind: 'boot' },
-    (has('record') || replays) && { side: 'ananke', kind: 'record' },
-    (qemuRecords || qemuReplays) && { side: 'qemu-record', kind: 'record' },
-    has('cpu-replay') && { side: 'ananke', kind: 'cpu-replay' },
-    qemuReplays && { side: 'qemu-replay', kind: 'cpu-replay' },
-    has('full-replay') && { side: 'ananke', kind: 'full-replay' },
-    has('boot') && peers.includes('qemu-icount') && { side: 'qemu-icount', kind: 'boot' },
-  ]
   const plain: ('ananke' | 'qemu')[] = peers.includes('qemu') ? ['ananke', 'qemu'] : ['ananke']
-  if (workloads.length > 0) plan.push(...plain.map((side): Step => ({ side, kind: 'console', workloads })))
+  const plan: Step[] = []
+  for (const system of ['installer', 'disk'] as const) {
+    plan.push(...planBoots(system, (kind) => has(caseOf(kind, system)), peers))
+    const workloads = workloadsOf(system).filter(has)
+    if (workloads.length > 0) plan.push(...plain.map((side): Step => ({ side, kind: 'console', system, workloads })))
+  }
   const accesses = ACCESS_CASES.some(has)
   const programs = PROGRAM_CASES.filter((name) => has(name) || (accesses && name === NO_ACCESS))
   for (const loop of programs) plan.push(...plain.map((side): Step => ({ side, kind: 'loop', loop })))
+  return plan
+}
+
+function planBoots(system: System, has: (kind: BootKind) => boolean, peers: readonly Peer[]): Step[] {
+  const replays = has('cpu-replay') || has('full-replay')
+  const qemuReplays = has('cpu-replay') && peers.includes('qemu-replay')
+  const qemuRecords = has('record') && peers.includes('qemu-record')
+  const step = (side: Side, kind: BootKind): Step => ({ side, kind, system })
+  const plan: (Step | false)[] = [
+    // A recorded boot is compared with both plain ones: the project's is next to it.
+    (has('boot') || has('record')) && peers.includes('qemu') && step('qemu', 'boot'),
+    has('boot') && step('ananke', 'boot'),
+    (has('record') || replays) && step('ananke', 'record'),
+    (qemuRecords || qemuReplays) && step('qemu-record', 'record'),
+    has('cpu-replay') && step('ananke', 'cpu-replay'),
+    qemuReplays && step('qemu-replay', 'cpu-replay'),
+    has('full-replay') && step('ananke', 'full-replay'),
+    has('boot') && peers.includes('qemu-icount') && step('qemu-icount', 'boot'),
+  ]
   return plan.filter((step) => step !== false)
 }
 
@@ -113,8 +151,8 @@ export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): S
  */
 export function planRounds(cases: readonly CaseName[], peers: readonly Peer[]): Step[][] {
   const pair: readonly Step[] = [
-    { side: 'ananke', kind: 'boot' },
-    { side: 'ananke', kind: 'record' },
+    { side: 'ananke', kind: 'boot', system: 'installer' },
+    { side: 'ananke', kind: 'record', system: 'installer' },
   ]
   const isCompared = cases.includes('boot') && cases.includes('record')
   const more = Array.from({ length: isCompared ? MORE_PAIRS : 0 }, (_, i) =>
@@ -125,5 +163,10 @@ export function planRounds(cases: readonly CaseName[], peers: readonly Peer[]): 
 
 /** For messages: `record on qemu-record`. */
 export function stepTitle(step: Step): string {
-  return `${step.kind === 'loop' ? step.loop : step.kind} on ${step.side}`
+  return `${titleOf(step)} on ${step.side}`
+}
+
+function titleOf(step: Step): string {
+  if (step.kind === 'loop') return step.loop
+  return step.kind === 'console' ? `${step.system} console` : caseOf(step.kind, step.system)
 }

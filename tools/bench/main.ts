@@ -1,7 +1,11 @@
 /**
  * `npm run bench`: the project and QEMU side by side, in one call. tools/README.md says what is measured and how.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createCipheriv } from 'node:crypto'
+import { once } from 'node:events'
+import { appendFileSync, createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
@@ -13,15 +17,16 @@ import { guestDirectory, loadGuest } from '../guests/cache.ts'
 import { guestNamed } from '../guests/guests.ts'
 import { Ananke, type AnankeOptions } from './ananke.ts'
 import {
-  CASES,
   type CaseName,
   caseWords,
+  DEFAULT_CASES,
   PEERS,
   type Peer,
   parseCases,
   parsePeers,
   planRounds,
   planSteps,
+  type System,
   stepTitle,
 } from './cases.ts'
 import { killChildren, RunFailed } from './child.ts'
@@ -29,8 +34,10 @@ import { profileTables, readProfile, summarizeProfile } from './profile.ts'
 import { lacksQemu, Qemu, qemuVersion } from './qemu.ts'
 import { accessTable, caseTable, projectTable, resultObject, rounded, targetTable } from './report.ts'
 import { Results } from './results.ts'
+import { SYSTEMS } from './sample.ts'
 
-const GUEST = guestNamed('debian-mipsel')
+/** What the system on a disk reads, writes and fetches. */
+const NOISE_BYTES = 512 << 20
 const DEFAULT_RUNS = '5'
 
 interface Words {
@@ -61,13 +68,13 @@ const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
 
 /** Gives the exit status: 1 if a run of the project failed. */
 async function measure(words: Words): Promise<number> {
-  const cases = words.cases === undefined ? CASES : parseCases(words.cases)
+  const cases = words.cases === undefined ? DEFAULT_CASES : parseCases(words.cases)
   const runs = parseRuns(words.runs)
   const peers = await availablePeers(parsePeers(words.peers))
   const directory = temporaryDirectory()
   const host = await describeHost(peers.length > 0)
   say(Object.values(host).join(', '))
-  const { ananke, qemu } = await makeSides(directory, { isCold: words.cold === true })
+  const { ananke, qemu } = await makeSides(directory, cases, { isCold: words.cold === true })
   const plan = planRounds(cases, peers)
   const results = new Results(runs * plan.length)
   const failures: string[] = []
@@ -103,7 +110,7 @@ async function profile(words: Words): Promise<number> {
   for (const [index, step] of planSteps(cases, []).entries()) {
     const profiles = join(directory, `profile-${index}`)
     mkdirSync(profiles)
-    const { ananke } = await makeSides(directory, {
+    const { ananke } = await makeSides(directory, cases, {
       isCold: words.cold === true,
       nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
     })
@@ -144,16 +151,42 @@ function temporaryDirectory(): string {
 
 async function makeSides(
   directory: string,
+  cases: readonly CaseName[],
   options: Pick<AnankeOptions, 'isCold' | 'nodeOptions'>,
 ): Promise<{ ananke: Ananke; qemu: Qemu }> {
+  const steps = planSteps(cases, PEERS)
+  const systems = new Set(steps.flatMap((step) => ('system' in step ? [step.system] : [])))
   const progress = new Progress()
-  await loadGuest(GUEST, (stage, fraction) => progress.update(stage, fraction)).finally(() => progress.clear())
-  const { name, memoryBytes, append } = GUEST
-  const images = join(guestDirectory(), name)
-  return {
-    ananke: new Ananke({ guest: name, directory, ...options }),
-    qemu: new Qemu({ kernel: join(images, 'kernel'), initrd: join(images, 'initrd'), append, memoryBytes, directory }),
+  for (const system of systems) {
+    const guest = guestNamed(SYSTEMS[system].guest)
+    await loadGuest(guest, (stage, fraction) => progress.update(stage, fraction)).finally(() => progress.clear())
   }
+  const served = join(directory, 'served')
+  const secondDisk = join(served, 'noise')
+  const hasDisk = steps.some((step) => step.kind === 'console' && step.system === 'disk')
+  if (hasDisk) writeNoise(served, secondDisk)
+  const server = hasDisk ? await serveFile(secondDisk) : ''
+  const images = (system: System) => join(guestDirectory(), SYSTEMS[system].guest)
+  return {
+    ananke: new Ananke({ directory, served, secondDisk, ...options }),
+    qemu: new Qemu({ images, directory, secondDisk, server }),
+  }
+}
+
+/** Bytes that no compression makes less of. */
+function writeNoise(directory: string, path: string): void {
+  mkdirSync(directory)
+  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
+  const zeros = Buffer.alloc(1 << 20)
+  for (let written = 0; written < NOISE_BYTES; written += zeros.length) appendFileSync(path, cipher.update(zeros))
+}
+
+/** What a guest of QEMU's fetches a file from: gives the address that it has there. */
+async function serveFile(path: string): Promise<string> {
+  const server = createServer((_request, response) => createReadStream(path).pipe(response))
+  server.listen(0, '127.0.0.1').unref()
+  await once(server, 'listening')
+  return `10.0.2.2:${(server.address() as AddressInfo).port}`
 }
 
 async function describeHost(hasQemu: boolean): Promise<Record<string, string>> {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ConsoleMarks } from './marks.ts'
-import { PROMPT, workloadLine, workloadMarks, workloadScript } from './sample.ts'
+import { SYSTEMS, workloadLine, workloadMarks, workloadReply, workloadScript } from './sample.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
 
@@ -12,7 +12,7 @@ const SESSION = [
 ].join('')
 
 t.test('marks are found in order, each after the one before', async (t) => {
-  const marks = new ConsoleMarks(workloadMarks(['sha256', 'find']))
+  const marks = new ConsoleMarks(workloadMarks('installer', ['sha256', 'find']))
   const found = marks.hear(bytes(SESSION))
   t.same(
     found.map(({ index }) => index),
@@ -34,9 +34,9 @@ t.test('the echo of a typed line is not its mark', async (t) => {
 })
 
 t.test('however the output is cut into pieces, the marks are the same', async (t) => {
-  const whole = new ConsoleMarks(workloadMarks(['sha256', 'find'])).hear(bytes(SESSION))
+  const whole = new ConsoleMarks(workloadMarks('installer', ['sha256', 'find'])).hear(bytes(SESSION))
   for (let length = 1; length <= 40; length++) {
-    const marks = new ConsoleMarks(workloadMarks(['sha256', 'find']))
+    const marks = new ConsoleMarks(workloadMarks('installer', ['sha256', 'find']))
     const found = []
     for (let at = 0; at < SESSION.length; at += length) found.push(...marks.hear(bytes(SESSION.slice(at, at + length))))
     t.same(found, whole, `pieces of ${length}`)
@@ -54,5 +54,19 @@ t.test('output without a mark is kept only so far', async (t) => {
 })
 
 t.test('the script waits for each prompt and types the same lines', async (t) => {
-  t.equal(workloadScript(['exec']), `expect ${PROMPT}\nsend ${workloadLine('exec')}\nexpect done-23-exec\nquit\n`)
+  const { prompt } = SYSTEMS.installer
+  t.equal(
+    workloadScript('installer', '', ['exec']),
+    `limit 3600\nexpect ${prompt}\nsend ${workloadLine('exec')}\nexpect done-23-exec\nquit\n`,
+  )
+  const reply = workloadReply('installer', '', ['exec'])
+  t.same([reply(0), reply(1)], [workloadLine('exec'), undefined])
+})
+
+t.test('a system with a login is logged in to first', async (t) => {
+  const marks = workloadMarks('disk', ['tcp'])
+  const reply = workloadReply('disk', 'here:80', ['tcp'])
+  t.equal(marks.length, 4)
+  t.same([reply(0), reply(2), reply(3)], ['root', workloadLine('tcp'), undefined])
+  t.match(reply(1), 'SERVER=here:80')
 })

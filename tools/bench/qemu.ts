@@ -5,10 +5,11 @@ import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isOnPath } from '../cli/doctor.ts'
 import { NoSuchProgram, run } from '../guests/command.ts'
-import type { CaseName, Peer, Step } from './cases.ts'
+import { guestNamed } from '../guests/guests.ts'
+import { type CaseName, caseOf, type Peer, type Step, type System } from './cases.ts'
 import { type ChildResult, runChild } from './child.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, readLoop } from './loops.ts'
-import { between, PROMPT, type Sample, upTo, workloadLine, workloadMarks, workloadSamples } from './sample.ts'
+import { between, type Sample, SYSTEMS, upTo, workloadMarks, workloadReply, workloadSamples } from './sample.ts'
 
 const QEMU = 'qemu-system-mipsel'
 const PACKAGE = 'qemu-system-mips'
@@ -41,13 +42,37 @@ export async function qemuVersion(): Promise<string> {
   return stdout.split('\n')[0] ?? ''
 }
 
+/** What recording and replaying a disk or a card takes goes between it and what is behind it. */
+const isRecordReplay = (peer: Peer) => peer === 'qemu-record' || peer === 'qemu-replay'
+
+/** A disk that is not written: number 0 is the primary master. */
+function driveWords(path: string, number: number, peer: Peer): string[] {
+  const file = `file=${path},if=none,format=raw,snapshot=on,id=file${number}`
+  const device = (drive: string) => ['-device', `ide-hd,bus=ide.${number >> 1},unit=${number & 1},drive=${drive}`]
+  if (!isRecordReplay(peer)) return ['-drive', file, ...device(`file${number}`)]
+  return [
+    '-drive',
+    file,
+    '-drive',
+    `driver=blkreplay,if=none,image=file${number},id=rr${number}`,
+    ...device(`rr${number}`),
+  ]
+}
+
+/** The card on board, without its boot program. */
+function cardWords(peer: Peer): string[] {
+  const filter = isRecordReplay(peer) ? ['-object', 'filter-replay,id=replay,netdev=net'] : []
+  return ['-netdev', 'user,id=net', '-device', 'pcnet,netdev=net,romfile=,addr=0b.0', ...filter]
+}
+
 export interface QemuOptions {
-  kernel: string
-  initrd: string
-  append: string
-  memoryBytes: number
-  /** Where its recording goes. */
+  /** Where a system's images are. */
+  images(system: System): string
+  /** Where its recordings go. */
   directory: string
+  /** What the system on a disk has beside that: a second disk, and a server that the guest reaches at this address. */
+  secondDisk: string
+  server: string
 }
 
 export class Qemu {
@@ -64,14 +89,18 @@ export class Qemu {
       case 'record':
       case 'cpu-replay':
       case 'full-replay':
-        return new Map([[step.kind, await this.#boot(step.side as Peer)]])
+        return new Map([[caseOf(step.kind, step.system), await this.#boot(step.side as Peer, step.system)]])
       case 'console': {
-        const { workloads } = step
-        const { marks } = await this.#start(this.#guest(), workloadMarks(workloads), {
-          // Every other mark is a prompt.
-          reply: (index) => (index % 2 === 0 ? `${workloadLine(workloads[index / 2]!)}\n` : undefined),
+        const { system, workloads } = step
+        const disks = system === 'disk' ? driveWords(this.#options.secondDisk, 1, 'qemu') : []
+        const words = [...this.#guest(system, 'qemu'), ...disks]
+        const { marks } = await this.#start(words, workloadMarks(system, workloads), {
+          reply: (mark) => {
+            const line = workloadReply(system, this.#options.server, workloads)(mark)
+            return line === undefined ? undefined : `${line}\n`
+          },
         })
-        return workloadSamples(workloads, marks)
+        return workloadSamples(system, workloads, marks)
       }
       case 'loop': {
         const { file, iterations, instructions } = readLoop(step.loop)
@@ -82,25 +111,27 @@ export class Qemu {
     }
   }
 
-  get #log(): string {
-    return join(this.#options.directory, 'qemu.rr')
-  }
-
-  async #boot(peer: Peer): Promise<Sample> {
+  async #boot(peer: Peer, system: System): Promise<Sample> {
     const isRecording = peer === 'qemu-record'
-    if (isRecording) rmSync(this.#log, { force: true })
-    const words = [...this.#guest(), ...this.#clock(peer)]
-    const { marks } = await this.#start(words, [PROMPT], { endAfterMs: isRecording ? RECORDING_TAIL_MS : 0 })
-    return { ...upTo(marks[0]!), ...(isRecording && { journalBytes: statSync(this.#log).size }) }
+    const log = join(this.#options.directory, `${system}.rr`)
+    if (isRecording) rmSync(log, { force: true })
+    const words = [...this.#guest(system, peer), ...this.#clock(peer, log)]
+    const { marks } = await this.#start(words, [SYSTEMS[system].booted], {
+      endAfterMs: isRecording ? RECORDING_TAIL_MS : 0,
+    })
+    return { ...upTo(marks[0]!), ...(isRecording && { journalBytes: statSync(log).size }) }
   }
 
-  #guest(): string[] {
-    const { kernel, initrd, append, memoryBytes } = this.#options
-    return ['-m', `${memoryBytes / MIB}`, '-kernel', kernel, '-initrd', initrd, '-append', append]
+  #guest(system: System, peer: Peer): string[] {
+    const { memoryBytes, append } = guestNamed(SYSTEMS[system].guest)
+    const images = this.#options.images(system)
+    const words = ['-kernel', join(images, 'kernel'), '-initrd', join(images, 'initrd'), '-append', append]
+    const disk = system === 'disk' ? [...driveWords(join(images, 'disk'), 0, peer), ...cardWords(peer)] : []
+    return ['-m', `${memoryBytes / MIB}`, ...words, ...disk]
   }
 
   /** With an instruction counter the RTC must not follow the host, or the kernel calibrates against two clocks. */
-  #clock(peer: Peer): string[] {
+  #clock(peer: Peer, log: string): string[] {
     const counted = (more: string) => ['-icount', `shift=auto${more}`, '-rtc', 'clock=vm']
     switch (peer) {
       case 'qemu':
@@ -108,9 +139,9 @@ export class Qemu {
       case 'qemu-icount':
         return counted('')
       case 'qemu-record':
-        return counted(`,rr=record,rrfile=${this.#log}`)
+        return counted(`,rr=record,rrfile=${log}`)
       case 'qemu-replay':
-        return counted(`,rr=replay,rrfile=${this.#log}`)
+        return counted(`,rr=replay,rrfile=${log}`)
     }
   }
 

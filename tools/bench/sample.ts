@@ -1,7 +1,7 @@
 /**
  * What one run of one case gives.
  */
-import { type ConsoleCase, WORKLOADS } from './cases.ts'
+import { type ConsoleCase, type System, WORKLOADS } from './cases.ts'
 import { RunFailed, type TimedMark, tailOf } from './child.ts'
 
 export interface Sample {
@@ -34,22 +34,62 @@ export interface ProjectFigures {
   statistics: Readonly<Record<string, number>>
 }
 
-export const PROMPT = '~ #'
+/** What a system's console prints and is told before there is a prompt. */
+export interface Login {
+  mark: string
+  line: string
+}
+
+/** What is measured, and how one gets to its prompt. `server`: a host and port that the guest fetches files from. */
+export const SYSTEMS: Readonly<
+  Record<System, { guest: string; booted: string; prompt: string; login(server: string): readonly Login[] }>
+> = {
+  installer: { guest: 'debian-mipsel', booted: '~ #', prompt: '~ #', login: () => [] },
+  disk: {
+    guest: 'debian-mipsel-disk',
+    booted: 'debian login:',
+    prompt: 'root@debian:~#',
+    login: (server) => [
+      { mark: 'debian login:', line: 'root' },
+      // Until there is a network.
+      {
+        mark: 'root@debian:~#',
+        line: `SERVER=${server}; until ip -4 address show dev eth0 | grep -q inet; do sleep 1; done`,
+      },
+    ],
+  },
+}
 
 /** The line to be typed for a workload. The shell's sum keeps its echo from looking like the mark. */
 export function workloadLine(name: ConsoleCase): string {
   return `${WORKLOADS[name].line}; echo done-$((20+3))-${name}`
 }
 
-/** A prompt and an end for each workload, in turn. */
-export function workloadMarks(workloads: readonly ConsoleCase[]): string[] {
-  return workloads.flatMap((name) => [PROMPT, `done-23-${name}`])
+/** What the console must print, in order: the login's, then a prompt and an end for each workload. */
+export function workloadMarks(system: System, workloads: readonly ConsoleCase[]): string[] {
+  const { login, prompt } = SYSTEMS[system]
+  return [...login('').map(({ mark }) => mark), ...workloads.flatMap((name) => [prompt, `done-23-${name}`])]
+}
+
+/** What is typed when the mark of that number has come. */
+export function workloadReply(
+  system: System,
+  server: string,
+  workloads: readonly ConsoleCase[],
+): (mark: number) => string | undefined {
+  const lines = SYSTEMS[system].login(server).map(({ line }) => line)
+  for (const name of workloads) lines.push(workloadLine(name), '')
+  return (mark) => lines[mark] || undefined
 }
 
 /** The input script that types the workloads. */
-export function workloadScript(workloads: readonly ConsoleCase[]): string {
-  const steps = workloads.map((name) => `expect ${PROMPT}\nsend ${workloadLine(name)}\nexpect done-23-${name}\n`)
-  return `${steps.join('')}quit\n`
+export function workloadScript(system: System, server: string, workloads: readonly ConsoleCase[]): string {
+  const reply = workloadReply(system, server, workloads)
+  const steps = workloadMarks(system, workloads).map((mark, i) => {
+    const line = reply(i)
+    return `expect ${mark}\n${line === undefined ? '' : `send ${line}\n`}`
+  })
+  return `limit 3600\n${steps.join('')}quit\n`
 }
 
 /**
@@ -57,12 +97,14 @@ export function workloadScript(workloads: readonly ConsoleCase[]): string {
  * takes from its prompt to its mark. Throws `RunFailed` if one did not print what it should.
  */
 export function workloadSamples(
+  system: System,
   workloads: readonly ConsoleCase[],
   marks: readonly TimedMark[],
 ): Map<ConsoleCase, Sample> {
+  const first = SYSTEMS[system].login('').length
   return new Map(
     workloads.map((name, index) => {
-      const [prompt, end] = marks.slice(2 * index) as [TimedMark, TimedMark]
+      const [prompt, end] = marks.slice(first + 2 * index) as [TimedMark, TimedMark]
       if (!WORKLOADS[name].output.test(end.text)) throw new RunFailed(`${name} printed: ${tailOf(end.text)}`)
       return [name, between(prompt, end)]
     }),

@@ -2,7 +2,7 @@
  * What the project wants to reach, as ratios between what is measured side by side, and as sizes.
  */
 import { accessNs } from './accesses.ts'
-import { CONSOLE_CASES, LOOP_CASES } from './cases.ts'
+import { type CaseName, CONSOLE_CASES, LOOP_CASES, type Side, WORKLOADS } from './cases.ts'
 import { present, type Results } from './results.ts'
 import type { Sample } from './sample.ts'
 import { ratio, type Spread, spread } from './statistics.ts'
@@ -25,10 +25,61 @@ export type Verdict = 'aim' | 'must' | 'not reached'
 /** Bytes of this file are decimal, as the figures for which they stand. */
 const MB = 1e6
 
+type Figure = (sample: Sample) => number | undefined
 const seconds = (sample: Sample) => sample.seconds
 const wholeSeconds = (sample: Sample) => sample.wholeSeconds
 
+/** The same bytes on both sides, so speeds are to each other as times, the other way round. */
+const DISK_SPEEDS = CONSOLE_CASES.filter((name) => WORKLOADS[name].system === 'disk')
+
+/** What a case takes on one side against another. */
+const against =
+  (name: CaseName, side: Side, peerName: CaseName, peer: Side, figure: Figure = seconds) =>
+  (results: Results) =>
+    ratio(results.figures(name, side, figure), results.figures(peerName, peer, figure))
+
 export const TARGETS: readonly Target[] = [
+  {
+    what: 'disk boot: recording / not recording',
+    must: 1.05,
+    aim: 1.02,
+    unit: 'ratio',
+    measure: against('disk-record', 'ananke', 'disk-boot', 'ananke'),
+  },
+  {
+    what: 'disk boot: cpu replay / own recording, whole runs',
+    must: 0.9,
+    aim: 0.7,
+    unit: 'ratio',
+    measure: against('disk-cpu-replay', 'ananke', 'disk-record', 'ananke', wholeSeconds),
+  },
+  {
+    what: 'disk boot: QEMU recording / QEMU plain',
+    aim: 1,
+    unit: 'ratio',
+    measure: against('disk-record', 'qemu-record', 'disk-boot', 'qemu'),
+  },
+  {
+    what: 'disk boot: recording / QEMU recording it',
+    aim: 1,
+    unit: 'ratio',
+    measure: against('disk-record', 'ananke', 'disk-record', 'qemu-record'),
+  },
+  {
+    what: 'disk boot: journal for each 1000 instructions',
+    must: 5,
+    aim: 1,
+    unit: 'bytes',
+    measure: (results) =>
+      spread(present(results.figures('disk-record', 'ananke', ({ project }) => project?.bytesPer1000Instructions))),
+  },
+  {
+    what: 'disk boot: journal',
+    aim: 4 * MB,
+    unit: 'bytes',
+    measure: (results) =>
+      spread(present(results.figures('disk-record', 'ananke', ({ project }) => project?.journalBytes))),
+  },
   {
     what: 'recording the boot / QEMU recording it',
     must: 1,
@@ -67,7 +118,17 @@ export const TARGETS: readonly Target[] = [
     measure: (results) =>
       ratio(results.figures('record', 'ananke', seconds), results.figures('boot', 'ananke', seconds)),
   },
-  ...CONSOLE_CASES.map(
+  ...DISK_SPEEDS.map(
+    (name): Target => ({
+      what: `${name}: throughput / QEMU plain`,
+      must: 0.5,
+      aim: 1,
+      more: true,
+      unit: 'ratio',
+      measure: against(name, 'qemu', name, 'ananke'),
+    }),
+  ),
+  ...CONSOLE_CASES.filter((name) => WORKLOADS[name].system === 'installer').map(
     (name): Target => ({
       what: `${name} / QEMU plain`,
       must: 1,

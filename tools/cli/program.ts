@@ -27,6 +27,7 @@ export function makeProgram(): Command {
   addRunCommands(program)
   addReplayCommands(program)
   addReadingCommands(program)
+  addGuestCommands(program)
   return program
 }
 
@@ -149,6 +150,44 @@ function addReadingCommands(program: Command): void {
     .action(async (words: { json?: boolean }) => leave(await doctorCommand(words)))
 }
 
+function addGuestCommands(program: Command): void {
+  const guests = program
+    .command('guests')
+    .description('manage the guests that are known by name, and kept in the cache')
+  guests
+    .command('list', { isDefault: true })
+    .description('say which there are, and what is kept of them')
+    .option('--json', 'print it for programs')
+    .action(async (words: { json?: boolean }) => {
+      const { listGuests } = await import('./guests.ts')
+      leave(await listGuests(words))
+    })
+  guests
+    .command('fetch')
+    .description('fetch a guest, or install it, if it is not kept whole already')
+    .argument('<guest>')
+    .action(async (name: string) => {
+      const { fetchGuest } = await import('./guests.ts')
+      leave(await fetchGuest(name))
+    })
+  guests
+    .command('build')
+    .description('fetch or install it anew, from the packages of today')
+    .argument('<guest>')
+    .action(async (name: string) => {
+      const { buildGuest } = await import('./guests.ts')
+      leave(await buildGuest(name))
+    })
+  guests
+    .command('remove')
+    .description('remove what is kept of it')
+    .argument('<guest>')
+    .action(async (name: string) => {
+      const { removeGuestNamed } = await import('./guests.ts')
+      leave(await removeGuestNamed(name))
+    })
+}
+
 /** Gives the exit status: 1 if something is lacking without which no run can succeed. */
 async function doctorCommand(words: { json?: boolean }): Promise<number> {
   const { examine } = await import('./doctor.ts')
@@ -156,22 +195,19 @@ async function doctorCommand(words: { json?: boolean }): Promise<number> {
   if (words.json) {
     await printLine(JSON.stringify(findings))
   } else {
-    const { default: Table } = await import('cli-table3')
-    const table = new Table({ chars: PLAIN, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 } })
-    for (const { check, verdict, found, advice } of findings) {
-      table.push([check, verdict, advice === undefined ? found : `${found}; ${advice}`])
-    }
-    await printLine(table.toString())
+    const { plainTable } = await import('./table.ts')
+    await printLine(
+      plainTable(
+        findings.map(({ check, verdict, found, advice }) => [
+          check,
+          verdict,
+          advice === undefined ? found : `${found}; ${advice}`,
+        ]),
+      ),
+    )
   }
   return findings.some(({ verdict }) => verdict === 'lacking') ? STATUS_FAILED : STATUS_OK
 }
-
-/** A table without lines. */
-const PLAIN = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid']
-    .concat(['mid', 'mid-mid', 'right', 'right-mid', 'middle'])
-    .map((name) => [name, '']),
-)
 
 function leave(status: number): void {
   process.exitCode = status

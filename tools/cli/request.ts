@@ -1,14 +1,15 @@
 /**
  * From the words of a command line to what is to be booted, with every image read and checked.
  */
+import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { sha256 } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import type { ReportStage } from '../guests/apt.ts'
-import { loadGuest } from '../guests/cache.ts'
+import { type GuestImages, loadGuest } from '../guests/cache.ts'
 import { type Guest, guestNamed } from '../guests/guests.ts'
-import { type Drive, openDrive } from '../images/drive.ts'
+import { type Drive, DriveFile, type DriveOption, diskOption, openDrive } from '../images/drive.ts'
 import { checkInitrd, checkInitrdFits } from '../images/initrd.ts'
 import { type KernelImage, readImageFile, readKernel } from '../images/kernel.ts'
 import { parseMemory, parseTimeOfDay } from './format.ts'
@@ -84,13 +85,21 @@ export async function readRequest(
   }
   const script = words.input === undefined ? undefined : { name: words.input, text: await readScript(words.input) }
   const startSeconds = startOf(words.rtc, script === undefined ? hostSeconds : SCRIPTED_START_SECONDS)
-  const drives = (words.drive ?? []).map(openDrive)
-  const net = words.net === undefined ? undefined : parseNet(words.net)
-  const options = boardOptions(machine, words, guest, startSeconds, { drives, net })
+  const installed = guest !== undefined && 'installation' in guest ? guest : undefined
+  // Mistakes in what was asked for come before a guest is fetched.
+  const ownDisk = installed && diskOption(0, installed.installation.diskBytes)
+  const drives = (words.drive ?? []).map((drive, i) => openDrive(drive, ownDisk === undefined ? i : i + 1))
+  const net = netOf(words.net ?? installed?.net ?? NO_NET)
+  const driveOptions = [...(ownDisk === undefined ? [] : [ownDisk]), ...drives.map(({ option }) => option)]
+  const options = boardOptions(machine, words, guest, startSeconds, { drives: driveOptions, net })
   const memoryBytes = Number(options['memoryBytes'])
 
   const files = await readImages(guest, words, report)
   const lowMemoryBytes = Math.min(memoryBytes, LOW_MEMORY_BYTES)
+  if (files.disk !== undefined && ownDisk !== undefined) {
+    const { path, sha256 } = files.disk
+    drives.unshift({ path, option: ownDisk, image: new DriveFile(path, 1), sha256 })
+  }
   const kernel = await readKernel(files.kernel.name, files.kernel.bytes, { lowMemoryBytes })
   if (files.initrd !== undefined) {
     const { name, bytes, sha256: hash } = files.initrd
@@ -122,7 +131,7 @@ function boardOptions(
   words: BootWords,
   guest: Guest | undefined,
   startSeconds: number,
-  { drives, net }: { drives: readonly Drive[]; net: Net | undefined },
+  { drives, net }: { drives: DriveOption[]; net: Net | undefined },
 ): Record<string, JsonValue> {
   const { options: schema } = boardNamed(machine)
   const defaults = v.parse(schema, {}) as Record<string, JsonValue>
@@ -131,7 +140,7 @@ function boardOptions(
     memoryBytes: words.memory === undefined ? guestMemory : memoryOf(words.memory),
     append: words.append ?? guest?.append,
     startSeconds,
-    ...(drives.length > 0 && { drives: drives.map(({ option }) => option) }),
+    ...(drives.length > 0 && { drives }),
     ...(net !== undefined && { net: net.option }),
   }
   if (drives.length > 0 && !('drives' in defaults)) {
@@ -162,18 +171,27 @@ async function readImages(
   guest: Guest | undefined,
   words: BootWords,
   report: ReportStage,
-): Promise<{ kernel: ImageFile; initrd?: ImageFile }> {
+): Promise<{ kernel: ImageFile; initrd?: ImageFile; disk?: GuestImages['disk'] }> {
   const own = async (path: string, what: string) => ({ name: path, bytes: await readImageFile(path, what) })
   const initrd = words.initrd === undefined ? undefined : await own(words.initrd, 'initrd')
-  if (words.kernel !== undefined) {
-    const kernel = await own(words.kernel, 'kernel')
-    return initrd === undefined ? { kernel } : { kernel, initrd }
-  }
-  const images = await loadGuest(guest!, report)
+  const kernel = words.kernel === undefined ? undefined : await own(words.kernel, 'kernel')
+  // Of an installed guest, whatever kernel is to run on it, its disk is wanted.
+  const images = guest && (kernel === undefined || 'installation' in guest) ? await loadGuest(guest, report) : undefined
+  const disk = images?.disk && { disk: images.disk }
+  if (kernel !== undefined) return { kernel, ...(initrd && { initrd }), ...disk }
+  assert(images !== undefined, 'there is a guest or a kernel')
   return {
+    ...disk,
     kernel: { name: `${guest!.name}'s kernel`, bytes: images.kernel, sha256: images.hashes.kernel },
     initrd: initrd ?? { name: `${guest!.name}'s initrd`, bytes: images.initrd, sha256: images.hashes.initrd },
   }
+}
+
+/** `--net`'s word for no card. */
+const NO_NET = 'none'
+
+function netOf(words: string): Net | undefined {
+  return words === NO_NET ? undefined : parseNet(words)
 }
 
 /** The physical address after the kernel. */

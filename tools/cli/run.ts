@@ -160,8 +160,8 @@ function scriptSeat(console: NodeName, script: { name: string; text: string }): 
 async function hashDrives({ loads }: MachineSpec, drives: readonly Drive[], progress: Progress): Promise<DriveImage[]> {
   const images: DriveImage[] = []
   for (const [i, load] of loads.filter((each) => 'storage' in each).entries()) {
-    const { path, image } = drives[i]!
-    const sha256 = await image.sha256((fraction) => progress.update(`hashing ${path}`, fraction))
+    const { path, image, sha256: known } = drives[i]!
+    const sha256 = known ?? (await image.sha256((fraction) => progress.update(`hashing ${path}`, fraction)))
     images.push({ name: load.storage, image, path: resolve(path), sha256 })
   }
   progress.clear()

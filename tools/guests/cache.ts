@@ -1,25 +1,34 @@
 /**
- * The cache of guest images: `$XDG_CACHE_HOME/ananke/guests/NAME/` holds `kernel`, `initrd` and `manifest.json` with
- * their SHA-256, checked each time they are used.
+ * The cache of guest images: `$XDG_CACHE_HOME/ananke/guests/NAME/` holds `kernel`, `initrd`, perhaps `disk`, and
+ * `manifest.json` with their SHA-256, checked each time they are used.
  *
  * A guest is put together in a directory of its own, which is renamed into place once it is whole: a process that is
  * killed leaves only a `.partial-` directory, and of two that fetch at once the later one takes the earlier one's.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { sha256 } from '../../replay-store/mod.ts'
 import { GuestError } from '../errors.ts'
-import { downloadPackage, type ReportStage, unpackPackage } from './apt.ts'
+import { downloadPackage, type ReportStage, unpackPackage, WITHOUT_APT } from './apt.ts'
 import { cacheDirectory } from './cache-directory.ts'
-import type { Guest } from './guests.ts'
+import { NoSuchProgram } from './command.ts'
+import type { Guest, InstalledGuest, PackagedGuest } from './guests.ts'
 
 const FORMAT_VERSION = 1
+
+/** Of `stat`'s blocks. */
+const BLOCK_BYTES = 512
+
+/** Of a file that is hashed: large pieces are faster. */
+const HASHED_BYTES = 4 << 20
 
 /** A `.partial-` directory older than this belongs to a process that was killed. */
 const ABANDONED_AFTER_MS = 24 * 3600 * 1000
 
+/** What is read into memory. A disk is not. */
 const IMAGES = ['kernel', 'initrd'] as const
 
 const imageSchema = v.object({
@@ -33,6 +42,7 @@ const manifestSchema = v.object({
   packageFile: v.string(),
   kernel: imageSchema,
   initrd: imageSchema,
+  disk: v.optional(imageSchema),
 })
 type Manifest = v.InferOutput<typeof manifestSchema>
 
@@ -41,8 +51,10 @@ export interface GuestImages {
   initrd: Uint8Array
   /** SHA-256 of each, in hexadecimal. */
   hashes: Readonly<Record<(typeof IMAGES)[number], string>>
-  /** The package they come from, with its version. */
+  /** The package that the kernel comes from, with its version. */
   packageFile: string
+  /** Where its disk's image is, which has been checked too. */
+  disk?: { path: string; sha256: string }
 }
 
 /** Where guests are kept. */
@@ -58,11 +70,50 @@ export async function loadGuest(guest: Guest, report: ReportStage, directory = g
   const cached = await readCached(join(directory, guest.name), guest)
   if (typeof cached !== 'string') return cached
   report(cached === 'absent' ? `fetching ${guest.name}` : `fetching ${guest.name} again: ${cached}`)
-  await fetchInto(directory, guest, report)
+  await fetchInto(directory, guest, report, { isAnew: false })
   const fetched = await readCached(join(directory, guest.name), guest)
   if (typeof fetched === 'string')
     throw new GuestError(`${join(directory, guest.name)}: ${fetched} right after fetching`)
   return fetched
+}
+
+/**
+ * Fetches or installs it again, and puts it in the place of what is kept.
+ * @throws GuestError; what is kept stays.
+ */
+export async function rebuildGuest(guest: Guest, report: ReportStage, directory = guestDirectory()): Promise<void> {
+  await fetchInto(directory, guest, report, { isAnew: true })
+}
+
+/** What is kept of a guest. */
+export interface KeptGuest {
+  directory: string
+  /** What it takes up on the host's disk. */
+  bytes: number
+  packageFile: string
+}
+
+/** Undefined: nothing that can be used. Images are not read. */
+export async function keptGuest(guest: Guest, directory = guestDirectory()): Promise<KeptGuest | undefined> {
+  const folder = join(directory, guest.name)
+  const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '')
+  const manifest = parseManifest(text)
+  if (manifest === undefined) return undefined
+  const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))
+  const bytes = files.reduce((sum, { blocks }) => sum + blocks * BLOCK_BYTES, 0)
+  return { directory: folder, bytes, packageFile: manifest.packageFile }
+}
+
+/** Whether there was anything. @throws GuestError */
+export async function removeGuest(guest: Guest, directory = guestDirectory()): Promise<boolean> {
+  const folder = join(directory, guest.name)
+  try {
+    await rm(folder, { recursive: true })
+    return true
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw new GuestError(`${folder}: cannot be removed (${(cause as Error).message})`, { cause })
+  }
 }
 
 /** Whether the guest is in the cache, without reading its images. */
@@ -94,8 +145,24 @@ async function readCached(folder: string, guest: Guest): Promise<GuestImages | s
     images[image] = bytes
   }
   const { kernel, initrd } = images as Record<(typeof IMAGES)[number], Uint8Array>
+  const disk = manifest.disk && (await readDisk(diskPath(folder), manifest.disk))
+  if (typeof disk === 'string') return disk
   const hashes = { kernel: manifest.kernel.sha256, initrd: manifest.initrd.sha256 }
-  return { kernel, initrd, hashes, packageFile: manifest.packageFile }
+  return { kernel, initrd, hashes, packageFile: manifest.packageFile, ...(disk && { disk }) }
+}
+
+async function readDisk(
+  path: string,
+  expected: { bytes: number; sha256: string },
+): Promise<{ path: string; sha256: string } | string> {
+  try {
+    const { bytes, hash } = await hashFile(path)
+    if (bytes === expected.bytes && hash === expected.sha256) return { path, sha256: hash }
+    return 'its disk in the cache is damaged'
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return 'its disk is missing from the cache'
+    throw cause
+  }
 }
 
 function parseManifest(text: string): Manifest | undefined {
@@ -107,51 +174,101 @@ function parseManifest(text: string): Manifest | undefined {
   }
 }
 
-async function fetchInto(directory: string, guest: Guest, report: ReportStage): Promise<void> {
+async function fetchInto(
+  directory: string,
+  guest: Guest,
+  report: ReportStage,
+  { isAnew }: { isAnew: boolean },
+): Promise<void> {
   const work = join(directory, `.partial-${guest.name}-${randomUUID()}`)
   try {
     await mkdir(work, { recursive: true })
     await removeAbandoned(directory)
-    const packageFile = await downloadPackage(guest.packageName, guest.suite, work, report)
-    report(`unpacking ${guest.name}`)
-    await unpackPackage(packageFile, join(work, 'package'))
+    const made = 'installation' in guest ? await install(guest, work, report) : await unpack(guest, work, report)
     const ready = join(work, 'ready')
     await mkdir(ready)
     const manifest: Manifest = {
       formatVersion: FORMAT_VERSION,
       guest: guest.name,
-      packageFile: packageFile.slice(work.length + 1),
-      kernel: await takeImage(join(work, 'package'), guest.kernel, join(ready, 'kernel')),
-      initrd: await takeImage(join(work, 'package'), guest.initrd, join(ready, 'initrd')),
+      packageFile: basename(made.packageFile),
+      kernel: await takeImage(made.kernel, join(ready, 'kernel')),
+      initrd: await takeImage(made.initrd, join(ready, 'initrd')),
+      ...(made.disk !== undefined && { disk: await takeImage(made.disk, diskPath(ready)) }),
     }
     await writeFile(join(ready, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-    await putInPlace(ready, join(directory, guest.name), join(work, 'replaced'), guest)
+    await putInPlace(ready, join(directory, guest.name), join(work, 'replaced'), isAnew ? undefined : guest)
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
-    if (code === undefined) throw cause
-    const advice = code === 'ENOSPC' ? 'the disk is full; make room, or set XDG_CACHE_HOME to another disk' : code
-    throw new GuestError(`${directory}: cannot keep ${guest.name} here: ${advice}`, { cause })
+    throw cannotMake(guest, directory, cause)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
 }
 
-/** Moves one image out of the unpacked package. */
-async function takeImage(
-  unpacked: string,
-  where: { folder: string; prefix: string },
-  destination: string,
-): Promise<v.InferOutput<typeof imageSchema>> {
-  const names = await readdir(join(unpacked, where.folder)).catch(() => [])
-  const file = names.sort().find((name) => name.startsWith(where.prefix))
-  if (file === undefined) throw new GuestError(`the package has no ${where.prefix}* in ${where.folder}`)
-  await rename(join(unpacked, where.folder, file), destination)
-  const bytes = await readFile(destination)
-  return { file, bytes: bytes.length, sha256: sha256(bytes) }
+/** Where images are before they are taken. */
+interface MadeImages {
+  packageFile: string
+  kernel: string
+  initrd: string
+  disk?: string
 }
 
-/** Renames `ready` to `place`. What stands there already is another process's (kept, if it is whole) or damaged. */
-async function putInPlace(ready: string, place: string, replaced: string, guest: Guest): Promise<void> {
+/** Images that are files of a package. */
+async function unpack(guest: PackagedGuest, work: string, report: ReportStage): Promise<MadeImages> {
+  const packageFile = await downloadPackage(guest.packageName, guest.suite, work, report)
+  report(`unpacking ${guest.name}`)
+  const unpacked = join(work, 'package')
+  await unpackPackage(packageFile, unpacked)
+  const find = async ({ folder, prefix }: PackagedGuest['kernel']) => {
+    const names = await readdir(join(unpacked, folder)).catch(() => [])
+    const file = names.sort().find((name) => name.startsWith(prefix))
+    if (file === undefined) throw new GuestError(`the package has no ${prefix}* in ${folder}`)
+    return join(unpacked, folder, file)
+  }
+  return { packageFile, kernel: await find(guest.kernel), initrd: await find(guest.initrd) }
+}
+
+/** What is installed is of no use until all is there: a machine has to run for it. */
+async function install(guest: InstalledGuest, work: string, report: ReportStage): Promise<MadeImages> {
+  const { installGuest } = await import('./installation/mod.ts')
+  return installGuest(guest, work, report)
+}
+
+function cannotMake(guest: Guest, directory: string, cause: unknown): unknown {
+  if (cause instanceof NoSuchProgram) {
+    return new GuestError(`no ${cause.program} on this host to make ${guest.name} with; ${WITHOUT_APT}`, { cause })
+  }
+  const code = (cause as NodeJS.ErrnoException).code
+  if (code === undefined) return cause
+  const advice = code === 'ENOSPC' ? 'the disk is full; make room, or set XDG_CACHE_HOME to another disk' : code
+  return new GuestError(`${directory}: cannot keep ${guest.name} here: ${advice}`, { cause })
+}
+
+/** Moves an image to where it is kept. */
+async function takeImage(path: string, destination: string): Promise<v.InferOutput<typeof imageSchema>> {
+  await rename(path, destination)
+  const { bytes, hash } = await hashFile(destination)
+  return { file: basename(path), bytes, sha256: hash }
+}
+
+function diskPath(folder: string): string {
+  return join(folder, 'disk')
+}
+
+async function hashFile(path: string): Promise<{ bytes: number; hash: string }> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of createReadStream(path, { highWaterMark: HASHED_BYTES }) as AsyncIterable<Uint8Array>) {
+    hash.update(chunk)
+    bytes += chunk.length
+  }
+  return { bytes, hash: hash.digest('hex') }
+}
+
+/**
+ * Renames `ready` to `place`. What stands there already is moved to `replaced`, unless it is `kept`, whole, and so another process's
+ * that was quicker.
+ */
+async function putInPlace(ready: string, place: string, replaced: string, kept: Guest | undefined): Promise<void> {
   for (let attempt = 0; attempt < 10; attempt++) {
     try {
       await rename(ready, place)
@@ -160,7 +277,7 @@ async function putInPlace(ready: string, place: string, replaced: string, guest:
       const code = (cause as NodeJS.ErrnoException).code
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw cause
     }
-    if (typeof (await readCached(place, guest)) !== 'string') return
+    if (kept !== undefined && typeof (await readCached(place, kept)) !== 'string') return
     await rename(place, `${replaced}-${attempt}`).catch((cause: NodeJS.ErrnoException) => {
       // Another process was quicker to move it away.
       if (cause.code !== 'ENOENT') throw cause

@@ -12,6 +12,8 @@ export interface CommandResult {
 
 export interface CommandOptions {
   cwd?: string
+  /** Beside this process's own. */
+  environment?: NodeJS.ProcessEnv
   /** Called with each line that the program writes to file descriptor 3. */
   onStatusLine?: (line: string) => void
 }
@@ -19,6 +21,12 @@ export interface CommandOptions {
 /** No such program on this host. */
 export class NoSuchProgram extends Error {
   override readonly name = 'NoSuchProgram'
+  readonly program: string
+
+  constructor(program: string, options?: ErrorOptions) {
+    super(`${program} is not installed`, options)
+    this.program = program
+  }
 }
 
 /** What a program says is kept up to this; more is dropped. */
@@ -35,7 +43,14 @@ export async function run(
 ): Promise<CommandResult> {
   const child = spawn(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    env: {
+      ...process.env,
+      // Where file systems are made is no place where users look for programs.
+      PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+      LC_ALL: 'C',
+      DEBIAN_FRONTEND: 'noninteractive',
+      ...options.environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
   const kill = () => child.kill('SIGTERM')
@@ -44,7 +59,7 @@ export async function run(
     const ended = new Promise<number>((resolve, reject) => {
       child.once('error', (cause: NodeJS.ErrnoException) => {
         const missing = cause.code === 'ENOENT'
-        reject(missing ? new NoSuchProgram(`${program} is not installed`, { cause }) : cause)
+        reject(missing ? new NoSuchProgram(program, { cause }) : cause)
       })
       child.once('close', (status, signal) => resolve(status ?? (signal === null ? 1 : 128)))
     })

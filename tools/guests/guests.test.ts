@@ -94,7 +94,7 @@ t.test('a host without apt is told what to do', async (t) => {
     loadGuest(GUEST, () => {}, cache),
     {
       name: 'GuestError',
-      message: /^no apt-get on this host to fetch tiny-netboot with; .*--kernel and --initrd/,
+      message: /^no apt-get on this host to make tiny with; .*--kernel and --initrd/,
     },
   )
   t.same(readdirSync(cache), [])

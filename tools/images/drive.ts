@@ -5,7 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import { ImageError, UsageError } from '../errors.ts'
+import type { Storage } from '../../bus/mod.ts'
+import { ImageError, UsageError, UserError } from '../errors.ts'
 
 const SECTOR_BYTES = { disk: 512, cdrom: 2048 } as const
 type Media = keyof typeof SECTOR_BYTES
@@ -20,9 +21,13 @@ const PIECE_BYTES = 4 * 2 ** 20
 export interface Drive {
   path: string
   /** What the board is told of it. */
-  option: { media: Media; channel: number; device: number; bytes: number; isReadOnly?: boolean }
+  option: DriveOption
   image: DriveFile
+  /** Of the image, where it is known already. */
+  sha256?: string
 }
+
+export type DriveOption = { media: Media; channel: number; device: number; bytes: number; isReadOnly?: boolean }
 
 /** An image on the host's disk. */
 export class DriveFile {
@@ -70,6 +75,10 @@ export class DriveFile {
     return bytes
   }
 
+  close(): void {
+    fs.closeSync(this.#file)
+  }
+
   /** SHA-256 of all of it, in hexadecimal. @throws ImageError */
   async sha256(report: (fraction: number) => void): Promise<string> {
     const hash = createHash('sha256')
@@ -79,6 +88,31 @@ export class DriveFile {
       await new Promise((resolve) => setImmediate(resolve))
     }
     return hash.digest('hex')
+  }
+}
+
+/**
+ * Writes into a file what was written over the image that it is.
+ * @throws UserError if it cannot be written whole; it is then of no use.
+ */
+export function writeBlocks(path: string, storage: Storage): void {
+  try {
+    const file = fs.openSync(path, 'r+')
+    try {
+      for (const [offset, bytes] of storage.blocks()) writeAt(file, bytes, offset)
+    } finally {
+      fs.closeSync(file)
+    }
+  } catch (cause) {
+    throw new UserError(`${path}: cannot write: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function writeAt(file: number, bytes: Uint8Array, offset: number): void {
+  for (let written = 0; written < bytes.length; ) {
+    const some = fs.writeSync(file, bytes, written, bytes.length - written, offset + written)
+    if (some === 0) throw new Error('the disk is full')
+    written += some
   }
 }
 
@@ -110,7 +144,15 @@ export function openDrive(words: string, index: number): Drive {
     else throw new UsageError(`'${setting}' says nothing of a drive; write it as ${FORM} (--drive ${words})`)
   }
   const image = new DriveFile(path, SECTOR_BYTES[media])
-  const place = { channel: index >> 1, device: index & 1, bytes: image.bytes }
-  const option = media === 'disk' ? { media, ...place, isReadOnly } : { media, ...place }
-  return { path, option, image }
+  const place = { ...placeOf(index), bytes: image.bytes }
+  return { path, option: media === 'disk' ? { media, ...place, isReadOnly } : { media, ...place }, image }
+}
+
+/** A disk that may be written, of this size, as drive number `index`. */
+export function diskOption(index: number, bytes: number): DriveOption {
+  return { media: 'disk', ...placeOf(index), bytes, isReadOnly: false }
+}
+
+function placeOf(index: number): { channel: number; device: number } {
+  return { channel: index >> 1, device: index & 1 }
 }
