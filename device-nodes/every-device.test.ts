@@ -122,7 +122,7 @@ function aStep({ host, slot }: Subject, random: Random): Step {
   const kind = random(16)
   if (kind === 0) return { payload: { kind: 'reset' } }
   if (kind <= 2 && host.takesInput)
-    return { payload: { kind: 'input', bytes: Uint8Array.of(random(256), random(256)) } }
+    return { payload: { kind: 'input', bytes: Uint8Array.of(...[random(2), random(256)].slice(random(2))) } }
   if (kind <= 4 && slot.model.inputs.length > 0) {
     return { payload: { kind: 'line', wire: random(slot.model.inputs.length), level: random(2) as 0 | 1 } }
   }

@@ -4,6 +4,7 @@
 
 export * from './boards/mod.ts'
 export { dmaTest } from './dma-test/dma-test.ts'
+export { linkInput, readLink } from './ethernet/mod.ts'
 export { type FlashCfiProperties, flashCfi } from './flash-cfi/flash-cfi.ts'
 export { type Gt64120Properties, gt64120 } from './gt64120/gt64120.ts'
 export { type I8042Properties, i8042 } from './i8042/i8042.ts'

@@ -3,7 +3,9 @@
  */
 import { crc32 } from 'node:zlib'
 import t from 'tap'
+import { NEVER } from '../../bus/mod.ts'
 import { DeviceBench } from '../../bus/testing.ts'
+import { linkInput } from '../ethernet/mod.ts'
 import { pcnet } from './pcnet.ts'
 
 const ADDRESS = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]
@@ -335,6 +337,79 @@ t.test('what it sends it hears, in loopback, and nobody else does', async (t) =>
   t.same(driver.received(0, 103), whole(frame(ADDRESS, 99)))
   driver.nic.input(frame(ADDRESS, 64))
   t.equal(driver.flags(RECEIVE, 1), OWN)
+})
+
+for (const style of [0, 2, 3] as const) {
+  t.test(`a link that goes down, with descriptors of style ${style}`, async (t) => {
+    const driver = new Driver(style).start()
+    const mii = (register: number) => {
+      driver.setBcr(33, (30 << 5) | register)
+      return driver.bcr(34)
+    }
+    driver.nic.input(linkInput(true))
+    t.equal(mii(1), 0x782d)
+    t.equal(driver.nic.lastData?.validUntil, NEVER)
+    t.equal(driver.bcr(4), 0x80c0, 'it was up')
+
+    driver.nic.input(linkInput(false))
+    driver.nic.input(linkInput(true))
+    t.equal(mii(1), 0x7829, 'that it went down stands there until it is read')
+    t.equal(driver.nic.lastData?.validUntil, 0)
+    t.equal(driver.bcr(4), 0x80c0, 'while a diode shows how it is')
+    t.equal(mii(1), 0x782d)
+
+    driver.nic.input(linkInput(false))
+    t.same([mii(1), mii(1), mii(5), mii(6)], [0x7809, 0x7809, 0, 0])
+    t.equal(driver.nic.lastData?.validUntil, NEVER)
+    t.same([driver.bcr(4), driver.bcr(5)], [0x00c0, 0x0084])
+    driver.nic.input(frame(ADDRESS, 64))
+    t.equal(driver.flags(RECEIVE, 0), OWN, 'nothing comes')
+    driver.put(0, frame(ALL, 60), OWN | STP)
+    driver.put(1, frame(ALL, 60), OWN | ENP)
+    driver.setCsr(0, TDMD)
+    t.same(driver.sent, [], 'nothing leaves')
+    t.equal(driver.status & (TINT | TXON), TINT | TXON)
+    t.same([driver.flags(TRANSMIT, 0), driver.flags(TRANSMIT, 1)], [STP, ERR | ENP])
+    const status = TRANSMIT + (style === 0 ? 8 + 6 : style === 2 ? 16 + 8 + 2 : 16 + 2)
+    t.equal(driver.memory.readUInt16LE(status), 0x0800, 'LCAR')
+
+    driver.nic.input(linkInput(true))
+    driver.put(2, frame(ALL, 60))
+    driver.setCsr(0, TDMD)
+    t.equal(driver.sent.length, 1)
+    t.equal(driver.flags(TRANSMIT, 2), STP | ENP)
+  })
+}
+
+t.test('a link down is no matter to loopback, nor to a reset', async (t) => {
+  const driver = new Driver().start(0x0004)
+  driver.nic.input(linkInput(false))
+  driver.put(0, frame(ADDRESS, 99))
+  driver.setCsr(0, TDMD)
+  t.equal(driver.flags(TRANSMIT, 0), STP | ENP)
+  t.equal(driver.flags(RECEIVE, 0), STP | ENP | PAM)
+  driver.nic.reset()
+  t.equal(driver.bcr(4), 0x00c0)
+})
+
+t.test('the link interrupts where software has its status watched', async (t) => {
+  const [MAPINT, MAPINTE, APEP] = [0x80, 0x40, 0x0800]
+  const driver = new Driver().start()
+  driver.setCsr(0, IENA)
+  driver.setCsr(7, MAPINTE)
+  driver.nic.input(linkInput(false))
+  t.same([driver.csr(7), driver.irq], [MAPINTE, 0], 'it is not')
+  driver.setBcr(32, 0x0400 | APEP)
+  driver.nic.input(linkInput(false))
+  t.same([driver.csr(7), driver.irq], [MAPINTE, 0], 'it has not changed')
+  driver.nic.input(linkInput(true))
+  t.same([driver.csr(7), driver.irq, driver.status & INTR], [MAPINT | MAPINTE, 1, INTR])
+  driver.setCsr(7, MAPINTE)
+  t.equal(driver.irq, 1, 'it is not acknowledged')
+  driver.setCsr(7, 0)
+  t.equal(driver.irq, 0, 'not enabled')
+  driver.setCsr(7, MAPINT | MAPINTE)
+  t.same([driver.csr(7), driver.irq], [MAPINTE, 0])
 })
 
 t.test('frames without an end, and descriptors that are all its own', async (t) => {

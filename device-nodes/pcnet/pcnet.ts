@@ -5,10 +5,20 @@
  * its own, as the driver sees it. A frame that is sent has left at once: a transmitter is never busy. Descriptors are looked at when
  * software asks (TDMD) or a frame comes, which is what polling them would find.
  *
- * Not modelled: the EEPROM's and the expansion ROM's interfaces, wake-up, LED outputs, bursts and timing of the bus, time-outs
- * of FIFOs and what follows from a full one, collisions, the software timer, and interrupts of the management interface.
+ * Not modelled: the EEPROM's and the expansion ROM's interfaces, wake-up, bursts and timing of the bus, time-outs of FIFOs and what
+ * follows from a full one, collisions, the software timer, what LEDs show of frames, the transceiver's registers from 16 on, and
+ * interrupts of the management interface but for the one that says that its status has changed (CSR7's MAPINT, at once).
  */
-import { ADDRESS_BYTES, CHECK_BYTES, destinationCheck, isForAll, isForGroup, withCheck } from '../ethernet/mod.ts'
+import {
+  ADDRESS_BYTES,
+  CHECK_BYTES,
+  cardDecoder,
+  destinationCheck,
+  isForAll,
+  isForGroup,
+  readLink,
+  withCheck,
+} from '../ethernet/mod.ts'
 import { ConfigSpace, configDecoder, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
 import {
   type AccessSize,
@@ -27,12 +37,9 @@ import {
   type Sequence,
   StateLayout,
 } from '../sdk/mod.ts'
+import { BusConfiguration, busConfigurationState } from './bus-configuration.ts'
 import {
   BCR,
-  BCR_COUNT,
-  BCR_INITIAL,
-  BCR18_DWIO,
-  BCR20_SSIZE32,
   CSR,
   CSR_COUNT,
   CSR_INITIAL,
@@ -41,20 +48,11 @@ import {
   CSR0_EVENTS,
   CSR3_MASKS,
   CSR5_SPND,
+  CSR7,
+  CSR7_EVENTS,
   CSR15,
-  PHY,
-  PHY_CONTROL,
-  phyRegister,
 } from './registers.ts'
-import {
-  DESCRIPTOR,
-  type Descriptor,
-  INIT_BLOCK_BYTES,
-  RECEIVED,
-  type RingStyle,
-  readInitBlock,
-  ringStyle,
-} from './rings.ts'
+import { DESCRIPTOR, type Descriptor, INIT_BLOCK_BYTES, RECEIVED, readInitBlock, SENT_LCAR } from './rings.ts'
 
 export interface PcnetProperties {
   /** Six bytes. */
@@ -103,19 +101,17 @@ const definition = {
 const layout = new StateLayout('pcnet', {
   config: configSpaceState,
   csr: field.list(field.unsigned(16), CSR_COUNT, true),
-  bcr: field.list(field.unsigned(16), BCR_COUNT, true),
+  bus: busConfigurationState,
   /** RAP. */
   selected: field.unsigned(7),
-  phyControl: field.unsigned(16),
 })
 
 class Pcnet implements Device {
   readonly #address: readonly number[]
   readonly #config = new ConfigSpace(definition)
   #csr = new Array<number>(CSR_COUNT).fill(0)
-  #bcr = new Array<number>(BCR_COUNT).fill(0)
+  readonly #bus = new BusConfiguration()
   #selected = 0
-  #phyControl = PHY_CONTROL
 
   constructor({ address }: PcnetProperties) {
     this.#address = address
@@ -123,9 +119,7 @@ class Pcnet implements Device {
 
   reset(io: DeviceIo): void {
     this.#config.reset(io)
-    this.#bcr.fill(0)
-    for (const [number, value] of BCR_INITIAL) this.#bcr[number] = value
-    this.#phyControl = PHY_CONTROL
+    this.#bus.reset()
     this.#softReset()
     // The address comes from the EEPROM.
     for (let i = 0; i < ADDRESS_WORDS; i++) {
@@ -145,17 +139,17 @@ class Pcnet implements Device {
       for (let i = 0; i < size; i++) value += this.#promByte(offset + i) * 2 ** (8 * i)
       return value
     }
-    const place = this.#isLong ? LONG : WORD
+    const place = this.#bus.isLong ? LONG : WORD
     if (offset === place.RESET) {
       this.#softReset()
       this.#updateInterrupt(io)
       return 0
     }
-    io.validUntil(NEVER)
+    if (offset !== place.BUS_DATA || !this.#bus.changesWhenRead(this.#selected)) io.validUntil(NEVER)
     const mask = size === 1 ? 0xff : 0xffff
     if (offset === place.ADDRESS) return this.#selected & mask
     if (offset === place.DATA) return this.#readCsr(this.#selected) & mask
-    if (offset === place.BUS_DATA) return this.#readBcr(this.#selected) & mask
+    if (offset === place.BUS_DATA) return this.#bus.read(this.#selected) & mask
     io.unhandled(`pcnet: read of ${size} bytes at ${hex(offset)}`)
     return 0
   }
@@ -165,21 +159,24 @@ class Pcnet implements Device {
       this.#config.write(offset, size, value, io)
       return
     }
-    // By this software chooses accesses of 32 bits, until the next reset of the bus.
-    if (offset === LONG.DATA && size === 4) this.#bcr[BCR.BURST]! |= BCR18_DWIO
-    const place = this.#isLong ? LONG : WORD
+    if (offset === LONG.DATA && size === 4) this.#bus.setLong()
+    const place = this.#bus.isLong ? LONG : WORD
     const word = value & 0xffff
     if (offset === place.ADDRESS) this.#selected = word & (CSR_COUNT - 1)
     else if (offset === place.DATA) return this.#writeCsr(this.#selected, word, io)
-    else if (offset === place.BUS_DATA) this.#writeBcr(this.#selected, word)
+    else if (offset === place.BUS_DATA) this.#bus.write(this.#selected, word)
     else if (offset !== place.RESET) io.unhandled(`pcnet: write of ${hex(value)} at ${hex(offset)}`)
   }
 
-  /** A frame has come. */
-  *input(frame: Uint8Array, io: DeviceIo): Sequence<void> {
-    const isLooped = (this.#csr[CSR.MODE]! & CSR15.LOOP) !== 0
-    if (!this.#has(CSR0.RXON) || this.#isSuspended || isLooped) return
-    yield* this.#receive(frame)
+  /** A frame has come, or the link has changed. */
+  *input(bytes: Uint8Array, io: DeviceIo): Sequence<void> {
+    const isUp = readLink(bytes)
+    if (isUp !== undefined) {
+      if (this.#bus.setLink(isUp)) this.#csr[CSR.MANAGEMENT]! |= CSR7.MAPINT
+    } else {
+      if (!this.#has(CSR0.RXON) || this.#isSuspended || this.#isLooped || !this.#bus.isLinked) return
+      yield* this.#receive(bytes)
+    }
     this.#updateInterrupt(io)
   }
 
@@ -187,27 +184,21 @@ class Pcnet implements Device {
     return layout.save({
       config: this.#config.save(),
       csr: this.#csr,
-      bcr: this.#bcr,
+      bus: this.#bus.save(),
       selected: this.#selected,
-      phyControl: this.#phyControl,
     })
   }
 
   restore(state: DeviceState): void {
-    const { config, csr, bcr, selected, phyControl } = layout.restore(state)
+    const { config, csr, bus, selected } = layout.restore(state)
     this.#config.restore(config)
     this.#csr = csr
-    this.#bcr = bcr
+    this.#bus.restore(bus)
     this.#selected = selected
-    this.#phyControl = phyControl
   }
 
   get #isSuspended(): boolean {
     return (this.#csr[CSR.EXTENDED]! & CSR5_SPND) !== 0
-  }
-
-  get #isLong(): boolean {
-    return (this.#bcr[BCR.BURST]! & BCR18_DWIO) !== 0
   }
 
   #has(bits: number): boolean {
@@ -233,7 +224,7 @@ class Pcnet implements Device {
   }
 
   #readCsr(number: number): number {
-    if (number !== CSR.STATUS) return number === CSR.STYLE ? this.#bcr[BCR.STYLE]! : this.#csr[number]!
+    if (number !== CSR.STATUS) return number === CSR.STYLE ? this.#bus.read(BCR.STYLE) : this.#csr[number]!
     const status = this.#csr[CSR.STATUS]!
     return status | ((status & CSR0_ERRORS) !== 0 ? CSR0.ERR : 0) | (this.#interrupts ? CSR0.INTR : 0)
   }
@@ -246,6 +237,9 @@ class Pcnet implements Device {
         // Its events are cleared by writing 1, and none ever stands.
         this.#csr[number] = value & ~0x022a
         break
+      case CSR.MANAGEMENT:
+        this.#csr[number] = (this.#csr[number]! & CSR7_EVENTS & ~value) | (value & ~CSR7_EVENTS)
+        break
       case CSR.EXTENDED:
         this.#csr[number] = value
         // What software has put there meanwhile is sent.
@@ -256,7 +250,7 @@ class Pcnet implements Device {
         this.#csr[number] = value
         break
       case CSR.STYLE:
-        this.#writeBcr(BCR.STYLE, value)
+        this.#bus.write(BCR.STYLE, value)
         break
       case CSR.CHIP_LOW:
       case CSR.CHIP_HIGH:
@@ -290,41 +284,6 @@ class Pcnet implements Device {
     this.#updateInterrupt(io)
   }
 
-  #readBcr(number: number): number {
-    if (number >= BCR_COUNT) return 0
-    if (number !== BCR.MII_DATA) return this.#bcr[number]!
-    const address = this.#bcr[BCR.MII_ADDRESS]!
-    // Nobody else is on the management bus, which is pulled up.
-    return (address >> 5) % 32 === PHY ? phyRegister(address % 32, this.#phyControl, true) : 0xffff
-  }
-
-  #writeBcr(number: number, value: number): void {
-    switch (number) {
-      case BCR.STYLE: {
-        const style = value & 0xff
-        // With structures of 32 bits comes SSIZE32.
-        this.#bcr[number] = style | (style === 0 ? 0 : BCR20_SSIZE32) | (style === 0 ? 0x0200 : 0)
-        break
-      }
-      case BCR.MII_DATA: {
-        const address = this.#bcr[BCR.MII_ADDRESS]!
-        // A reset, and a new agreement, are over at once.
-        if ((address >> 5) % 32 === PHY && address % 32 === 0) this.#phyControl = value & ~0x8200
-        break
-      }
-      case BCR.BURST:
-        // DWIO is set otherwise, and cleared by a reset of the bus alone.
-        this.#bcr[number] = (value & ~BCR18_DWIO) | (this.#bcr[number]! & BCR18_DWIO)
-        break
-      default:
-        if (number > 1 && number < BCR_COUNT && number !== 35) this.#bcr[number] = value
-    }
-  }
-
-  get #style(): RingStyle {
-    return ringStyle(this.#bcr[BCR.STYLE]! & 0xff) ?? ringStyle(0)!
-  }
-
   /** Two words that hold an address. */
   #addressAt(number: number): number {
     return this.#csr[number]! + this.#csr[number + 1]! * 0x10000
@@ -336,7 +295,7 @@ class Pcnet implements Device {
   }
 
   *#initialize(): Sequence<void> {
-    const width = this.#bcr[BCR.STYLE]! & BCR20_SSIZE32 ? 'wide' : 'narrow'
+    const { width } = this.#bus
     const at = this.#addressAt(CSR.INIT_LOW)
     const bytes = yield* dmaRead(width === 'wide' ? at : at % 2 ** 24, INIT_BLOCK_BYTES[width])
     const { mode, address, filter, receive, transmit } = readInitBlock(bytes, width)
@@ -364,7 +323,7 @@ class Pcnet implements Device {
   /** Where a ring's descriptor is for which a counter stands: they count up to 0, from the two's complement of the ring's length. */
   #descriptorAt(ring: number, counter: number, length: number): number {
     const place = counter - this.#csr[length]!
-    return this.#addressAt(ring) + this.#style.bytes * Math.max(0, place)
+    return this.#addressAt(ring) + this.#bus.style.bytes * Math.max(0, place)
   }
 
   /** Sends all frames that are there, whole ones. */
@@ -375,7 +334,7 @@ class Pcnet implements Device {
     for (let sent = 0; this.#has(CSR0.TXON) && !this.#isSuspended && sent < entries; sent++) {
       const counter = this.#csr[CSR.TRANSMIT_COUNTER]!
       const at = this.#descriptorAt(CSR.TRANSMIT_RING, counter, CSR.TRANSMIT_LENGTH)
-      const style = this.#style
+      const style = this.#bus.style
       const bytes = (yield* dmaRead(at, style.bytes)).slice()
       const descriptor = style.read(bytes)
       if ((descriptor.flags & DESCRIPTOR.OWN) === 0) return
@@ -385,10 +344,13 @@ class Pcnet implements Device {
       }
       frame.push(yield* dmaRead(descriptor.address, descriptor.bytes))
       frameBytes += descriptor.bytes
-      style.write(bytes, descriptor.flags & ~DESCRIPTOR.OWN)
+      const isLast = (descriptor.flags & DESCRIPTOR.ENP) !== 0
+      const hasFailed = isLast && !this.#hasCarrier
+      style.write(bytes, (descriptor.flags & ~DESCRIPTOR.OWN) | (hasFailed ? DESCRIPTOR.ERR : 0))
+      if (hasFailed) style.fail(bytes, SENT_LCAR)
       yield* dmaWrite(at, bytes)
       this.#csr[CSR.TRANSMIT_COUNTER] = this.#counterAfter(CSR.TRANSMIT_COUNTER, CSR.TRANSMIT_LENGTH)
-      if ((descriptor.flags & DESCRIPTOR.ENP) === 0) continue
+      if (!isLast) continue
       yield* this.#send(Buffer.concat(frame), frameBytes, io)
       this.#csr[CSR.STATUS]! |= CSR0.TINT
     }
@@ -400,8 +362,18 @@ class Pcnet implements Device {
       this.#csr[CSR.STATUS]! |= CSR0.BABL
       return
     }
-    if ((this.#csr[CSR.MODE]! & CSR15.LOOP) === 0) io.output(frame)
-    else if (this.#has(CSR0.RXON)) yield* this.#receive(frame)
+    if (!this.#isLooped) {
+      if (this.#hasCarrier) io.output(frame)
+    } else if (this.#has(CSR0.RXON)) yield* this.#receive(frame)
+  }
+
+  get #isLooped(): boolean {
+    return (this.#csr[CSR.MODE]! & CSR15.LOOP) !== 0
+  }
+
+  /** Whether what it sends gets anywhere. */
+  get #hasCarrier(): boolean {
+    return this.#isLooped || this.#bus.isLinked
   }
 
   *#receive(frame: Uint8Array): Sequence<void> {
@@ -410,7 +382,7 @@ class Pcnet implements Device {
     const bytes = withCheck(frame)
     for (let at = 0; at < bytes.length; ) {
       const place = this.#descriptorAt(CSR.RECEIVE_RING, this.#csr[CSR.RECEIVE_COUNTER]!, CSR.RECEIVE_LENGTH)
-      const style = this.#style
+      const style = this.#bus.style
       const words = (yield* dmaRead(place, style.bytes)).slice()
       const descriptor = style.read(words)
       if ((descriptor.flags & DESCRIPTOR.OWN) === 0) {
@@ -436,7 +408,7 @@ class Pcnet implements Device {
     yield* dmaWrite(address, bytes.subarray(at, end))
     const isLast = end === bytes.length
     const flags = (at === 0 ? DESCRIPTOR.STP : 0) | (isLast ? DESCRIPTOR.ENP | match : 0)
-    const style = this.#style
+    const style = this.#bus.style
     const next = this.#counterAfter(CSR.RECEIVE_COUNTER, CSR.RECEIVE_LENGTH)
     const isNextOurs = isLast || (yield* this.#isOwn(next))
     const failed = isNextOurs ? 0 : DESCRIPTOR.ERR | DESCRIPTOR.ENP | RECEIVED.BUFF
@@ -453,7 +425,7 @@ class Pcnet implements Device {
 
   /** Whether the receive descriptor that a counter stands for is the chip's. */
   *#isOwn(counter: number): Sequence<boolean> {
-    const style = this.#style
+    const style = this.#bus.style
     const at = this.#descriptorAt(CSR.RECEIVE_RING, counter, CSR.RECEIVE_LENGTH)
     return (style.read(yield* dmaRead(at, style.bytes)).flags & DESCRIPTOR.OWN) !== 0
   }
@@ -481,7 +453,9 @@ class Pcnet implements Device {
   /** Whether it would interrupt. */
   get #interrupts(): boolean {
     const masked = this.#csr[CSR.MASK]! & CSR3_MASKS
-    return (this.#csr[CSR.STATUS]! & CSR0_EVENTS & ~masked) !== 0
+    const management = this.#csr[CSR.MANAGEMENT]!
+    const hasLinkChanged = (management & CSR7.MAPINT) !== 0 && (management & CSR7.MAPINTE) !== 0
+    return hasLinkChanged || (this.#csr[CSR.STATUS]! & CSR0_EVENTS & ~masked) !== 0
   }
 
   #updateInterrupt(io: DeviceIo): void {
@@ -508,7 +482,7 @@ function decoder(): (payload: Payload) => string | undefined {
     if (offset !== place.DATA) return hex(offset)
     return { register: `CSR${selected}`, words: selected === CSR.STATUS ? CSR0.names : (value) => hex(value, 4) }
   })
-  return (payload) => {
+  return cardDecoder((payload) => {
     if (payload.kind === 'reset') {
       selected = 0
       isLong = false
@@ -518,13 +492,13 @@ function decoder(): (payload: Payload) => string | undefined {
       if (payload.offset === (isLong ? LONG : WORD).ADDRESS) selected = payload.value & (CSR_COUNT - 1)
     }
     return named(payload)
-  }
+  })
 }
 
-/** Output `inta`; it takes frames, and gives them. */
+/** Output `inta`; it takes frames and the state of its link, and gives frames. */
 export const pcnet: DeviceModel<PcnetProperties> = {
   type: 'pcnet',
-  stateVersion: 1,
+  stateVersion: 2,
   regions: () => regions,
   inputs: [],
   outputs: ['inta'],

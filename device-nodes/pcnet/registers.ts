@@ -41,6 +41,14 @@ export const CSR15 = registerBits('CSR15', {
 
 /** Suspended: what it works with is software's, and it neither sends nor receives. */
 export const CSR5_SPND = 0x0001
+/** Of CSR7: each event stands above what enables its interrupt, and is cleared by writing 1. */
+export const CSR7 = registerBits('CSR7', { MAPINT: 0x0080, MAPINTE: 0x0040 })
+export const CSR7_EVENTS = 0x0aaa
+/** Of BCR4 to 7: whether the diode is on, and for what it is. */
+export const LED = registerBits('LED', { LEDOUT: 0x8000, E100: 0x1000, FDLSE: 0x0100, LNKSE: 0x0040 })
+export const LED_COUNT = 4
+/** The transceiver's status is watched. */
+export const BCR32_APEP = 0x0800
 export const BCR18_DWIO = 0x0080
 export const BCR20_SSIZE32 = 0x0100
 
@@ -52,6 +60,7 @@ export const CSR = {
   MASK: 3,
   FEATURES: 4,
   EXTENDED: 5,
+  MANAGEMENT: 7,
   FILTER: 8,
   ADDRESS: 12,
   MODE: 15,
@@ -106,33 +115,6 @@ export const BCR_INITIAL: readonly (readonly [number, number])[] = [
   [35, 0x1022],
 ]
 
-/** The chip's own transceiver, by its number on the management bus. */
+/** The chip's own transceiver: its number on the management bus, and what it says of itself. */
 export const PHY = 30
-/** Its control register after a reset: 100 Mbit/s, full duplex, agreed on by itself. */
-export const PHY_CONTROL = 0x3100
-const PHY_LINK = 0x0004
-
-/**
- * Register `number` of the transceiver: 100 Mbit/s and full duplex were agreed on with whoever is at the other end. IEEE 802.3, clause 22;
- * identity of the Am79C973's.
- */
-export function phyRegister(number: number, control: number, isLinked: boolean): number {
-  switch (number) {
-    case 0:
-      return control
-    case 1:
-      return 0x7809 | (isLinked ? 0x0020 | PHY_LINK : 0)
-    case 2:
-      return 0x0000
-    case 3:
-      return 0x6b90
-    case 4:
-      return 0x01e1
-    case 5:
-      return isLinked ? 0x45e1 : 0
-    case 6:
-      return isLinked ? 0x000f : 0
-    default:
-      return 0
-  }
-}
+export const PHY_PROPERTIES = { identifier: 0x0000_6b90, expansion: 0x000f } as const

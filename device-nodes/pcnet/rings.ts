@@ -8,6 +8,9 @@ export const DESCRIPTOR = { OWN: 0x8000, ERR: 0x4000, STP: 0x0200, ENP: 0x0100 }
 /** Of a received frame: whom it was for, and that a buffer for the rest of it was missing. */
 export const RECEIVED = { BUFF: 0x0400, PAM: 0x0040, LAFM: 0x0020, BAM: 0x0010 } as const
 
+/** Of a frame that was sent: nobody was there to hear it. */
+export const SENT_LCAR = 0x0800
+
 /** A descriptor, whatever its layout. */
 export interface Descriptor {
   /** Of the buffer, and how many bytes it has. */
@@ -24,6 +27,8 @@ export interface RingStyle {
   read(descriptor: Uint8Array): Descriptor
   /** Puts flags into a descriptor's bytes; and of a received frame, how long it is. */
   write(descriptor: Uint8Array, flags: number, frameBytes?: number): void
+  /** Says in a descriptor's bytes what went wrong when its frame was sent: the upper half of the word that has it. */
+  fail(descriptor: Uint8Array, errors: number): void
 }
 
 const COUNT = 0x0fff
@@ -48,10 +53,13 @@ const sixteenBits: RingStyle = {
     view.setUint8(3, flags >> 8)
     if (frameBytes !== undefined) view.setUint16(6, frameBytes & COUNT, true)
   },
+  fail(descriptor, errors) {
+    viewOf(descriptor).setUint16(6, errors, true)
+  },
 }
 
 /** Four words of 32 bits: the buffer's address and the frame's length change places in style 3. */
-function thirtyTwoBits(addressAt: number, lengthAt: number): RingStyle {
+function thirtyTwoBits(addressAt: number, statusAt: number): RingStyle {
   return {
     bytes: 16,
     read(descriptor) {
@@ -65,7 +73,10 @@ function thirtyTwoBits(addressAt: number, lengthAt: number): RingStyle {
     write(descriptor, flags, frameBytes) {
       const view = viewOf(descriptor)
       view.setUint16(6, flags, true)
-      if (frameBytes !== undefined) view.setUint32(lengthAt, frameBytes & COUNT, true)
+      if (frameBytes !== undefined) view.setUint32(statusAt, frameBytes & COUNT, true)
+    },
+    fail(descriptor, errors) {
+      viewOf(descriptor).setUint16(statusAt + 2, errors, true)
     },
   }
 }

@@ -4,6 +4,7 @@
  * Each has the guest's time of day, its direction, and in a comment the position in the recording from which it came.
  */
 import * as fs from 'node:fs'
+import { readLink } from '../../device-nodes/mod.ts'
 import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import { captureFrame, captureStart } from '../pcap/pcapng.ts'
@@ -35,7 +36,7 @@ export async function writeCapture(directory: string, { output, node }: PcapWord
       if (payload.kind !== 'output' && payload.kind !== 'input') continue
       const isOut = payload.kind === 'output'
       const card = cards.indexOf(isOut ? src : dst)
-      if (card < 0) continue
+      if (card < 0 || (!isOut && readLink(payload.bytes) !== undefined)) continue
       const comment = `entry ${entry}, before instruction ${icount}, ${vt} ns`
       const direction = isOut ? 'out' : 'in'
       write(

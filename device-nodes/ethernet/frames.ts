@@ -1,0 +1,34 @@
+/**
+ * IEEE 802.3's frames as they come from the world and go to it, without preamble and check sequence.
+ */
+import { crc32 } from 'node:zlib'
+
+export const ADDRESS_BYTES = 6
+/** Without the check sequence. Shorter frames are padded on the wire. */
+const LEAST_FRAME_BYTES = 60
+export const CHECK_BYTES = 4
+
+const GROUP = 0x01
+
+/** The frame as a receiver has it: padded, and with its check sequence. */
+export function withCheck(frame: Uint8Array): Uint8Array<ArrayBuffer> {
+  const length = Math.max(frame.length, LEAST_FRAME_BYTES)
+  const bytes = new Uint8Array(length + CHECK_BYTES)
+  bytes.set(frame)
+  new DataView(bytes.buffer).setUint32(length, crc32(bytes.subarray(0, length)), true)
+  return bytes
+}
+
+/** Whether its destination is a group of stations, all of them among these. */
+export function isForGroup(frame: Uint8Array): boolean {
+  return ((frame[0] ?? 0) & GROUP) !== 0
+}
+
+export function isForAll(frame: Uint8Array): boolean {
+  return frame.length >= ADDRESS_BYTES && frame.subarray(0, ADDRESS_BYTES).every((byte) => byte === 0xff)
+}
+
+/** The check sequence of its destination, as a receiver's shift register has it: cards choose among groups by some bits of it. */
+export function destinationCheck(frame: Uint8Array): number {
+  return ~crc32(frame.subarray(0, ADDRESS_BYTES)) >>> 0
+}
