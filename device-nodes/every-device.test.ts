@@ -118,11 +118,17 @@ function anySize(region: RegisterRegion | undefined, random: Random): AccessSize
   return sizes[random(sizes.length)] as AccessSize
 }
 
+/** A character or the state of a link, some characters, or a frame for everybody. */
+function anInput(random: Random): Uint8Array {
+  const kind = random(4)
+  if (kind < 2) return Uint8Array.of(random(kind === 0 ? 2 : 256))
+  return new Uint8Array(kind === 2 ? 2 : 60 + random(1000)).fill(random(2) * 0xff).fill(random(256), 6)
+}
+
 function aStep({ host, slot }: Subject, random: Random): Step {
   const kind = random(16)
   if (kind === 0) return { payload: { kind: 'reset' } }
-  if (kind <= 2 && host.takesInput)
-    return { payload: { kind: 'input', bytes: Uint8Array.of(...[random(2), random(256)].slice(random(2))) } }
+  if (kind <= 2 && host.takesInput) return { payload: { kind: 'input', bytes: anInput(random) } }
   if (kind <= 4 && slot.model.inputs.length > 0) {
     return { payload: { kind: 'line', wire: random(slot.model.inputs.length), level: random(2) as 0 | 1 } }
   }

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
 
 export const ADDRESS_BYTES = 6
 /** Without the check sequence. Shorter frames are padded on the wire. */
-const LEAST_FRAME_BYTES = 60
+export const LEAST_FRAME_BYTES = 60
 export const CHECK_BYTES = 4
 
 const GROUP = 0x01

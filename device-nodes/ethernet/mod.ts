@@ -2,4 +2,5 @@
 export * from './frames.ts'
 export * from './link.ts'
 export * from './transceiver.ts'
+export * from './wire.ts'
 export * from './words.ts'

@@ -129,6 +129,12 @@ class Driver {
     this.describe(TRANSMIT, i, flags, bytes.length)
   }
 
+  /** Frames come, as fast as a wire brings them. */
+  hear(...frames: readonly Uint8Array[]): void {
+    for (const bytes of frames) this.nic.input(bytes)
+    this.nic.advance(1_000_000)
+  }
+
   get sent(): Buffer[] {
     return this.nic.outputs.map(({ bytes }) => Buffer.from(bytes))
   }
@@ -226,7 +232,7 @@ for (const style of [0, 2, 3] as const) {
 
     for (const [i, bytes] of [1514, 60, 42, 900, 77].entries()) {
       const sent = frame(ADDRESS, bytes)
-      driver.nic.input(sent)
+      driver.hear(sent)
       const got = whole(sent)
       // There is no room in 16 bits for whom it was for.
       t.equal(driver.flags(RECEIVE, i % RING), STP | ENP | (style === 0 ? 0 : PAM))
@@ -241,7 +247,7 @@ t.test('a frame in several buffers, and one for which there are too few', async 
   const driver = new Driver().start()
   for (let i = 0; i < RING; i++) driver.describe(RECEIVE, i, i < 3 ? OWN : 0, 128)
   const sent = frame(ADDRESS, 300)
-  driver.nic.input(sent)
+  driver.hear(sent)
   const got = whole(sent)
   t.same(
     [0, 1, 2].map((i) => driver.flags(RECEIVE, i)),
@@ -250,11 +256,11 @@ t.test('a frame in several buffers, and one for which there are too few', async 
   t.equal(driver.length(2), 304)
   t.same(Buffer.concat([driver.received(0, 128), driver.received(1, 128), driver.received(2, 48)]), got)
   t.equal(driver.status & (RINT | MISS), RINT)
-  driver.nic.input(sent)
+  driver.hear(sent)
   t.equal(driver.status & MISS, MISS, 'there is no buffer')
   t.equal(driver.csr(112), 1)
   driver.describe(RECEIVE, 3, OWN, 128)
-  driver.nic.input(sent)
+  driver.hear(sent)
   t.equal(driver.flags(RECEIVE, 3), STP | ENP | ERR | BUFF, 'there is one')
   t.equal(driver.csr(112), 1)
 })
@@ -266,7 +272,7 @@ t.test('whom a frame is for', async (t) => {
   const filter = Array.from({ length: 8 }, (_, i) => (i === bit >> 3 ? 1 << (bit & 7) : 0))
   const taken = (mode: number, to: readonly number[], some: readonly number[] = []) => {
     const driver = new Driver().start(mode, some)
-    driver.nic.input(frame(to, 64))
+    driver.hear(frame(to, 64))
     const flags = driver.flags(RECEIVE, 0)
     return flags & OWN ? undefined : flags & ~(STP | ENP)
   }
@@ -284,13 +290,13 @@ t.test('whom a frame is for', async (t) => {
   t.equal(taken(PROM, group), 0)
   t.equal(taken(DRX, ADDRESS), undefined, 'the receiver is off')
   const driver = new Driver().start()
-  for (const bytes of [0, 5, 5000]) driver.nic.input(frame(ADDRESS.slice(0, bytes), bytes))
+  for (const bytes of [0, 5, 13, 5000]) driver.hear(frame(ADDRESS.slice(0, bytes), bytes))
   t.equal(driver.flags(RECEIVE, 0), OWN, 'what is no frame')
 })
 
 t.test('interrupts', async (t) => {
   const driver = new Driver().start()
-  driver.nic.input(frame(ADDRESS, 64))
+  driver.hear(frame(ADDRESS, 64))
   t.equal(driver.status & (RINT | INTR), RINT | INTR)
   t.equal(driver.irq, 0, 'not enabled')
   driver.setCsr(0, IENA)
@@ -307,7 +313,7 @@ t.test('interrupts', async (t) => {
   driver.setCsr(0, STOP)
   t.equal(driver.irq, 0)
   t.equal(driver.status, STOP)
-  driver.nic.input(frame(ADDRESS, 64))
+  driver.hear(frame(ADDRESS, 64))
   t.equal(driver.flags(RECEIVE, 1), OWN, 'it is stopped')
 })
 
@@ -321,11 +327,11 @@ t.test('while it is suspended its registers are open, and nothing moves', async 
   driver.setCsr(15, 0x8000)
   driver.put(0, frame(ALL, 60))
   driver.setCsr(0, TDMD)
-  driver.nic.input(frame(ADDRESS, 64))
+  driver.hear(frame(ADDRESS, 64))
   t.same([driver.sent.length, driver.flags(RECEIVE, 0)], [0, OWN])
   driver.setCsr(5, 0)
   t.equal(driver.sent.length, 1, 'what was put there meanwhile is sent')
-  driver.nic.input(frame([0, 1, 2, 3, 4, 5], 64))
+  driver.hear(frame([0, 1, 2, 3, 4, 5], 64))
   t.equal(driver.flags(RECEIVE, 0), STP | ENP)
 })
 
@@ -335,7 +341,7 @@ t.test('what it sends it hears, in loopback, and nobody else does', async (t) =>
   driver.setCsr(0, TDMD)
   t.same(driver.sent, [])
   t.same(driver.received(0, 103), whole(frame(ADDRESS, 99)))
-  driver.nic.input(frame(ADDRESS, 64))
+  driver.hear(frame(ADDRESS, 64))
   t.equal(driver.flags(RECEIVE, 1), OWN)
 })
 
@@ -362,7 +368,7 @@ for (const style of [0, 2, 3] as const) {
     t.same([mii(1), mii(1), mii(5), mii(6)], [0x7809, 0x7809, 0, 0])
     t.equal(driver.nic.lastData?.validUntil, NEVER)
     t.same([driver.bcr(4), driver.bcr(5)], [0x00c0, 0x0084])
-    driver.nic.input(frame(ADDRESS, 64))
+    driver.hear(frame(ADDRESS, 64))
     t.equal(driver.flags(RECEIVE, 0), OWN, 'nothing comes')
     driver.put(0, frame(ALL, 60), OWN | STP)
     driver.put(1, frame(ALL, 60), OWN | ENP)
@@ -423,14 +429,45 @@ t.test('frames without an end, and descriptors that are all its own', async (t) 
   t.same(driver.sent, [])
 })
 
+t.test('frames that come all at once are taken as a wire brings them', async (t) => {
+  const driver = new Driver().start()
+  driver.nic.advanceTo(4_000_000)
+  const came: number[] = []
+  for (let i = 0; i < 3 * RING; i++) driver.nic.input(frame(ADDRESS, i === 1 ? 1514 : 60))
+  for (let i = 0; i < 3 * RING; i++) {
+    if (i > 0) driver.nic.advanceTo(driver.nic.due)
+    t.equal(driver.flags(RECEIVE, i % RING), STP | ENP | PAM)
+    came.push(driver.nic.now - 4_000_000)
+    driver.describe(RECEIVE, i % RING, OWN, BUFFER_BYTES)
+  }
+  const [short, long] = [6720, 123_040]
+  t.same(came, [0, long, ...Array.from({ length: 10 }, (_, i) => long + (i + 1) * short)])
+  t.equal(driver.status & MISS, 0, 'in a ring of four a driver has room for all of them')
+  t.equal(driver.nic.due, NEVER)
+})
+
+t.test('what is on its way is lost with the link, and in a reset', async (t) => {
+  for (const lose of ['link', 'reset'] as const) {
+    const driver = new Driver().start()
+    driver.nic.advanceTo(4_000_000)
+    for (let i = 0; i < 3; i++) driver.nic.input(frame(ADDRESS, 60))
+    t.not(driver.nic.due, NEVER)
+    if (lose === 'reset') driver.nic.reset()
+    else driver.nic.input(linkInput(false))
+    t.equal(driver.nic.due, NEVER)
+    driver.nic.advance(1_000_000)
+    t.equal(driver.flags(RECEIVE, 1), OWN)
+  }
+})
+
 t.test('a state goes on as it would have', async (t) => {
   const one = new Driver().start()
-  one.nic.input(frame(ADDRESS, 64))
+  for (const bytes of [64, 1000, 61]) one.nic.input(frame(ADDRESS, bytes))
   one.put(0, frame(ALL, 60))
   const other = new Driver(2, one)
   for (const driver of [one, other]) {
     driver.setCsr(0, TDMD)
-    driver.nic.input(frame(ALL, 70))
+    driver.hear(frame(ALL, 70))
   }
   t.same(other.nic.save(), one.nic.save())
   t.same(other.sent, one.sent)

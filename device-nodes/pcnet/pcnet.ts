@@ -16,7 +16,10 @@ import {
   destinationCheck,
   isForAll,
   isForGroup,
+  MOST_FRAME_BYTES,
   readLink,
+  Wire,
+  wireState,
   withCheck,
 } from '../ethernet/mod.ts'
 import { ConfigSpace, configDecoder, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
@@ -69,8 +72,6 @@ const REGISTER_BYTES = 32
 const WORD = { DATA: 0x10, ADDRESS: 0x12, RESET: 0x14, BUS_DATA: 0x16 } as const
 const LONG = { DATA: 0x10, ADDRESS: 0x14, RESET: 0x18, BUS_DATA: 0x1c } as const
 
-/** The longest that is sent: what does not end within is thrown away. */
-const MOST_FRAME_BYTES = 4096
 /** CSR8 to 11, four words; CSR12 to 14, three. */
 const FILTER_WORDS = 4
 const ADDRESS_WORDS = 3
@@ -104,6 +105,7 @@ const layout = new StateLayout('pcnet', {
   bus: busConfigurationState,
   /** RAP. */
   selected: field.unsigned(7),
+  wire: wireState,
 })
 
 class Pcnet implements Device {
@@ -112,6 +114,7 @@ class Pcnet implements Device {
   #csr = new Array<number>(CSR_COUNT).fill(0)
   readonly #bus = new BusConfiguration()
   #selected = 0
+  readonly #wire = new Wire()
 
   constructor({ address }: PcnetProperties) {
     this.#address = address
@@ -125,6 +128,9 @@ class Pcnet implements Device {
     for (let i = 0; i < ADDRESS_WORDS; i++) {
       this.#csr[CSR.ADDRESS + i] = this.#address[2 * i]! | (this.#address[2 * i + 1]! << 8)
     }
+    // It takes longer than what was on its way.
+    this.#wire.clear()
+    io.timer(NEVER)
     this.#updateInterrupt(io)
   }
 
@@ -168,15 +174,24 @@ class Pcnet implements Device {
     else if (offset !== place.RESET) io.unhandled(`pcnet: write of ${hex(value)} at ${hex(offset)}`)
   }
 
-  /** A frame has come, or the link has changed. */
-  *input(bytes: Uint8Array, io: DeviceIo): Sequence<void> {
+  /** A frame is on its way, or the link has changed. */
+  input(bytes: Uint8Array, io: DeviceIo): Sequence<void> {
     const isUp = readLink(bytes)
-    if (isUp !== undefined) {
-      if (this.#bus.setLink(isUp)) this.#csr[CSR.MANAGEMENT]! |= CSR7.MAPINT
+    if (isUp === undefined) {
+      if (this.#bus.isLinked) this.#wire.put(bytes, io.now)
     } else {
-      if (!this.#has(CSR0.RXON) || this.#isSuspended || this.#isLooped || !this.#bus.isLinked) return
-      yield* this.#receive(bytes)
+      if (this.#bus.setLink(isUp)) this.#csr[CSR.MANAGEMENT]! |= CSR7.MAPINT
+      if (!isUp) this.#wire.clear()
     }
+    return this.event(io)
+  }
+
+  /** Takes what has come. */
+  *event(io: DeviceIo): Sequence<void> {
+    for (let frame = this.#wire.take(io.now); frame !== undefined; frame = this.#wire.take(io.now)) {
+      if (this.#has(CSR0.RXON) && !this.#isSuspended && !this.#isLooped) yield* this.#receive(frame)
+    }
+    io.timer(this.#wire.due)
     this.#updateInterrupt(io)
   }
 
@@ -186,15 +201,17 @@ class Pcnet implements Device {
       csr: this.#csr,
       bus: this.#bus.save(),
       selected: this.#selected,
+      wire: this.#wire.save(),
     })
   }
 
   restore(state: DeviceState): void {
-    const { config, csr, bus, selected } = layout.restore(state)
+    const { config, csr, bus, selected, wire } = layout.restore(state)
     this.#config.restore(config)
     this.#csr = csr
     this.#bus.restore(bus)
     this.#selected = selected
+    this.#wire.restore(wire)
   }
 
   get #isSuspended(): boolean {
