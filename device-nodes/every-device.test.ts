@@ -178,6 +178,9 @@ const slots = [
     drives: DRIVES,
     net: { model: 'pcnet', address: [0x52, 0x54, 0, 1, 2, 3] },
   }).board.devices.filter(({ name }) => name === 'ide' || name === 'nic0'),
+  ...boards['malta']!.build({
+    net: { model: 'rtl8139', address: [0x52, 0x54, 0, 1, 2, 3] },
+  }).board.devices.filter(({ name }) => name === 'nic0'),
 ]
 const models = [...new Map(slots.map((slot) => [slot.model.type, slot])).values()]
 

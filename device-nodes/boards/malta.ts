@@ -34,6 +34,7 @@ import { mc146818 } from '../mc146818/mc146818.ts'
 import { PCI_IO_SPACE } from '../pci/mod.ts'
 import { pcnet } from '../pcnet/pcnet.ts'
 import { IDE_SECTOR_BYTES, type IdeDrive, ideStorage, piix4Ide, piix4Isa, piix4Pm } from '../piix4/mod.ts'
+import { rtl8139 } from '../rtl8139/rtl8139.ts'
 import { uart16550 } from '../uart16550/uart16550.ts'
 import { type BoardDefinition, type BuiltBoard, type GuestImages, parseBoardOptions } from './definition.ts'
 import { BOOT_ROM_BYTES, maltaBoot } from './malta-boot.ts'
@@ -60,9 +61,9 @@ const driveOptions = v.variant('media', [
   v.strictObject({ media: v.literal('cdrom'), ...place, bytes: sectorsOf('disc', IDE_SECTOR_BYTES.cdrom) }),
 ])
 
-/** The card on board. */
+/** The card on board, or one in the first of the PCI slots instead. */
 const netOptions = v.strictObject({
-  model: v.literal('pcnet'),
+  model: v.picklist(['pcnet', 'rtl8139']),
   /** Six bytes. */
   address: v.pipe(
     v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(255))),
@@ -124,8 +125,11 @@ const POST_IO_RAM_BASE = 512 * MIB
 
 /** Device 10 on PCI_0, function 0 to 3. */
 const PIIX4_DEVFN = 10 << 3
-/** Device 11, whose INTA is the PIIX4's PIRQB. */
-const NIC_DEVFN = 11 << 3
+/** Where a card is, and to what its INTA leads: on board it is device 11, and the first slot is device 18. */
+const NIC = {
+  pcnet: { model: pcnet, devfn: 11 << 3, interrupt: 'isa.pirqb' },
+  rtl8139: { model: rtl8139, devfn: 18 << 3, interrupt: 'isa.pirqa' },
+} as const
 /** Each function's configuration space is its region 0. */
 const config = (node: string) => ({ node, region: 0 })
 
@@ -158,11 +162,11 @@ function devices({ drives, endian, net, startSeconds }: MaltaOptions): BoardDevi
         [PIIX4_DEVFN]: config('isa'),
         [PIIX4_DEVFN + 1]: config('ide'),
         [PIIX4_DEVFN + 3]: config('pm'),
-        ...(net !== null && { [NIC_DEVFN]: config('nic0') }),
+        ...(net !== null && { [NIC[net.model].devfn]: config('nic0') }),
       },
       interruptAcknowledge: { node: 'pic0', region: I8259_ACKNOWLEDGE_REGION },
     }),
-    ...(net === null ? [] : [device('nic0', pcnet, { address: net.address })]),
+    ...(net === null ? [] : [device('nic0', NIC[net.model].model, { address: net.address })]),
     device('fpga', maltaRegisters, { endian }),
     device('flash', flashCfi, { base: FLASH_BASE, endian }),
   ]
@@ -242,7 +246,7 @@ function build(given: Readonly<Record<string, unknown>>): BuiltBoard {
     hashNs: HASH_NS,
     memories,
     devices: devices(options),
-    wires: options.net === null ? wires : [...wires, { from: 'nic0.inta', to: 'isa.pirqb' }],
+    wires: options.net === null ? wires : [...wires, { from: 'nic0.inta', to: NIC[options.net.model].interrupt }],
     placements: placements(options.memoryBytes),
     // The GT-64120 ends every access below 512 MiB by itself.
     openBus: { from: 0, to: 0x20000000 },

@@ -10,13 +10,21 @@ export const CHECK_BYTES = 4
 
 const GROUP = 0x01
 
-/** The frame as a receiver has it: padded, and with its check sequence. */
-export function withCheck(frame: Uint8Array): Uint8Array<ArrayBuffer> {
-  const length = Math.max(frame.length, LEAST_FRAME_BYTES)
+/** The frame as a receiver has it: padded to `leastBytes`, and with its check sequence. */
+export function withCheck(frame: Uint8Array, leastBytes: number = LEAST_FRAME_BYTES): Uint8Array<ArrayBuffer> {
+  const length = Math.max(frame.length, leastBytes)
   const bytes = new Uint8Array(length + CHECK_BYTES)
   bytes.set(frame)
   new DataView(bytes.buffer).setUint32(length, crc32(bytes.subarray(0, length)), true)
   return bytes
+}
+
+/** The frame of what software gave its check sequence itself; undefined: that is wrong. */
+export function sentWithCheck(bytes: Uint8Array): Uint8Array | undefined {
+  const frame = bytes.subarray(0, -CHECK_BYTES)
+  if (frame.length === 0) return undefined
+  const check = new DataView(bytes.buffer, bytes.byteOffset + frame.length, CHECK_BYTES).getUint32(0, true)
+  return check === crc32(frame) ? frame : undefined
 }
 
 /** Whether its destination is a group of stations, all of them among these. */

@@ -115,7 +115,7 @@ export class Transceiver {
       this.#advertisement = (value & ADVERTISEMENT_WRITABLE) | (ADVERTISEMENT_INITIAL & ~ADVERTISEMENT_WRITABLE)
     if (number !== MII.CONTROL) return
     if (value & CONTROL.RESET) this.reset()
-    this.#control = value & ~(CONTROL.RESET | CONTROL.RESTART)
+    else this.#control = value & ~CONTROL.RESTART
   }
 
   save(): TransceiverState {

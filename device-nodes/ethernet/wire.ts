@@ -16,7 +16,7 @@ const HEADER_BYTES = 14
 /** What is longer is no frame, nor what is shorter than a header: such are dropped. */
 export const MOST_FRAME_BYTES = 4096
 
-/** On their way are at most this many bytes of frames, each counted as at least the shortest one. One that finds no room is dropped. */
+/** On their way are at most this many bytes of frames. One that finds no room is dropped. */
 export const WIRE_BYTES = 128 * 1024
 
 export interface WireState {
@@ -26,16 +26,14 @@ export interface WireState {
   dropped: number
 }
 
-const room = (frame: Uint8Array) => Math.max(frame.length, LEAST_FRAME_BYTES)
-const roomOf = (frames: readonly Uint8Array[]) => frames.reduce((total, frame) => total + room(frame), 0)
-const isFrame = ({ length }: Uint8Array) => length >= HEADER_BYTES && length <= MOST_FRAME_BYTES
+const bytesOf = (frames: readonly Uint8Array[]) => frames.reduce((total, { length }) => total + length, 0)
 
 /** How it is kept in its card's saved state. */
 export const wireState = field.record({
   frames: v.pipe(
     field.list(field.bytes(MOST_FRAME_BYTES), Math.floor(WIRE_BYTES / LEAST_FRAME_BYTES)),
-    v.check((frames) => frames.every(isFrame), 'not all of them are frames'),
-    v.check((frames) => roomOf(frames) <= WIRE_BYTES, `more than ${WIRE_BYTES} bytes`),
+    v.check((frames) => frames.every(({ length }) => length >= LEAST_FRAME_BYTES), 'a frame is too short'),
+    v.check((frames) => bytesOf(frames) <= WIRE_BYTES, `more than ${WIRE_BYTES} bytes`),
   ),
   due: field.vt(),
   last: field.vt(),
@@ -62,22 +60,25 @@ export class Wire {
     return this.#dropped
   }
 
-  /** A frame without check sequence is on its way. Where nothing came for so long as it takes, it is there at once. */
-  put(frame: Uint8Array, now: Vt): void {
-    if (!isFrame(frame) || this.#bytes + room(frame) > WIRE_BYTES) {
+  /** A frame without check sequence is on its way, padded. Where nothing came for so long as it takes, it is there at once. */
+  put(bytes: Uint8Array, now: Vt): void {
+    const length = Math.max(bytes.length, LEAST_FRAME_BYTES)
+    if (bytes.length < HEADER_BYTES || length > MOST_FRAME_BYTES || this.#bytes + length > WIRE_BYTES) {
       this.#dropped++
       return
     }
+    const frame = new Uint8Array(length)
+    frame.set(bytes)
     if (this.#frames.length === 0) this.#due = Math.max(now, this.#last + nsOf(frame))
-    this.#frames.push(frame.slice())
-    this.#bytes += room(frame)
+    this.#frames.push(frame)
+    this.#bytes += length
   }
 
   /** A frame that is there by now. */
   take(now: Vt): Uint8Array | undefined {
     if (this.#due > now) return undefined
     const frame = this.#frames.shift()!
-    this.#bytes -= room(frame)
+    this.#bytes -= frame.length
     this.#last = this.#due
     const [next] = this.#frames
     this.#due = next === undefined ? NEVER : this.#last + nsOf(next)
@@ -97,7 +98,7 @@ export class Wire {
 
   restore({ frames, due, last, dropped }: WireState): void {
     this.#frames = frames
-    this.#bytes = roomOf(frames)
+    this.#bytes = bytesOf(frames)
     // A state that somebody changed must not make a card take what is not there.
     this.#due = frames.length === 0 ? NEVER : due
     this.#last = last
@@ -107,5 +108,5 @@ export class Wire {
 
 /** How long a frame takes on the wire. */
 function nsOf(frame: Uint8Array): number {
-  return (room(frame) + OVERHEAD_BYTES) * NS_PER_BYTE
+  return (frame.length + OVERHEAD_BYTES) * NS_PER_BYTE
 }

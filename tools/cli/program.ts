@@ -48,7 +48,7 @@ function withBootOptions(command: Command): Command {
     )
     .option(
       '--net <network>',
-      'a network card, on a network that is the same each time: hermetic[,model=pcnet][,mac=52:54:00:12:34:56]',
+      'a network card, on a network that is the same each time: hermetic[,model=pcnet|rtl8139][,mac=52:54:00:12:34:56]',
     )
     .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")
     .option('--json', 'print the closing line for programs; the console goes to standard error')
