@@ -5,7 +5,9 @@ import assert from 'node:assert/strict'
 import {
   GuestSleepsForEver,
   LocalBus,
+  type LogSink,
   type MachineContents,
+  type Message,
   type NodeName,
   type OutputListener,
   type Position,
@@ -17,6 +19,7 @@ import {
 } from '../bus/mod.ts'
 import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store/mod.ts'
 import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
+import type { EntryListener } from './cpu-replay.ts'
 import { deviceDigests, runDigest } from './digest.ts'
 import { type HostOptions, hostMs, LIVE_SLICE_MS, serveHost, sleepHost, sliceOf } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
@@ -30,6 +33,8 @@ export interface LiveOptions extends HostOptions {
   listeners?: readonly OutputListener[]
   /** The host's listener, such as a terminal: called some time after the slice, when the journal's entry is flushed. */
   onOutput?: OutputListener
+  /** Hears each `input` and `output` with the number of its entry, in their order, when `onOutput` does. */
+  onTraffic?: EntryListener
   onUnhandled?: UnhandledListener
   /** Told what memory and drives hold when the run has ended in order. */
   onEnd?: (contents: MachineContents) => void
@@ -87,8 +92,8 @@ class LiveRun {
   readonly #hasher: JournalHasher | undefined
   readonly #checkpointer: Checkpointer | undefined
   readonly #until: Position[] = []
-  /** Outputs of the slice under way. */
-  #outputs: Parameters<OutputListener>[] = []
+  /** What the host is to hear of the slice under way. */
+  #outputs: (() => void)[] = []
   /** Outputs of slices before, whose entries are being flushed. Bounded by a slice and `MAX_EARLY_OUTPUTS`. */
   #earlyOutputs = 0
   /** Kept when they have left, and never fails; what keeps them from it is in `#releaseFailure`. */
@@ -101,17 +106,31 @@ class LiveRun {
     this.#options = options
     const { machine, recording, sources, listeners, onUnhandled, limits } = options
     this.#hasher = recording === undefined ? new JournalHasher(nodeNames(machine.board)) : undefined
-    const sink = recording ?? this.#hasher
-    assert(sink !== undefined)
+    const log = recording ?? this.#hasher
+    assert(log !== undefined)
+    const sink = options.onTraffic === undefined ? log : this.#withTraffic(log, options.onTraffic)
     const onGrid = () => this.#checkpointer?.onGrid()
     this.#bus = new LocalBus({ ...machine, sink, sources, onGrid, ...(onUnhandled && { onUnhandled }) })
     if (recording !== undefined) {
       this.#checkpointer = new Checkpointer(this.#bus, recording, this.#startMs, options.checkpoints)
     }
     for (const listener of listeners ?? []) this.#bus.onOutput(listener)
-    if (options.onOutput !== undefined) this.#bus.onOutput((...output) => this.#outputs.push(output))
+    const { onOutput } = options
+    if (onOutput !== undefined) this.#bus.onOutput((...output) => this.#outputs.push(() => onOutput(...output)))
     if (limits?.instructions !== undefined) this.#until.push({ icount: limits.instructions, vt: 0 })
     if (limits?.vt !== undefined) this.#until.push({ icount: 0, vt: limits.vt })
+  }
+
+  #withTraffic(log: LogSink, onTraffic: EntryListener): LogSink {
+    let next = 0
+    return {
+      append: (message: Message) => {
+        log.append(message)
+        const entry = next++
+        const { kind } = message.payload
+        if (kind === 'input' || kind === 'output') this.#outputs.push(() => onTraffic(entry, message))
+      },
+    }
   }
 
   async run(): Promise<RunResult> {
@@ -185,13 +204,13 @@ class LiveRun {
   }
 
   /** Lets outputs go when their entries are durable and those before have left. Never fails: see `#releaseFailure`. */
-  async #leave(outputs: readonly Parameters<OutputListener>[], before: Promise<void>): Promise<void> {
-    const { onOutput, recording } = this.#options
+  async #leave(outputs: readonly (() => void)[], before: Promise<void>): Promise<void> {
+    const { recording } = this.#options
     try {
       await recording?.flush()
       await recording?.ready
       await before
-      if (this.#releaseFailure === undefined) for (const output of outputs) onOutput?.(...output)
+      if (this.#releaseFailure === undefined) for (const hear of outputs) hear()
     } catch (error) {
       this.#releaseFailure ??= { error }
     }

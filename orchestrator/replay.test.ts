@@ -152,6 +152,37 @@ t.test('outputs: the host hears them in order, live and replayed', async (t) => 
   }
 })
 
+t.test('the host hears what passes between machine and world, in both directions, once it is on disk', async (t) => {
+  const at = directory('traffic')
+  const heard: [number, Message][] = []
+  const words: string[] = []
+  const onTraffic = (entry: number, message: Message) => {
+    t.ok(Recording.open(at).entryCount > entry)
+    heard.push([entry, message])
+    words.push(message.payload.kind)
+  }
+  const options = { onTraffic, onOutput: (src: string) => words.push(src) }
+  const { result } = await record({ recording: newRecording(at), ...options })
+  const recorded = [...Recording.open(at).entries()].flatMap((message, entry) =>
+    message.payload.kind === 'input' || message.payload.kind === 'output' ? [[entry, message]] : [],
+  )
+  t.same(heard, recorded)
+  t.same(
+    heard.map(([, { payload }]) => payload.kind).sort(),
+    ['input', 'output', 'output', 'output', 'output'],
+    'one and the other',
+  )
+  t.same(words.filter((word) => word !== 'input').length, 8)
+  const plain: typeof heard = []
+  const again = await runLive({
+    machine: spec(),
+    sources: [typist(11_000, 'x')],
+    onTraffic: (entry, message) => plain.push([entry, message]),
+  })
+  t.same(plain, heard)
+  t.equal(again.summary.digest, result.summary.digest)
+})
+
 t.test('any entry that is changed is caught', async (t) => {
   const { at } = await record()
   const recording = Recording.open(at)

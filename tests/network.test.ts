@@ -3,6 +3,7 @@
  * pings, recorded and replayed in every mode.
  */
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Recording } from '../replay-store/mod.ts'
@@ -55,7 +56,8 @@ t.test('a guest on the hermetic network, and its replays', { skip: notCached }, 
   const directory = t.testdir({ 'net.script': SCRIPT })
   const at = join(directory, 'net.ank')
   const net = ['--net', 'hermetic,mac=52:54:00:aa:bb:cc', '--input', join(directory, 'net.script')]
-  const recorded = await ananke(['record', 'debian-mipsel', ...net, '-o', at, '--json'])
+  const live = join(directory, 'live.pcapng')
+  const recorded = await ananke(['record', 'debian-mipsel', ...net, '-o', at, '--pcap', live, '--json'])
   t.equal(recorded.status, 0, recorded.stderr.slice(-500))
   const { digest } = lastObject(recorded.stdout)
   const printed = recorded.stderr
@@ -86,6 +88,7 @@ t.test('a guest on the hermetic network, and its replays', { skip: notCached }, 
   const written = await ananke(['pcap', at, '-o', capture])
   t.equal(written.status, 0, written.stderr)
   t.match(written.stdout, `${capture}: ${frames.in + frames.out} frames of nic0`)
+  t.ok(readFileSync(live).equals(readFileSync(capture)), 'a capture of the run itself is the same')
   t.match(await ananke(['pcap', at, '-o', capture]), {
     status: 1,
     stderr: /net\.pcapng exists\. Remove it, or write to another file/,

@@ -1,13 +1,11 @@
 /**
- * `ananke pcap`: the frames of a recording's network cards, for Wireshark and its kin.
- *
- * Each has the guest's time of day, its direction, and in a comment the position in the recording from which it came.
+ * `ananke pcap`, and `--pcap` of a live run: what network cards sent and got, for Wireshark and its kin.
  */
-import * as fs from 'node:fs'
-import { readLink } from '../../device-nodes/mod.ts'
+import type { Board } from '../../bus/mod.ts'
+import type { EntryListener } from '../../orchestrator/mod.ts'
 import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
-import { captureFrame, captureStart } from '../pcap/pcapng.ts'
+import { Capture, cardsOf } from '../pcap/capture.ts'
 import { STATUS_OK } from './failure.ts'
 import { grouped } from './format.ts'
 import { recordedBoard } from './machine.ts'
@@ -19,62 +17,66 @@ export interface PcapWords {
   node?: string
 }
 
-const CARD = /^nic\d+$/
+const application = `Ananke ${version}`
 
 /** Gives the exit status. */
 export async function writeCapture(directory: string, { output, node }: PcapWords): Promise<number> {
   const recording = Recording.open(directory)
-  const cards = cardsOf(recording, node)
-  const start = BigInt(recording.manifest.rtcSeconds) * 1_000_000_000n
-  let frames = 0
-  const file = create(output)
+  const cards = recordedCards(recording, node)
+  const capture = new Capture(output, { application, cards, startSeconds: recording.manifest.rtcSeconds })
   try {
-    write(file, captureStart(`Ananke ${version}`, cards), output)
-    let entry = -1
-    for (const { src, dst, vt, icount, payload } of recording.entries()) {
-      entry++
-      if (payload.kind !== 'output' && payload.kind !== 'input') continue
-      const isOut = payload.kind === 'output'
-      const card = cards.indexOf(isOut ? src : dst)
-      if (card < 0 || (!isOut && readLink(payload.bytes) !== undefined)) continue
-      const comment = `entry ${entry}, before instruction ${icount}, ${vt} ns`
-      const direction = isOut ? 'out' : 'in'
-      write(
-        file,
-        captureFrame({ interface: card, ns: start + BigInt(vt), direction, comment, bytes: payload.bytes }),
-        output,
-      )
-      frames++
-    }
+    let entry = 0
+    for (const message of recording.entries()) capture.add(entry++, message)
   } finally {
-    fs.closeSync(file)
+    capture.close()
   }
-  await printLine(`${output}: ${grouped(frames)} frames of ${cards.join(', ')}`)
+  await printLine(`${output}: ${grouped(capture.frames)} frames of ${cards.join(', ')}`)
   return STATUS_OK
 }
 
-function cardsOf(recording: Recording, node: string | undefined): string[] {
-  const cards = recordedBoard(recording).devices.flatMap(({ name }) => (CARD.test(name) ? [name] : []))
+function recordedCards(recording: Recording, node: string | undefined): string[] {
+  const cards = cardsOf(recordedBoard(recording))
   if (cards.length === 0) throw new UserError(`${recording.directory} was recorded without a network card`)
   if (node === undefined) return cards
   if (cards.includes(node)) return [node]
   throw new UsageError(`${recording.directory} has no network card ${node}; it has ${cards.join(', ')}`)
 }
 
-function create(output: string): number {
-  try {
-    return fs.openSync(output, 'wx')
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'exists. Remove it, or write to another file.' : `cannot be written: ${message}`
-    throw new UserError(`${output} ${why}`, { cause })
-  }
-}
+/** A capture of a run under way, which is the same as one made from its recording. A run goes on without it if it cannot be written. */
+export class LiveCapture {
+  readonly #capture: Capture
+  #isOver = false
 
-function write(file: number, bytes: Uint8Array, output: string): void {
-  try {
-    fs.writeFileSync(file, bytes)
-  } catch (cause) {
-    throw new UserError(`${output} cannot be written whole: ${(cause as Error).message}`, { cause })
+  readonly #onFailure: (message: string) => void
+
+  /**
+   * @param onFailure told once, if it cannot be written any more
+   * @throws UsageError, UserError
+   */
+  constructor(path: string, board: Pick<Board, 'devices'>, startSeconds: number, onFailure: (message: string) => void) {
+    this.#onFailure = onFailure
+    const cards = cardsOf(board)
+    if (cards.length === 0) throw new UsageError('--pcap: the machine has no network card; give it one with --net')
+    this.#capture = new Capture(path, { application, cards, startSeconds })
+  }
+
+  readonly hear: EntryListener = (entry, message) => {
+    if (this.#isOver) return
+    try {
+      this.#capture.add(entry, message)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      this.#isOver = true
+      this.#onFailure(`${error.message}. It ends here, with ${grouped(this.#capture.frames)} frames; the run goes on.`)
+    }
+  }
+
+  close(): void {
+    this.#capture.close()
+  }
+
+  /** There will be no run. */
+  discard(): void {
+    this.#capture.discard()
   }
 }

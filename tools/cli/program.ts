@@ -50,6 +50,10 @@ function withBootOptions(command: Command): Command {
       '--net <network>',
       'a network card, on a network that is the same each time: hermetic[,model=pcnet|rtl8139][,mac=52:54:00:12:34:56]',
     )
+    .option(
+      '--pcap <file>',
+      'write what the network card sends and gets, for Wireshark: a new file, by custom NAME.pcapng',
+    )
     .option('--rtc <time>', "the guest's time of day at power-on, such as 2024-01-31T12:00:00 (UTC)")
     .option('--json', 'print the closing line for programs; the console goes to standard error')
 }

@@ -16,6 +16,7 @@ import { Interruption } from './interruption.ts'
 import { buildMachine } from './machine.ts'
 import { CARD } from './net.ts'
 import { note, printLine } from './output.ts'
+import { LiveCapture } from './pcap.ts'
 import { Progress } from './progress.ts'
 import { INITRD_IMAGE, KERNEL_IMAGE } from './recorded-images.ts'
 import { type BootRequest, type BootWords, readRequest } from './request.ts'
@@ -23,6 +24,7 @@ import { version } from './version.ts'
 
 export interface RunWords extends BootWords {
   output?: string
+  pcap?: string
   json?: boolean
 }
 
@@ -68,7 +70,10 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const seat =
     request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
   const driveImages = words.output === undefined ? [] : await hashDrives(machine, request.drives, progress)
-  const recording = words.output === undefined ? undefined : startRecording(words.output, request, machine, driveImages)
+  const capture = words.pcap === undefined ? undefined : startCapture(words.pcap, request, machine, progress)
+  const { output } = words
+  const recording =
+    output === undefined ? undefined : orDiscard(capture, () => startRecording(output, request, machine, driveImages))
   const network = request.net && (await networkBackend(request.net.backend, CARD))
   const { sources, listeners = [], ...pacing } = seat.options
   const interruption = new Interruption()
@@ -85,6 +90,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
       onOutput: (src, bytes) => {
         if (src === console) printed.push(bytes)
       },
+      ...(capture !== undefined && { onTraffic: capture.hear }),
       onProgress: (now) => {
         place = now
         show()
@@ -104,6 +110,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     cached.keep()
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
   } finally {
+    capture?.close()
     progress.clear()
     seat.detach()
     interruption.dispose()
@@ -174,6 +181,28 @@ function withRecordedDrives(machine: MachineSpec, recording: RecordingWriter): M
     'storage' in load ? { ...load, image: recording.drive(load.storage) } : load,
   )
   return { ...machine, loads }
+}
+
+function startCapture(
+  path: string,
+  { startSeconds }: BootRequest,
+  { board }: MachineSpec,
+  progress: Progress,
+): LiveCapture {
+  return new LiveCapture(path, board, startSeconds, (message) => {
+    progress.clear()
+    note(message)
+  })
+}
+
+/** What `start` gives; if it fails there will be no run, and nothing to capture. */
+function orDiscard<T>(capture: LiveCapture | undefined, start: () => T): T {
+  try {
+    return start()
+  } catch (error) {
+    capture?.discard()
+    throw error
+  }
 }
 
 function startRecording(
