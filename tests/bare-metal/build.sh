@@ -10,3 +10,4 @@ build() { # source script
 }
 build dma.S program.ld
 build disk.c malta.ld
+build nic.c malta.ld

@@ -3,33 +3,11 @@
  * data port, writes sectors by the bus master and reads them back by it and through the port. It prints "disk ok" at the end, or
  * what was wrong. Built for both byte orders (see the README beside it).
  */
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
+#include "malta.h"
 
-#define KSEG1(address) (0xa0000000u | (address))
-#define PHYSICAL(pointer) ((u32)(pointer) & 0x1fffffffu)
-
-/* Little-endian registers, whatever the CPU's byte order. */
-#ifdef __MIPSEB__
-#define LE16(value) ((u16)__builtin_bswap16(value))
-#define LE32(value) __builtin_bswap32(value)
-#else
-#define LE16(value) (value)
-#define LE32(value) (value)
-#endif
-
-#define GT(offset) (*(volatile u32 *)KSEG1(0x1be00000u + (offset)))
-#define PORT8(port) (*(volatile u8 *)KSEG1(0x18000000u + (port)))
-#define PORT16(port) (*(volatile u16 *)KSEG1(0x18000000u + (port)))
-#define PORT32(port) (*(volatile u32 *)KSEG1(0x18000000u + (port)))
-
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA 0xcfc
 /* PIIX4, device 10, function 1. */
 #define IDE_CONFIG(reg) (0x80000000u | 10 << 11 | 1 << 8 | (reg))
 
-#define UART 0x3f8
 #define TASK_FILE 0x1f0
 #define CONTROL 0x3f6
 #define BUS_MASTER 0x1040
@@ -43,34 +21,6 @@ typedef unsigned int u32;
 static u8 *const written = (u8 *)KSEG1(0x00200000u);
 static u8 *const read_back = (u8 *)KSEG1(0x00300000u);
 static u32 *const descriptors = (u32 *)KSEG1(0x00400000u);
-
-static void put(char character) { PORT8(UART) = character; }
-
-static void print(const char *text)
-{
-	while (*text) put(*text++);
-}
-
-static void print_hex(u32 value)
-{
-	for (int shift = 28; shift >= 0; shift -= 4) put("0123456789abcdef"[value >> shift & 15]);
-	put('\n');
-}
-
-static void fail(const char *what)
-{
-	print("wrong: ");
-	print(what);
-	put('\n');
-	for (;;) __asm__ volatile("wait");
-}
-
-static void config(u32 reg, u32 value)
-{
-	GT(CONFIG_ADDRESS) = LE32(IDE_CONFIG(reg));
-	/* The bridge hands it on in the CPU's byte order, as Linux relies on. */
-	GT(CONFIG_DATA) = value;
-}
 
 static void command(u8 opcode, u32 sector, u8 count)
 {
@@ -118,18 +68,11 @@ static void dma(u8 opcode, u32 sector, u8 count, u8 *memory, u8 to_memory)
 	PORT8(BUS_MASTER) = 0;
 }
 
-static u32 sum(const u8 *bytes, u32 count)
-{
-	u32 total = 0;
-	while (count--) total = total * 31 + *bytes++;
-	return total;
-}
-
 void __start(void)
 {
-	config(0x40, 0x80008000u);
-	config(0x20, BUS_MASTER);
-	config(0x04, 5);
+	write_config(IDE_CONFIG(0x40), 0x80008000u);
+	write_config(IDE_CONFIG(0x20), BUS_MASTER);
+	write_config(IDE_CONFIG(0x04), 5);
 
 	command(0xec, 0, 0);
 	read_data(read_back);

@@ -38,7 +38,12 @@ export class Capture {
     this.#cards = cards
     this.#startNs = BigInt(startSeconds) * 1_000_000_000n
     this.#file = create(path)
-    this.#write(captureStart(application, cards))
+    try {
+      this.#write(captureStart(application, cards))
+    } catch (error) {
+      this.discard()
+      throw error
+    }
   }
 
   get frames(): number {
