@@ -4,6 +4,10 @@
  */
 import { type Register, RegisterTable, registerBits } from '../sdk/mod.ts'
 
+/** Of PCI's identity. */
+export const VENDOR = 0x10ec
+export const DEVICE = 0x8139
+
 export const CR = registerBits('CR', { RST: 0x10, RE: 0x08, TE: 0x04, BUFE: 0x01 })
 
 /** Of ISR, where they are cleared by writing 1, and of IMR, where they let these interrupt. */
@@ -149,18 +153,3 @@ export const RESET_BY_SOFTWARE: readonly RegisterName[] = [
   'TIMERINT',
   'MULINT',
 ]
-
-/** Places of the EEPROM's words: Realtek's data sheet, chapter 6, "EEPROM contents". */
-export const EEPROM = {
-  SIGNATURE: 0,
-  VENDOR: 1,
-  DEVICE: 2,
-  SUBSYSTEM_VENDOR: 3,
-  SUBSYSTEM: 4,
-  LATENCIES: 5,
-  CONFIG3: 6,
-  ADDRESS: 7,
-  CONFIG0: 10,
-  CONFIG4: 12,
-  CONFIG5: 15,
-} as const

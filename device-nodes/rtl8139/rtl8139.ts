@@ -10,7 +10,6 @@
  * that frames with errors (AER) never are.
  */
 import {
-  cardDecoder,
   MII,
   MOST_FRAME_BYTES,
   readLink,
@@ -20,7 +19,7 @@ import {
   Wire,
   wireState,
 } from '../ethernet/mod.ts'
-import { ConfigSpace, configDecoder, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
+import { ConfigSpace, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
 import {
   type AccessSize,
   type Device,
@@ -30,24 +29,24 @@ import {
   dmaRead,
   field,
   hex,
-  type NamedAccess,
   NEVER,
-  type Payload,
   type Region,
   type Sequence,
   StateLayout,
   type Vt,
 } from '../sdk/mod.ts'
 import { CycleCounter, cycleCounterState } from './cycle-counter.ts'
-import { EEPROM_WORDS, Eeprom, eepromState } from './eeprom.ts'
+import { decoder } from './decoder.ts'
+import { Eeprom, eepromState } from './eeprom.ts'
+import { EEPROM, eepromWords } from './eeprom-contents.ts'
 import { matchFrame, putFrame, receiveRing } from './receive.ts'
 import {
   BMCR_LOCKED,
   CR,
   CR9346,
   CSCR,
+  DEVICE,
   EEM,
-  EEPROM,
   INTERRUPT,
   MSR,
   PLACE,
@@ -66,6 +65,7 @@ import {
   TSD_SIZE,
   TSD_WRITABLE,
   TSDS,
+  VENDOR,
 } from './registers.ts'
 
 export interface Rtl8139Properties {
@@ -78,8 +78,6 @@ const CONFIG = 0
 const IO = 1
 const MEMORY = 2
 
-const VENDOR = 0x10ec
-const DEVICE = 0x8139
 const REVISION = 0x10
 
 const definition = {
@@ -489,51 +487,11 @@ class Rtl8139 implements Device {
   }
 }
 
-/** As the factory leaves it. */
-function eepromWords(address: readonly number[]): number[] {
-  const words = new Array<number>(EEPROM_WORDS).fill(0)
-  words[EEPROM.SIGNATURE] = 0x8129
-  words[EEPROM.VENDOR] = VENDOR
-  words[EEPROM.DEVICE] = DEVICE
-  words[EEPROM.SUBSYSTEM_VENDOR] = VENDOR
-  words[EEPROM.SUBSYSTEM] = DEVICE
-  words[EEPROM.LATENCIES] = 0x4020
-  for (let i = 0; i < 3; i++) words[EEPROM.ADDRESS + i] = address[2 * i]! | (address[2 * i + 1]! << 8)
-  return words
-}
-
 const regions: readonly Region[] = [
   { kind: 'registers', name: 'config', size: 256, endian: 'little' },
   { kind: 'registers', name: 'io', size: REGISTER_BYTES, endian: 'little' },
   { kind: 'registers', name: 'memory', size: REGISTER_BYTES, endian: 'little' },
 ]
-
-const WORDS: Partial<Record<RegisterName, (value: number) => string>> = {
-  CR: CR.names,
-  ISR: INTERRUPT.names,
-  IMR: INTERRUPT.names,
-  RCR: RCR.names,
-  TCR: TCR.names,
-  ...Object.fromEntries(TSDS.map((name) => [name, tsdWords])),
-}
-
-/** `60 bytes|TOK|OWN`. */
-function tsdWords(value: number): string {
-  const flags = value & ~TSD_SIZE
-  return `${value & TSD_SIZE} bytes${flags === 0 ? '' : `|${TSD.names(flags | (value & TSD.OWN))}`}`
-}
-
-function decoder(): (payload: Payload) => string | undefined {
-  return cardDecoder(
-    configDecoder(CONFIG, definition.registers, (_region, offset): string | NamedAccess => {
-      const row = registerTable.at(offset)
-      if (row === undefined) return hex(offset)
-      const words = row.offset === offset ? WORDS[row.name] : undefined
-      const register = row.offset === offset ? row.name : `${row.name}+${offset - row.offset}`
-      return words === undefined ? register : { register, words }
-    }),
-  )
-}
 
 /** Output `inta`; it takes frames and the state of its link, and gives frames. */
 export const rtl8139: DeviceModel<Rtl8139Properties> = {
@@ -543,5 +501,5 @@ export const rtl8139: DeviceModel<Rtl8139Properties> = {
   inputs: [],
   outputs: ['inta'],
   create: (properties) => new Rtl8139(properties),
-  decoder,
+  decoder: () => decoder(CONFIG, definition.registers),
 }

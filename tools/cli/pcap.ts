@@ -72,7 +72,11 @@ export class LiveCapture {
   }
 
   close(): void {
-    this.#capture.close()
+    try {
+      this.#capture.close()
+    } catch (error) {
+      this.#onFailure(`${this.#capture.path} may not be whole: ${(error as Error).message}`)
+    }
   }
 
   /** There will be no run. */

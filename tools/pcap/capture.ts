@@ -81,8 +81,17 @@ export class Capture {
       fs.writeFileSync(this.#file, block)
       this.#bytes += block.length
     } catch (cause) {
-      fs.ftruncateSync(this.#file, this.#bytes)
+      this.#dropPart()
       throw new UserError(`${this.path} cannot be written whole: ${(cause as Error).message}`, { cause })
+    }
+  }
+
+  /** Of a frame that could not be written whole. */
+  #dropPart(): void {
+    try {
+      fs.ftruncateSync(this.#file, this.#bytes)
+    } catch {
+      // Then a reader finds a frame cut off at the end.
     }
   }
 }
