@@ -52,6 +52,7 @@ import {
   CSR3_MASKS,
   CSR5_SPND,
   CSR7,
+  CSR7_ENABLES,
   CSR7_EVENTS,
   CSR15,
 } from './registers.ts'
@@ -255,6 +256,8 @@ class Pcnet implements Device {
         this.#csr[number] = value & ~0x022a
         break
       case CSR.MANAGEMENT:
+        if (value & CSR7_ENABLES & ~CSR7.MAPINTE)
+          io.unhandled(`pcnet: CSR7 <- ${hex(value)} enables what never interrupts`)
         this.#csr[number] = (this.#csr[number]! & CSR7_EVENTS & ~value) | (value & ~CSR7_EVENTS)
         break
       case CSR.EXTENDED:

@@ -44,6 +44,7 @@ export const CSR5_SPND = 0x0001
 /** Of CSR7: each event stands above what enables its interrupt, and is cleared by writing 1. */
 export const CSR7 = registerBits('CSR7', { MAPINT: 0x0080, MAPINTE: 0x0040 })
 export const CSR7_EVENTS = 0x0aaa
+export const CSR7_ENABLES = 0x0555
 /** Of BCR4 to 7: whether the diode is on, and for what it is. */
 export const LED = registerBits('LED', { LEDOUT: 0x8000, E100: 0x1000, FDLSE: 0x0100, LNKSE: 0x0040 })
 export const LED_COUNT = 4

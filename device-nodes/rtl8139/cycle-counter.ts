@@ -36,8 +36,14 @@ export class CycleCounter {
     return this.#start + (this.#cyclesAt(now) + 1) * NS_PER_CYCLE
   }
 
+  /** It counts from 0, and nothing is waited for. */
+  clear(now: Vt): void {
+    this.#start = now
+    this.expect(0, now)
+  }
+
   /** It counts from 0. */
-  reset(now: Vt): void {
+  restart(now: Vt): void {
     this.#start = now
     this.expect(this.#expected, now)
   }

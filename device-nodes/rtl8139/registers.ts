@@ -101,9 +101,10 @@ const ROWS = [
   { name: 'CONFIG0', offset: 0x51, bytes: 1, ...rw, writable: 0x07 },
   { name: 'CONFIG1', offset: 0x52, bytes: 1, ...rw, writable: 0xf3 },
   { name: 'TIMERINT', offset: 0x54, bytes: 4, ...rw, writable: 0xffff_ffff },
-  { name: 'MSR', offset: 0x58, bytes: 1, ...rw },
+  { name: 'MSR', offset: 0x58, bytes: 1, ...ro },
   { name: 'CONFIG3', offset: 0x59, bytes: 1, ...rw, writable: 0x70 },
   { name: 'CONFIG4', offset: 0x5a, bytes: 1, ...rw, writable: 0xf5 },
+  // It stops nothing.
   { name: 'HLTCLK', offset: 0x5b, bytes: 1, access: 'wo' },
   { name: 'MULINT', offset: 0x5c, bytes: 2, ...plain(0x0fff) },
   { name: 'RERID', offset: 0x5e, bytes: 1, ...ro },

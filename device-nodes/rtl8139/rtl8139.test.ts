@@ -525,6 +525,12 @@ t.test('the timer counts cycles of PCI', async (t) => {
   t.equal(driver.get(ISR, 2), TIME_OUT)
   driver.set(TIMERINT, 0)
   t.equal(driver.nic.due, NEVER)
+  for (const reset of [() => driver.set(CR, RST, 1), () => driver.nic.reset()]) {
+    driver.set(TIMERINT, 50)
+    t.not(driver.nic.due, NEVER)
+    reset()
+    t.same([driver.nic.due, driver.get(TIMERINT), driver.get(TCTR)], [NEVER, 0, 0])
+  }
 })
 
 t.test('a state goes on as it would have', async (t) => {

@@ -6,7 +6,7 @@
  * or empty. PCI's clock has 33 1/3 MHz.
  *
  * Not modelled: early receiving (ERBCR, ERSR, ERTH of RCR, MULINT), boot ROM and flash, wake-up and power management (CRC, WAKEUP,
- * LSBCRC, what CONFIG1 and 3 to 5 enable), flow control, collisions, what PHY and twister parameters tune, and errors on the wire, so
+ * LSBCRC, what CONFIG1 and 3 to 5 enable, HLTCLK), flow control, collisions, what PHY and twister parameters tune, and errors on the wire, so
  * that frames with errors (AER) never are.
  */
 import {
@@ -149,7 +149,7 @@ class Rtl8139 implements Device {
     this.#config.reset(io)
     for (const [i, { initial }] of REGISTERS.entries()) this.#values[i] = initial ?? 0
     this.#next = 0
-    this.#counter.reset(io.now)
+    this.#counter.clear(io.now)
     this.#transceiver.reset()
     this.#eeprom.drive({ isSelected: false, clock: false, data: false })
     this.#loadFromEeprom()
@@ -330,7 +330,7 @@ class Rtl8139 implements Device {
     else if (name === 'ISR') this.#put('ISR', before & ~value)
     else if (name === 'TCR') this.#writeTcr(value, mask, io)
     else if (name === 'MPC') this.#put('MPC', 0)
-    else if (name === 'TCTR') this.#counter.reset(io.now)
+    else if (name === 'TCTR') this.#counter.restart(io.now)
     else if (name.startsWith('CONFIG') && name !== 'CONFIG5' && !this.#isConfigOpen)
       io.unhandled(`rtl8139: write of ${hex(value)} to ${name}, which is not open`)
     else this.#writePlain(name, value, mask, io)
@@ -358,8 +358,7 @@ class Rtl8139 implements Device {
     if (value & CR.RST) {
       for (const name of RESET_BY_SOFTWARE) this.#put(name, REGISTERS[PLACE[name]]!.initial ?? 0)
       this.#next = 0
-      this.#counter.reset(io.now)
-      this.#counter.expect(0, io.now)
+      this.#counter.clear(io.now)
     }
     const before = this.#get('CR')
     this.#put('CR', value & (CR.RE | CR.TE))
