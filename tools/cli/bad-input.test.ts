@@ -55,6 +55,7 @@ t.test('words that make no sense are wrong usage', async (t) => {
       /^'model=ne2000' says nothing of a network card; .*model=pcnet\|rtl8139/,
     ],
     [['boot', ...kernel, '--net', 'hermetic,mac=01:00:5e:00:00:01'], /a card has no address of a group/],
+    [['boot', ...kernel, '--net', 'hermetic,root='], /^root= has no name; root= of --net names the directory/],
     [
       ['boot', ...kernel, '--net', 'hermetic', '--machine', 'dma-test'],
       /^machine dma-test has no place for a network card/,
@@ -173,6 +174,18 @@ t.test('a disk that is full while recording', async (t) => {
   const replayed = await ananke(['replay', recording, '--mode', 'full', '--verify'])
   t.equal(replayed.status, 0, 'what was durable replays')
   t.match(said(replayed), [/was cut off; its [\d,]+ whole entries agree$/])
+})
+
+t.test('directories to serve that are none', async (t) => {
+  const at = files(t, { hello: bareMetal('hello') })
+  const wayOut = 'root= of --net names the directory whose files the guest can fetch'
+  for (const [root, line] of [
+    [at('none'), new RegExp(`/none: no such directory; ${wayOut}$`)],
+    [at('hello'), new RegExp(`/hello is not a directory; ${wayOut}$`)],
+    [`${at('hello')}/x`, new RegExp(`/x: cannot be read \\(ENOTDIR\\); ${wayOut}$`)],
+  ] as const) {
+    await refused(t, ['boot', '--kernel', at('hello'), '--net', `hermetic,root=${root}`], { status: 1, line })
+  }
 })
 
 t.test('images of drives that are none', async (t) => {

@@ -48,7 +48,7 @@ function withBootOptions(command: Command): Command {
     )
     .option(
       '--net <network>',
-      'a network card, on a network that is the same each time: hermetic[,model=pcnet|rtl8139][,mac=52:54:00:12:34:56]',
+      'a network card, on a network that is the same each time: hermetic[,root=DIRECTORY][,model=pcnet|rtl8139][,mac=52:54:00:12:34:56]',
     )
     .option(
       '--pcap <file>',

@@ -74,7 +74,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   const { output } = words
   const recording =
     output === undefined ? undefined : orDiscard(capture, () => startRecording(output, request, machine, driveImages))
-  const network = request.net && (await networkBackend(request.net.backend, CARD))
+  const network = request.net && (await networkBackend(request.net, CARD))
   const { sources, listeners = [], ...pacing } = seat.options
   const interruption = new Interruption()
   const meter = new RunMeter(progress)

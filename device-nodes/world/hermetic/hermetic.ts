@@ -6,11 +6,14 @@
  *   10.0.2.3    its name server
  *   10.0.2.15   the guest, by DHCP
  *
- * It answers ARP, ICMP echo, DHCP and DNS. Whatever is sent elsewhere is lost.
+ * It answers ARP, ICMP echo, DHCP and DNS, and, given files, HTTP (port 80) and TFTP (port 69) at the server. TCP connections to other
+ * ports are refused; whatever else is sent elsewhere is lost.
  */
 import { AUTHORITATIVE_ANSWER, decode, encode } from 'dns-packet'
 import { type Moment, type NodeName, SCRIPT, type Vt, type WorldInput, type WorldSource } from '../../../bus/mod.ts'
+import { PacedQueue } from '../pacing.ts'
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, dhcpReply, type Lease } from './dhcp.ts'
+import { HttpService } from './http.ts'
 import {
   arpReply,
   datagram,
@@ -23,6 +26,10 @@ import {
   readDatagram,
   readFrame,
 } from './packets.ts'
+import type { ServedFiles } from './served-files.ts'
+import { type AddressedSegment, Tcp, type TcpOptions } from './tcp.ts'
+import { writeSegment } from './tcp-segment.ts'
+import { type AddressedDatagram, Tftp } from './tftp.ts'
 
 const address = (a: number, b: number, c: number, d: number): Ipv4Address =>
   ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
@@ -43,6 +50,7 @@ const LEASE: Lease = {
 
 const SERVER_ETHERNET: EthernetAddress = Uint8Array.of(0x52, 0x55, 10, 0, 2, 2)
 const DNS_PORT = 53
+const HTTP_PORT = 80
 const DNS_SECONDS = 3600
 const NAME_ERROR = 3
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -51,73 +59,115 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['guest.hermetic.test', '10.0.2.15'],
 ])
 
-/** Answers that wait for a grid point: with more of them the oldest are lost, as in any queue of a network. */
+/**
+ * Answers that wait for a grid point: with more of them the oldest are lost, as in any queue of a network. What TCP and TFTP send waits
+ * with them, until there is room for it.
+ */
 const MOST_WAITING = 1024
+
+export interface HermeticOptions {
+  /** What HTTP and TFTP give out; without it neither is there. */
+  files?: ServedFiles
+  /** Default: that of `Tcp`. */
+  firstSequence?: TcpOptions['firstSequence']
+}
 
 export class HermeticNetwork implements WorldSource {
   /** It never waits for the host. */
   readonly open = false
+  readonly tcp: Tcp
+  readonly tftp: Tftp | undefined
   readonly #card: NodeName
-  readonly #waiting: { vt: Vt; bytes: Uint8Array }[] = []
+  readonly #answers = new PacedQueue({ mostFrames: MOST_WAITING, overflow: 'dropOldest' })
 
   /** @param card the device whose frames it hears, and that it sends frames to */
-  constructor(card: NodeName) {
+  constructor(card: NodeName, { files, firstSequence }: HermeticOptions = {}) {
     this.#card = card
+    this.tftp = files && new Tftp(files)
+    this.tcp = new Tcp({
+      listen: (ip, port) =>
+        files !== undefined && ip === SERVER && port === HTTP_PORT ? new HttpService(files) : undefined,
+      ...(firstSequence !== undefined && { firstSequence }),
+    })
+  }
+
+  /** How many answers were lost because too many waited. */
+  get dropped(): number {
+    return this.#answers.dropped
   }
 
   /** An `OutputListener`. */
   readonly hear = (src: NodeName, bytes: Uint8Array, vt: Vt): void => {
     if (src !== this.#card) return
-    const answer = this.#answer(bytes)
-    if (answer === undefined) return
-    this.#waiting.push({ vt, bytes: answer })
-    if (this.#waiting.length > MOST_WAITING) this.#waiting.shift()
+    for (const answer of this.#answer(bytes, vt)) this.#answers.push(answer, vt)
   }
 
   waiting(): Moment | undefined {
-    const [first] = this.#waiting
-    return first && { icount: 0, vt: first.vt }
+    const times = [this.#answers.waitingSince, this.tcp.due, this.tftp?.due].filter((vt) => vt !== undefined)
+    return times.length === 0 ? undefined : { icount: 0, vt: Math.min(...times) }
   }
 
-  take(): WorldInput[] {
-    return this.#waiting.splice(0).map(({ bytes }) => ({ src: SCRIPT, dst: this.#card, bytes }))
+  take(vt: Vt): WorldInput[] {
+    return this.#answers.take(() => this.#next(vt)).map((bytes) => ({ src: SCRIPT, dst: this.#card, bytes }))
   }
 
-  #answer(bytes: Uint8Array): Uint8Array | undefined {
+  #next(vt: Vt): Uint8Array | undefined {
+    const segment = this.tcp.next(vt)
+    if (segment !== undefined) return segmentFrame(segment)
+    const message = this.tftp?.next(vt)
+    return message && datagramFrame(message)
+  }
+
+  #answer(bytes: Uint8Array, vt: Vt): Uint8Array[] {
     const packet = readFrame(bytes)
-    if (packet === undefined) return undefined
-    if (packet.kind === 'arp') return isHere(packet.targetIp) ? arpReply(packet, SERVER_ETHERNET) : undefined
-    if (packet.protocol === PROTOCOL.UDP) return this.#udp(packet)
-    if (packet.protocol !== PROTOCOL.ICMP || !isHere(packet.to)) return undefined
-    const reply = echoReply(packet.payload)
-    return reply && this.#reply(packet, PROTOCOL.ICMP, reply)
+    if (packet === undefined) return []
+    if (packet.kind === 'arp') return isHere(packet.targetIp) ? [arpReply(packet, SERVER_ETHERNET)] : []
+    if (packet.protocol === PROTOCOL.UDP) return this.#udp(packet, vt)
+    if (!isHere(packet.to)) return []
+    if (packet.protocol === PROTOCOL.TCP) return this.tcp.receive(packet, vt).map(segmentFrame)
+    const reply = packet.protocol === PROTOCOL.ICMP ? echoReply(packet.payload) : undefined
+    return reply === undefined ? [] : [this.#reply(packet, PROTOCOL.ICMP, reply)]
   }
 
-  #udp(packet: Ipv4Packet): Uint8Array | undefined {
+  #udp(packet: Ipv4Packet, vt: Vt): Uint8Array[] {
     const received = readDatagram(packet)
-    if (received === undefined) return undefined
+    if (received === undefined) return []
     const { fromPort, toPort, payload } = received
     if (toPort === DHCP_SERVER_PORT && (packet.to === EVERYBODY || packet.to === SERVER)) return this.#dhcp(payload)
-    if (toPort !== DNS_PORT || !isHere(packet.to)) return undefined
+    if (packet.to === SERVER && this.tftp !== undefined) {
+      const correspondent = { ethernet: packet.sender, ip: packet.from, serverIp: packet.to }
+      const answers = this.tftp.receive(received, correspondent, vt)
+      if (answers !== undefined) return answers.map(datagramFrame)
+    }
+    if (toPort !== DNS_PORT || !isHere(packet.to)) return []
     const answer = dnsAnswer(payload)
-    if (answer === undefined) return undefined
+    if (answer === undefined) return []
     const sent = datagram(packet.to, packet.from, { fromPort: toPort, toPort: fromPort, payload: answer })
-    return this.#reply(packet, PROTOCOL.UDP, sent)
+    return [this.#reply(packet, PROTOCOL.UDP, sent)]
   }
 
-  #dhcp(request: Buffer): Uint8Array | undefined {
+  #dhcp(request: Buffer): Uint8Array[] {
     const answered = dhcpReply(request, LEASE)
-    if (answered === undefined) return undefined
+    if (answered === undefined) return []
     const { client, reply } = answered
     // A client without an address hears what is for everybody.
     const sent = datagram(SERVER, EVERYBODY, { fromPort: DHCP_SERVER_PORT, toPort: DHCP_CLIENT_PORT, payload: reply })
     const addresses = { from: SERVER_ETHERNET, to: client, fromIp: SERVER, toIp: EVERYBODY }
-    return ipv4Frame(addresses, PROTOCOL.UDP, sent)
+    return [ipv4Frame(addresses, PROTOCOL.UDP, sent)]
   }
 
   #reply({ sender, from, to }: Ipv4Packet, protocol: number, payload: Uint8Array): Uint8Array {
     return ipv4Frame({ from: SERVER_ETHERNET, to: sender, fromIp: to, toIp: from }, protocol, payload)
   }
+}
+
+function segmentFrame({ to, fromIp, toIp, segment }: AddressedSegment): Uint8Array {
+  return ipv4Frame({ from: SERVER_ETHERNET, to, fromIp, toIp }, PROTOCOL.TCP, writeSegment(fromIp, toIp, segment))
+}
+
+function datagramFrame({ ethernet, ip, serverIp, datagram: sent }: AddressedDatagram): Uint8Array {
+  const addresses = { from: SERVER_ETHERNET, to: ethernet, fromIp: serverIp, toIp: ip }
+  return ipv4Frame(addresses, PROTOCOL.UDP, datagram(serverIp, ip, sent))
 }
 
 function isHere(ip: Ipv4Address): boolean {

@@ -1,6 +1,6 @@
 /**
  * The packets of a small network, read and made: Ethernet II, ARP (RFC 826), IPv4 (RFC 791) without options and fragments, ICMP echo
- * (RFC 792) and UDP (RFC 768).
+ * (RFC 792) and UDP (RFC 768). `tcp-segment.ts` has TCP's.
  */
 
 /** Six bytes, and four. */
@@ -15,7 +15,7 @@ const ARP_REPLY = 2
 const IPV4_HEADER_BYTES = 20
 const TIME_TO_LIVE = 64
 const UDP_HEADER_BYTES = 8
-export const PROTOCOL = { ICMP: 1, UDP: 17 } as const
+export const PROTOCOL = { ICMP: 1, TCP: 6, UDP: 17 } as const
 const ICMP_ECHO = 8
 
 export interface ArpRequest {
@@ -131,7 +131,7 @@ export function readDatagram({ from, to, payload }: Ipv4Packet): Datagram | unde
   if (bytes < UDP_HEADER_BYTES || bytes > payload.length) return undefined
   const datagram = payload.subarray(0, bytes)
   const isChecked = datagram.readUInt16BE(6) !== 0
-  if (isChecked && udpChecksum(from, to, datagram) !== 0) return undefined
+  if (isChecked && transportChecksum({ from, to, protocol: PROTOCOL.UDP }, datagram) !== 0) return undefined
   const [fromPort, toPort] = [datagram.readUInt16BE(0), datagram.readUInt16BE(2)]
   return { fromPort, toPort, payload: datagram.subarray(UDP_HEADER_BYTES) }
 }
@@ -143,23 +143,28 @@ export function datagram(from: Ipv4Address, to: Ipv4Address, { fromPort, toPort,
   bytes.writeUInt16BE(bytes.length, 4)
   bytes.set(payload, UDP_HEADER_BYTES)
   // 0 would say that there is none.
-  bytes.writeUInt16BE(udpChecksum(from, to, bytes) || 0xffff, 6)
+  bytes.writeUInt16BE(transportChecksum({ from, to, protocol: PROTOCOL.UDP }, bytes) || 0xffff, 6)
   return bytes
 }
 
-function udpChecksum(from: Ipv4Address, to: Ipv4Address, bytes: Uint8Array): number {
-  const pseudo = Buffer.alloc(12)
-  pseudo.writeUInt32BE(from, 0)
-  pseudo.writeUInt32BE(to, 4)
-  pseudo[9] = PROTOCOL.UDP
-  pseudo.writeUInt16BE(bytes.length, 10)
-  return checksum(Buffer.concat([pseudo, bytes]))
+/** Of UDP and TCP, which sum the addresses too; 0 over what has its own in it and is whole. */
+export function transportChecksum(
+  { from, to, protocol }: Pick<Ipv4Packet, 'from' | 'to' | 'protocol'>,
+  bytes: Uint8Array,
+): number {
+  const words = [from >>> 16, from & 0xffff, to >>> 16, to & 0xffff, protocol, bytes.length]
+  return checksum(
+    bytes,
+    words.reduce((sum, word) => sum + word),
+  )
 }
 
 /** The one's complement of the one's complement sum of 16-bit words; 0 over what has its own in it and is whole. */
-function checksum(bytes: Uint8Array): number {
-  let sum = 0
-  for (let i = 0; i < bytes.length; i += 2) sum += bytes[i]! * 256 + (bytes[i + 1] ?? 0)
+function checksum(bytes: Uint8Array, before = 0): number {
+  let sum = before
+  const even = bytes.length & ~1
+  for (let i = 0; i < even; i += 2) sum += bytes[i]! * 256 + bytes[i + 1]!
+  if (even < bytes.length) sum += bytes[even]! * 256
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
   return ~sum & 0xffff
 }
