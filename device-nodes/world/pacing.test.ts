@@ -65,12 +65,12 @@ t.test('frames are pulled after those that wait, as far as there is room', async
     return frame(LONGEST_FRAME_BYTES, 255)
   }
   for (let i = 0; i < 40; i++) paced.push(frame(LONGEST_FRAME_BYTES, i), i)
-  t.equal(paced.take(pull).length, 32)
+  t.equal(paced.take(pull).length, FRAMES_PER_POINT)
   t.equal(pulled, 0, 'others wait')
   const taken = paced.take(pull)
-  t.equal(taken.length, 32)
-  t.equal(pulled, 24)
-  t.same([taken[7]?.[0], taken[8]?.[0]], [39, 255])
+  t.equal(taken.length, FRAMES_PER_POINT)
+  t.equal(pulled, 2 * FRAMES_PER_POINT - 40)
+  t.same([taken[39 - FRAMES_PER_POINT]?.[0], taken[40 - FRAMES_PER_POINT]?.[0]], [39, 255])
   t.same(
     paced.take(() => undefined),
     [],

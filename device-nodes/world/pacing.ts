@@ -10,9 +10,10 @@ export const WIRE_BYTES_PER_POINT = 50_000
 export const WIRE_BYTES_PER_FRAME = 24
 /**
  * Drivers give their cards few buffers (Linux's pcnet32: 32), enough where frames come one by one. All that enters at one point comes
- * before the driver looks: one frame more would be lost.
+ * before the driver looks, and some that came before may still be there. Of four downloads at a time on a busy guest, 32 frames a point
+ * lost 1 in 60, 24 none, and they took as long. It is three quarters of what the wire carries of long frames.
  */
-export const FRAMES_PER_POINT = 32
+export const FRAMES_PER_POINT = 24
 
 const SHORTEST_FRAME_BYTES = 60
 /** With Ethernet's header, without the check sequence. */

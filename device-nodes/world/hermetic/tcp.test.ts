@@ -2,8 +2,9 @@
  * TCP as a guest sees it: connections opened, kept and closed in every order, and what is lost on the way.
  */
 import t from 'tap'
+import { FRAMES_PER_POINT } from '../pacing.ts'
 import { sequenceLength, TCP_FLAG, type TcpSegment } from './tcp-segment.ts'
-import { FakeFiles, patterned, TcpClient, type TcpClientOptions, Wire } from './testing.ts'
+import { FakeFiles, GRID_NS, patterned, TcpClient, type TcpClientOptions, Wire } from './testing.ts'
 
 const { FIN, SYN, RST, PSH, ACK } = TCP_FLAG
 const BIG = patterned(1_000_000)
@@ -38,11 +39,11 @@ t.test('a connection is opened, used and closed', async (t) => {
   t.match(client.segments.at(-1), { flags: ACK, acknowledgment: client.sequence })
   t.equal(files.open, 0)
   t.equal(sentAgain(client.segments), 0)
-  t.equal(wire.mostFrames, 32)
+  t.equal(wire.mostFrames, FRAMES_PER_POINT)
   t.ok(client.segments.every(({ payload }) => payload.length <= 1460))
   t.equal(client.segments.filter(({ payload }) => payload.length > 0).length, Math.ceil((BIG.length + 200) / 1460))
-  // 32 segments a point, but for the start.
-  t.ok(wire.points < 32, `${wire.points} points`)
+  // As many as can be at a point, but for the start.
+  t.ok(wire.points < 685 / FRAMES_PER_POINT + 10, `${wire.points} points`)
   // Its end, once more.
   client.send(FIN | ACK, '', { sequence: client.sequence - 1 })
   const before = client.segments.length
@@ -290,8 +291,8 @@ t.test('many connections', async (t) => {
   t.equal(files.mostOpen, 64)
   t.equal(files.open, 0)
   t.equal(wire.network.dropped, 0)
-  const seconds = (64 * (BIG.length + 54 * 685)) / 12.5e6
-  t.ok(wire.vt < 1.3 * seconds * 1e9, `${wire.vt / 1e9} s, where the wire takes ${seconds}`)
+  const points = (64 * 685) / FRAMES_PER_POINT
+  t.ok(wire.vt < 1.2 * points * GRID_NS, `${wire.vt / GRID_NS} points, where ${points} do`)
 })
 
 t.test('two connections share the wire', async (t) => {
@@ -346,7 +347,7 @@ t.test('the time that a transfer takes grows with its length alone', async (t) =
   client.connect()
   t.equal(client.ask(GET('/huge')).length - 20_000_000, client.received.indexOf('\r\n\r\n') + 4)
   t.equal(files.reads, Math.ceil(20_000_000 / 65_536), 'each piece is read once')
-  t.equal(wire.points < 20_000_000 / (32 * 1460) + 10, true)
+  t.equal(wire.points < 20_000_000 / (FRAMES_PER_POINT * 1460) + 10, true)
 })
 
 t.test('the same twice', async (t) => {
