@@ -57,7 +57,7 @@ interface Answer {
 interface Content {
   status: number
   fields?: readonly string[]
-  /** A length without bytes is that of the file from `from` on. */
+  /** Or a part of a file, up to before `end`: whoever sends it closes the file. */
   body: Buffer | { file: ServedFile; from: number; end: number }
 }
 

@@ -11,7 +11,10 @@ import { TcpSender } from './tcp-sender.ts'
 
 /** What a connection is for: it gets what the guest sends, and is asked for what to say. */
 export interface TcpService {
-  /** How many bytes it can take now. It is smaller by what it received since, and larger by what it did. */
+  /**
+   * How many bytes it can take now: less by what it received, more by what `read` has done with it. The guest is told with what `read`
+   * then gives, so it makes room only where it gives something.
+   */
   readonly room: number
   /** The next bytes from the guest, at most `room`. */
   receive(bytes: Buffer): void
@@ -237,12 +240,10 @@ export class TcpConnection {
     this.#acksOwed = Math.min(this.#acksOwed + 1, MOST_ACKS_OWED)
   }
 
-  /** Draws the conclusions: timers, the room there is again, the end. */
+  /** Draws the conclusions: timers, and the end. */
   #settle(vt: Vt): void {
     if (this.state === 'gone' || this.state === 'opening') return
     this.#sender.settle(this.#hasMore, vt)
-    const isWindowOpened = this.#promised < MOST_SEGMENT_BYTES && this.#window >= 2 * MOST_SEGMENT_BYTES
-    if (isWindowOpened && !this.#hasGuestEnded) this.#acksOwed = Math.max(this.#acksOwed, 1)
     const isAllSaid = this.#hasEnded && this.#sender.acked === this.#sender.sent
     if (!isAllSaid || !this.#hasGuestEnded || this.state === 'lingering') return
     this.#close()

@@ -30,7 +30,7 @@ export class FakeFiles implements ServedFiles {
   open = 0
   mostOpen = 0
   reads = 0
-  /** How the file's length has changed since it was opened. */
+  /** Whether files are no longer what they were when they were opened. */
   hasChanged = false
 
   constructor(contents: Readonly<Record<string, string | Buffer>>) {
