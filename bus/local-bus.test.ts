@@ -428,6 +428,25 @@ t.test('a paced guest jumps no further than the host has slept, and a person typ
   t.equal(bus.stopped, 'poweroff')
 })
 
+t.test('an input that waits enters at the grid point before what is due, however late the host is', async (t) => {
+  let isTyped = false
+  const person: WorldSource = {
+    open: true,
+    waiting: (now) => (isTyped ? { icount: 0, vt: now } : undefined),
+    take: () => {
+      if (!isTyped) return []
+      isTyped = false
+      return [{ src: 'world', dst: 'terminal', bytes: Uint8Array.of(65) }]
+    },
+  }
+  const { run, shown } = makeBus({ 1: write(AT.ticker, 5300), 10: { op: 'wait' }, 20: off }, [person])
+  t.same(run({ hostVt: 1200 }), { state: 'sleep', until: 5310 })
+  isTyped = true
+  run({ hostVt: 9100 })
+  const [input] = shown().filter((line) => line.includes('input'))
+  t.match(input, /^11 5000 world>terminal/, 'not at 5310, where the ticker is due')
+})
+
 t.test('outputs are heard with the number of their entry', async (t) => {
   const { bus, run, log } = makeBus({ 1: write(AT.terminal, 0x68), 2: write(AT.terminal, 0x69), 3: off })
   const heard: string[] = []

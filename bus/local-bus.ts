@@ -530,16 +530,17 @@ export class LocalBus {
     const vt = this.vt
     let target = Math.min(this.#nextDue, cpu.timerDue)
     if (this.icount !== this.#gridIcount) target = Math.min(target, this.#nextHash)
+    for (const position of until ?? []) {
+      if (position.icount <= this.icount && position.vt > vt) target = Math.min(target, position.vt)
+    }
     const { gridNs } = clock
-    const now = hostVt === undefined ? vt : Math.max(vt, Math.floor(hostVt / gridNs) * gridNs)
+    // What waits enters at a grid point, never where a jump past one ends: there a replay would not look for it.
+    const now = hostVt === undefined ? vt : Math.max(vt, Math.floor(Math.min(hostVt, target) / gridNs) * gridNs)
     for (const source of this.#sources) {
       const moment = source.waiting(now)
       // An idle CPU begins no instructions.
       if (moment === undefined || moment.icount > this.icount) continue
       target = Math.min(target, Math.max(clock.gridAfter(vt), clock.gridFrom(moment.vt)))
-    }
-    for (const position of until ?? []) {
-      if (position.icount <= this.icount && position.vt > vt) target = Math.min(target, position.vt)
     }
     assert(target > vt, `the CPU is idle at ${vt} with its timer due at ${cpu.timerDue}`)
     return target

@@ -2,7 +2,7 @@
  * The host's side of a run: slices of some milliseconds with the event loop served between them. Nothing here can be seen
  * in a journal.
  */
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { Vt } from '../bus/mod.ts'
 
 /** Where a session stands. */
@@ -41,10 +41,29 @@ export async function serveHost(): Promise<void> {
   await setImmediate()
 }
 
-/** Sleeps for `ms` at most; an abort ends it early. */
-export async function sleepHost(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const options = signal === undefined ? {} : { signal }
-  await setTimeout(ms, undefined, options).catch((error: unknown) => {
-    if (!signal?.aborted) throw error
-  })
+/** Sleeps that end early when it rings, whatever for. */
+export class Alarm {
+  #isRung = false
+  #wake: (() => void) | undefined
+
+  /** Ends the sleep, or the next one if nobody sleeps. */
+  ring(): void {
+    this.#isRung = true
+    this.#wake?.()
+  }
+
+  /** Sleeps for `ms` at most. The host's events are served even if it rang before. One sleep at a time. */
+  async sleep(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    if (this.#isRung) await setImmediate()
+    else {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+        timer = setTimeout(resolve, ms)
+      })
+    }
+    clearTimeout(timer)
+    this.#wake = undefined
+    this.#isRung = false
+  }
 }

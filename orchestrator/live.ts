@@ -21,7 +21,7 @@ import { JournalHasher, type RecordingWriter, StoreError } from '../replay-store
 import { Checkpointer, type CheckpointPolicy } from './checkpointer.ts'
 import type { EntryListener } from './cpu-replay.ts'
 import { deviceDigests, runDigest } from './digest.ts'
-import { type HostOptions, hostMs, LIVE_SLICE_MS, serveHost, sleepHost, sliceOf } from './host-loop.ts'
+import { Alarm, type HostOptions, hostMs, LIVE_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
 import { type RunSummary, summarize } from './summary.ts'
 
@@ -44,6 +44,10 @@ export interface LiveOptions extends HostOptions {
   checkpoints?: CheckpointPolicy
   /** Whether an idle guest sleeps in host time. For people; default: it does not. */
   paced?: boolean
+  /** How many instructions pass at most between two times that the host is served. Default: those of `LIVE_SLICE_MS`. */
+  sliceInstructions?: number
+  /** Rung by sources that have an input: an idle guest that sleeps gets it at once. */
+  alarm?: Alarm
   /** End the run (`limit`) before this instruction, or at this virtual time. */
   limits?: { instructions?: number; vt?: Vt }
 }
@@ -65,7 +69,7 @@ export interface RunResult {
 const MAX_SURPLUS_NS = 50_000_000
 /** Outputs that are kept back until the journal and the recording's images are on disk; with more of them the run waits. */
 const MAX_EARLY_OUTPUTS = 65_536
-/** How long a paced idle guest sleeps before its sources are asked again, in milliseconds. */
+/** How long a paced idle guest sleeps before its sources are asked again, in milliseconds, if no alarm rings. */
 const POLL_MS = 5
 
 /**
@@ -100,10 +104,12 @@ class LiveRun {
   #released: Promise<void> = Promise.resolve()
   #releaseFailure: { error: unknown } | undefined
   readonly #startMs = hostMs()
+  readonly #alarm: Alarm
   #failure: GuestSleepsForEver | undefined
 
   constructor(options: LiveOptions) {
     this.#options = options
+    this.#alarm = options.alarm ?? new Alarm()
     const { machine, recording, sources, listeners, onUnhandled, limits } = options
     this.#hasher = recording === undefined ? new JournalHasher(nodeNames(machine.board)) : undefined
     const log = recording ?? this.#hasher
@@ -156,27 +162,47 @@ class LiveRun {
       this.#checkpointer.powerOn()
     }
     const pace = new Pace()
+    signal?.addEventListener('abort', () => this.#alarm.ring(), { once: true })
     while (bus.stopped === undefined) {
       const result = signal?.aborted ? this.#stop('quit') : this.#slice(pace)
       await this.#release()
       onProgress?.({ instructions: bus.icount, vt: bus.vt, entries: bus.entryCount })
       if (result.state === 'until') this.#stop('limit')
-      else if (result.state === 'sleep') await sleepHost(pace.sleepMs(bus.vt, result.until), signal)
-      else await serveHost()
+      else if (result.state === 'sleep' && !this.#hasInput()) {
+        await this.#alarm.sleep(pace.sleepMs(bus.vt, result.until))
+      } else await serveHost()
     }
     return bus.stopped
   }
 
   #slice(pace: Pace): SliceResult {
-    const hostVt = this.#options.paced ? pace.hostVt(this.#bus.vt) : undefined
+    const { paced, sliceInstructions } = this.#options
+    const limits = {
+      ...(paced && { hostVt: this.#hostVt(pace) }),
+      ...(sliceInstructions !== undefined && { maxInstructions: sliceInstructions }),
+    }
     try {
-      const isOver = sliceOf(LIVE_SLICE_MS)
-      return this.#bus.runSlice({ isOver, until: this.#until, ...(hostVt !== undefined && { hostVt }) })
+      return this.#bus.runSlice({ isOver: sliceOf(LIVE_SLICE_MS), until: this.#until, ...limits })
     } catch (error) {
       if (!(error instanceof GuestSleepsForEver)) throw error
       this.#failure = error
       return this.#stop('failed')
     }
+  }
+
+  /** An input that waits is not slept for: an idle guest is at once at the grid point where it enters. */
+  #hostVt(pace: Pace): Vt {
+    const { vt, machine } = this.#bus
+    const hostVt = pace.hostVt(vt)
+    return this.#hasInput() ? Math.max(hostVt, machine.clock.gridAfter(vt)) : hostVt
+  }
+
+  #hasInput(): boolean {
+    const { icount, vt } = this.#bus
+    return this.#options.sources.some((source) => {
+      const moment = source.waiting(vt)
+      return moment !== undefined && moment.icount <= icount && moment.vt <= vt
+    })
   }
 
   #stop(reason: StopReason): SliceResult {

@@ -8,7 +8,7 @@ export { diff } from './diff.ts'
 export { deviceDigests, runDigest, stateDigest } from './digest.ts'
 export { CONTEXT_ENTRIES, type Divergence, DivergenceError, isCut, type Journal } from './divergence.ts'
 export { FullReplay, type FullReplayOptions } from './full-replay.ts'
-export type { HostOptions, Progress } from './host-loop.ts'
+export { Alarm, type HostOptions, type Progress } from './host-loop.ts'
 export { type LiveOptions, type RunResult, runLive } from './live.ts'
 export {
   type MachineModule,

@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads'
 import type { CpuReplay, ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
 import { DivergenceError } from './divergence.ts'
-import { REPLAY_SLICE_MS, sleepHost } from './host-loop.ts'
+import { Alarm, REPLAY_SLICE_MS } from './host-loop.ts'
 import { partWorker } from './part-worker.ts'
 import type { PartCommand, PartData, PartReport } from './replay-thread.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
@@ -95,7 +95,7 @@ export class ThreadPart implements Part {
   readonly #ended: Promise<unknown>
   /** Not yet looked at, oldest first: two at most, for slices that only `ran` are not kept. */
   readonly #reports: PartReport[] = []
-  #wake: () => void = () => {}
+  readonly #alarm = new Alarm()
   /** What it told last of how far it is. */
   #position: ReplayPosition
   #statistics: Statistics = {}
@@ -117,9 +117,7 @@ export class ThreadPart implements Part {
 
   async heard(): Promise<boolean> {
     if (this.#reports.length === 0) {
-      const woken = new AbortController()
-      this.#wake = () => woken.abort()
-      await sleepHost(REPLAY_SLICE_MS, woken.signal)
+      await this.#alarm.sleep(REPLAY_SLICE_MS)
     }
     return this.#reports.length > 0
   }
@@ -182,7 +180,7 @@ export class ThreadPart implements Part {
     this.#hasToldLast = isLast(report)
     if (last?.kind === 'slice' && last.slice.state === 'ran') this.#reports.pop()
     this.#reports.push(report)
-    this.#wake()
+    this.#alarm.ring()
   }
 
   async #next(): Promise<PartReport> {

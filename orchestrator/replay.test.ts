@@ -15,6 +15,7 @@ import {
   WriteError,
 } from '../replay-store/mod.ts'
 import { diff } from './diff.ts'
+import { Alarm } from './host-loop.ts'
 import { type LiveOptions, type RunResult, runLive } from './live.ts'
 import { type MachineSpec, nodeNames } from './machine-spec.ts'
 import { type ReplayMode, type ReplayResult, replay } from './replay.ts'
@@ -458,6 +459,36 @@ t.test('a paced run sleeps and ends with a journal that replays', async (t) => {
   for (const mode of ['cpu', 'full'] as const) {
     t.match(await replay({ recording: Recording.open(at), machine: spec(), mode }), { state: 'agreed' })
   }
+})
+
+t.test('an input that waits is not slept for', async (t) => {
+  const most = 5000
+  const alarm = new Alarm()
+  let points = 0
+  let isHere = false
+  // At first nothing comes; then there is something at every grid point, of which the guest does not notice anything.
+  const peer: WorldSource = {
+    open: true,
+    waiting: (now) => (isHere ? { icount: 0, vt: now } : undefined),
+    take: () => {
+      if (isHere) points++
+      return []
+    },
+    stop: () => (points >= most ? 'quit' : undefined),
+  }
+  setTimeout(() => {
+    isHere = true
+    alarm.ring()
+  }, 5)
+  const machine = { ...spec({ 5: { op: 'wait' } }), board: { ...diskBoard(), gridNs: 4e6, hashNs: 32e6 } }
+  const startMs = performance.now()
+  const result = await runLive({ machine, sources: [peer], paced: true, alarm, sliceInstructions: 100 })
+  const hostSeconds = (performance.now() - startMs) / 1000
+  t.equal(result.reason, 'quit')
+  t.equal(points, most)
+  const guestSeconds = (most * machine.board.gridNs) / 1e9
+  t.ok(result.summary.virtualSeconds >= guestSeconds)
+  t.ok(hostSeconds < guestSeconds, `${guestSeconds} s of guest time in ${hostSeconds} s`)
 })
 
 t.test('a fault in a model leaves what a killed recorder would', async (t) => {

@@ -4,8 +4,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # QEMU is what instructions and the boot are compared with; the cross compilers build the bare-metal programs;
-# the host's builds the addon that keeps machine code. tshark reads captures.
-packages='qemu-system-mips gcc-mipsel-linux-gnu gcc-mips-linux-gnu g++ tshark'
+# the host's builds the addon that keeps machine code. tshark reads captures;
+# passt is what a guest's network goes through.
+packages='qemu-system-mips gcc-mipsel-linux-gnu gcc-mips-linux-gnu g++ tshark passt'
 
 missing=
 for package in $packages; do

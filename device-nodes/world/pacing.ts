@@ -24,6 +24,8 @@ export interface PacedQueueOptions {
   mostFrames: number
   /** Which frame is lost, and counted, when one more comes. */
   overflow: 'dropOldest' | 'dropNewest'
+  /** How many enter at one grid point. Default: `FRAMES_PER_POINT`. */
+  mostPerPoint?: number
 }
 
 export class PacedQueue {
@@ -68,7 +70,8 @@ export class PacedQueue {
     const taken: Uint8Array[] = []
     let wireBytes = 0
     const fits = (bytes: number) =>
-      taken.length < FRAMES_PER_POINT && (wireBytes === 0 || wireBytes + onWire(bytes) <= WIRE_BYTES_PER_POINT)
+      taken.length < (this.#options.mostPerPoint ?? FRAMES_PER_POINT) &&
+      (wireBytes === 0 || wireBytes + onWire(bytes) <= WIRE_BYTES_PER_POINT)
     const add = (bytes: Uint8Array) => {
       taken.push(bytes)
       wireBytes += onWire(bytes.length)

@@ -48,7 +48,7 @@ t.test('words that make no sense are wrong usage', async (t) => {
     [['boot', ...kernel, '--net', 'wifi'], /^'wifi' is no network; write it as hermetic/],
     [
       ['boot', ...kernel, '--net', 'hermetic,mac=1:2'],
-      /^'mac=1:2' says nothing of a network card; write it as hermetic/,
+      /^'mac=1:2' is no address of a card; write it as mac=52:54:00:12:34:56/,
     ],
     [
       ['boot', ...kernel, '--net', 'hermetic,model=ne2000'],

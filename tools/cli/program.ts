@@ -8,6 +8,7 @@ import type { ExportWords } from './drive-export.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
 import type { LogWords } from './log.ts'
 import { machineNames } from './machine-names.ts'
+import { NET_FORMS } from './net.ts'
 import { printLine } from './output.ts'
 import type { PcapWords } from './pcap.ts'
 import type { ReplayWords } from './replay.ts'
@@ -48,7 +49,7 @@ function withBootOptions(command: Command): Command {
     )
     .option(
       '--net <network>',
-      'a network card, on a network that is the same each time: hermetic[,root=DIRECTORY][,model=pcnet|rtl8139][,mac=52:54:00:12:34:56]',
+      `a network card, on a network that is the same each time (hermetic), the host's (user), or a peer's: ${NET_FORMS}`,
     )
     .option(
       '--pcap <file>',

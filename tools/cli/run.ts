@@ -3,8 +3,22 @@
  */
 import { resolve } from 'node:path'
 import type { NodeName, StopReason } from '../../bus/mod.ts'
-import { HostConsole, networkBackend, parseScript, Typist } from '../../device-nodes/mod.ts'
-import { type LiveOptions, type MachineSpec, nodeNames, type RunResult, runLive } from '../../orchestrator/mod.ts'
+import {
+  HostConsole,
+  type HostNetwork,
+  type NetworkBackend,
+  networkBackend,
+  parseScript,
+  Typist,
+} from '../../device-nodes/mod.ts'
+import {
+  Alarm,
+  type LiveOptions,
+  type MachineSpec,
+  nodeNames,
+  type RunResult,
+  runLive,
+} from '../../orchestrator/mod.ts'
 import { type DriveImage, type Image, RecordingWriter } from '../../replay-store/mod.ts'
 import type { Drive } from '../images/drive.ts'
 import { CachedCode, guestName } from './cached-code.ts'
@@ -14,7 +28,7 @@ import { grouped, vtText } from './format.ts'
 import { cachedHotCode, cachedHotCodePath, cacheHotCode, recordHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { buildMachine } from './machine.ts'
-import { CARD } from './net.ts'
+import { CARD, type Net } from './net.ts'
 import { note, printLine } from './output.ts'
 import { LiveCapture } from './pcap.ts'
 import { Progress } from './progress.ts'
@@ -37,12 +51,39 @@ interface Seat {
   failure(): Error | undefined
 }
 
+/**
+ * With a network of the host: so few that of what comes and goes meanwhile (64 frames on a Malta) sockets hold all. The host is served for
+ * a twentieth of a busy guest's time.
+ */
+const NETWORK_SLICE_INSTRUCTIONS = 2_000_000
+
+/** What a run has of its host besides its files. */
+interface RunHost {
+  progress: Progress
+  alarm: Alarm
+  network: NetworkBackend | undefined
+}
+
 /** Gives the exit status. With `words.output` the run is recorded there. */
 export async function runCommand(guest: string | undefined, words: RunWords): Promise<number> {
   const progress = new Progress()
   const request = await readRequest(guest, words, Math.floor(Date.now() / 1000), (stage, fraction) => {
     progress.update(stage, fraction)
   }).finally(() => progress.clear())
+  const alarm = new Alarm()
+  const network = request.net && (await startNetwork(request.net, { progress, alarm }))
+  try {
+    return await runMachine(request, words, { progress, alarm, network })
+  } finally {
+    if (network?.kind === 'host') await network.close()
+  }
+}
+
+async function runMachine(
+  request: BootRequest,
+  words: RunWords,
+  { progress, alarm, network }: RunHost,
+): Promise<number> {
   const { kernel, initrd, machine: machineName, options } = request
   const hotCodePath = cachedHotCodePath(request.kernelHash)
   const hotCode = await cachedHotCode(hotCodePath)
@@ -68,27 +109,32 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   }
   const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
   const seat =
-    request.script === undefined ? personSeat(console, screen, describe) : scriptSeat(console, request.script)
+    request.script === undefined
+      ? personSeat(console, screen, { describe, alarm })
+      : scriptSeat(console, request.script)
   const driveImages = words.output === undefined ? [] : await hashDrives(machine, request.drives, progress)
   const capture = words.pcap === undefined ? undefined : startCapture(words.pcap, request, machine, progress)
   const { output } = words
   const recording =
     output === undefined ? undefined : orDiscard(capture, () => startRecording(output, request, machine, driveImages))
-  const network = request.net && (await networkBackend(request.net, CARD))
-  const { sources, listeners = [], ...pacing } = seat.options
+  const { sources, listeners = [], paced = false } = seat.options
   const interruption = new Interruption()
   const meter = new RunMeter(progress)
   seat.attach()
   try {
     const result = await runLive({
       machine: recording === undefined ? machine : withRecordedDrives(machine, recording),
-      ...pacing,
+      // Who is at the other end of a host's network lives in host time, and waits for what the guest sends.
+      paced: paced || network?.kind === 'host',
+      ...(network?.kind === 'host' && { sliceInstructions: NETWORK_SLICE_INSTRUCTIONS }),
+      alarm,
       sources: network === undefined ? sources : [...sources, network],
-      listeners: network === undefined ? listeners : [...listeners, network.hear],
+      listeners: network?.kind === 'scripted' ? [...listeners, network.hear] : listeners,
       ...(recording !== undefined && { recording }),
       signal: interruption.signal,
-      onOutput: (src, bytes) => {
+      onOutput: (src, bytes, vt, entryNumber) => {
         if (src === console) printed.push(bytes)
+        else if (network?.kind === 'host') network.hear(src, bytes, vt, entryNumber)
       },
       ...(capture !== undefined && { onTraffic: capture.hear }),
       onProgress: (now) => {
@@ -102,6 +148,7 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     show()
     progress.clear()
     seat.detach()
+    if (network?.kind === 'host') await endNetwork(network)
     const lost = recording?.checkpointFailure
     if (lost !== undefined)
       note(`${lost.message} The recording does without this checkpoint, and its replay may take longer.`)
@@ -115,6 +162,27 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
     seat.detach()
     interruption.dispose()
   }
+}
+
+/** Throws a `NetworkError`. */
+async function startNetwork(
+  { backend }: Net,
+  { progress, alarm }: { progress: Progress; alarm: Alarm },
+): Promise<NetworkBackend> {
+  const network = await networkBackend(backend, CARD, {
+    note: (text) => {
+      progress.clear()
+      note(text)
+    },
+    onInput: () => alarm.ring(),
+  })
+  if (network.kind === 'host') await network.start()
+  return network
+}
+
+async function endNetwork(network: HostNetwork): Promise<void> {
+  await network.close()
+  if (network.losses !== undefined) note(network.losses)
 }
 
 /** How fast a run of unknown length goes. */
@@ -135,15 +203,18 @@ class RunMeter {
   }
 }
 
-function personSeat(console: NodeName, screen: NodeJS.WriteStream, describe: () => string): Seat {
+function personSeat(
+  console: NodeName,
+  screen: NodeJS.WriteStream,
+  { describe, alarm }: { describe: () => string; alarm: Alarm },
+): Seat {
   const terminal = new HostConsole({
     input: process.stdin,
     output: screen,
     messages: process.stderr,
     console,
     describe,
-    // The session asks its sources every few milliseconds.
-    onInput: () => {},
+    onInput: () => alarm.ring(),
   })
   return {
     options: { sources: [terminal], paced: true },

@@ -10,7 +10,8 @@
  * ports are refused; whatever else is sent elsewhere is lost.
  */
 import { AUTHORITATIVE_ANSWER, decode, encode } from 'dns-packet'
-import { type Moment, type NodeName, SCRIPT, type Vt, type WorldInput, type WorldSource } from '../../../bus/mod.ts'
+import { type Moment, type NodeName, SCRIPT, type Vt, type WorldInput } from '../../../bus/mod.ts'
+import type { ScriptedNetwork } from '../network.ts'
 import { PacedQueue } from '../pacing.ts'
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, dhcpReply, type Lease } from './dhcp.ts'
 import { HttpService } from './http.ts'
@@ -72,7 +73,8 @@ export interface HermeticOptions {
   firstSequence?: TcpOptions['firstSequence']
 }
 
-export class HermeticNetwork implements WorldSource {
+export class HermeticNetwork implements ScriptedNetwork {
+  readonly kind = 'scripted'
   /** It never waits for the host. */
   readonly open = false
   readonly tcp: Tcp
