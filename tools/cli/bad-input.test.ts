@@ -52,7 +52,7 @@ t.test('words that make no sense are wrong usage', async (t) => {
     ],
     [
       ['boot', ...kernel, '--net', 'hermetic,model=ne2000'],
-      /^'model=ne2000' says nothing of a network card; .*model=pcnet\|rtl8139/,
+      /^'model=ne2000' is no card that there is; write model=pcnet\|rtl8139/,
     ],
     [['boot', ...kernel, '--net', 'hermetic,mac=01:00:5e:00:00:01'], /a card has no address of a group/],
     [['boot', ...kernel, '--net', 'hermetic,root='], /^root= has no name; root= of --net names the directory/],

@@ -29,7 +29,7 @@ t.test('what makes no sense is named, with the form', async (t) => {
   const cases: [string, RegExp][] = [
     ['', /^'' is no network; write it as hermetic\[,root=DIRECTORY\]; user\[,forward=/],
     ['user:1', /^'user:1' is no network/],
-    ['hermetic,listen', /^'listen' says nothing of a network card; write it as hermetic\[,model=/],
+    ['hermetic,listen', /^'listen' says nothing of a network card; write it as hermetic\[,root=DIRECTORY\]\[,model=/],
     ['stream', /^'stream' says not where; write it as stream:HOST:PORT or stream:PATH/],
     ['stream:a:0', /^'0' is no port; write one from 1 to 65535/],
     ['stream:a:65536', /^'65536' is no port/],
