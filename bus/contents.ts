@@ -49,12 +49,20 @@ export class MachineContents {
   /** Those pages as they are now: one snapshot at a time. */
   snapshot(): PageSnapshot {
     const memory = this.#cpu.snapshot()
-    const blocks = this.#storages.flatMap(({ storage, firstPage }) =>
-      storage.takeWritten().map(([number, bytes]) => [firstPage + number, bytes] as const),
-    )
+    const disks = this.#storages.map(({ storage, firstPage }) => ({ blocks: storage.snapshot(), firstPage }))
+    const nextBlocks = (): PageBatch | undefined => {
+      for (const { blocks, firstPage } of disks) {
+        const { numbers, bytes } = blocks.next(BATCH_PAGES)
+        if (numbers.length > 0) return { pages: Uint32Array.from(numbers, (number) => firstPage + number), bytes }
+      }
+      return undefined
+    }
     return {
-      next: () => memory.next() ?? (blocks.length === 0 ? undefined : batchOf(blocks.splice(0, BATCH_PAGES))),
-      close: () => memory.close(),
+      next: () => memory.next() ?? nextBlocks(),
+      close: () => {
+        memory.close()
+        for (const { blocks } of disks) blocks.close()
+      },
     }
   }
 
@@ -65,7 +73,7 @@ export class MachineContents {
     }
     const found = this.#storages.findLast(({ firstPage }) => firstPage <= page)
     assert(found !== undefined, `the machine has no page ${page}`)
-    found.storage.putBlock(page - found.firstPage, bytes.slice())
+    found.storage.putBlock(page - found.firstPage, bytes)
   }
 
   /** Feeds the CPU node's state and all that is held to a strong hash; of storages what was ever written. */
@@ -73,8 +81,4 @@ export class MachineContents {
     this.#cpu.digest(update, pages)
     for (const { storage } of this.#storages) storage.digest(update)
   }
-}
-
-function batchOf(blocks: readonly (readonly [page: number, bytes: Uint8Array])[]): PageBatch {
-  return { pages: Uint32Array.from(blocks, ([page]) => page), bytes: Buffer.concat(blocks.map(([, bytes]) => bytes)) }
 }

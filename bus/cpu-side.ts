@@ -89,6 +89,8 @@ interface Target {
 
 /** Recently used targets, direct-mapped by address and width. */
 const TARGET_SLOTS = 256
+/** Of what is copied out of a disk at a time. */
+const COPY_BYTES = 64 * 1024
 
 export class CpuSide implements CpuPort {
   readonly map: AddressMap
@@ -105,6 +107,7 @@ export class CpuSide implements CpuPort {
   readonly #levels = new Map<number, 0 | 1>()
   readonly #indexes = new Map<string, IndexRegister>()
   readonly #targets: (Target | undefined)[] = new Array(TARGET_SLOTS).fill(undefined)
+  readonly #copied = new Uint8Array(COPY_BYTES)
   #generation = 0
 
   constructor(layout: Layout, clock: Clock, cpu: Cpu, storages: readonly Storage[], exchange: Exchange) {
@@ -207,13 +210,15 @@ export class CpuSide implements CpuPort {
     assert(Number.isSafeInteger(address) && address >= 0 && Number.isSafeInteger(length) && length >= 0)
     if (target !== SYSTEM_MEMORY) {
       const storage = this.#storage(device, target)
-      if (storage !== undefined) return storage.read(address, length)
+      if (storage !== undefined) {
+        const bytes = new Uint8Array(length)
+        storage.read(address, bytes)
+        return bytes
+      }
       return this.#cpu.readBacking(this.#ownMemory(device, target, address, length), length)
     }
-    const whole = this.map.pieces(MEMORY_SPACE).find(({ from, to }) => from <= address && address + length <= to)
-    if (whole !== undefined && whole.mode !== 'registers') {
-      return this.#cpu.readBacking(whole.backing + address - whole.from, length)
-    }
+    const backing = this.#memoryAt(address, length)
+    if (backing !== undefined) return this.#cpu.readBacking(backing, length)
     const bytes = new Uint8Array(length)
     this.#eachPiece(address, length, (piece, at, count) => {
       if (piece.mode === 'registers') return
@@ -239,7 +244,25 @@ export class CpuSide implements CpuPort {
 
   /** Carries out a device's `dmaCopy`. */
   dmaCopy(device: number, { from, fromAddress, to, toAddress, length }: Omit<DmaCopy, 'kind'>): void {
-    this.dmaWrite(device, to, toAddress, this.dmaRead(device, from, fromAddress, length))
+    const [source, target] = [this.#storage(device, from), this.#storage(device, to)]
+    if (source !== undefined && target === undefined) {
+      // Through a buffer that is used again: memory that is new to the process costs more than a copy.
+      for (let done = 0; done < length; done += COPY_BYTES) {
+        const bytes = this.#copied.subarray(0, Math.min(COPY_BYTES, length - done))
+        source.read(fromAddress + done, bytes)
+        this.dmaWrite(device, to, toAddress + done, bytes)
+      }
+    } else if (source === undefined && target !== undefined && from === SYSTEM_MEMORY) {
+      const backing = this.#memoryAt(fromAddress, length)
+      const bytes = backing === undefined ? undefined : this.#cpu.viewBacking(backing, length)
+      target.write(toAddress, bytes ?? this.dmaRead(device, from, fromAddress, length))
+    } else this.dmaWrite(device, to, toAddress, this.dmaRead(device, from, fromAddress, length))
+  }
+
+  /** Where in backing memory `length` bytes from a physical address on are, if they are there end to end. */
+  #memoryAt(address: number, length: number): number | undefined {
+    const whole = this.map.pieces(MEMORY_SPACE).find(({ from, to }) => from <= address && address + length <= to)
+    return whole === undefined || whole.mode === 'registers' ? undefined : whole.backing + address - whole.from
   }
 
   save(): CpuSideState {

@@ -93,6 +93,8 @@ export interface Cpu {
   unmapMemory(base: number, length: number): void
   /** A copy. */
   readBacking(offset: number, length: number): Uint8Array
+  /** The bytes themselves, for who copies them at once: they must not be written. */
+  viewBacking(offset: number, length: number): Uint8Array
   /** Writes from outside the CPU (DMA, images): drops code made from these bytes and marks them dirty. */
   writeBacking(offset: number, bytes: Uint8Array): void
   /** Sets the CPU to its power-on state; memory stays. */
@@ -107,6 +109,8 @@ export interface Cpu {
   hashRegisters(): number
   /** A 64-bit hash of all backing memory, in two 32-bit halves; costs what was written since it was last asked. */
   hashMemory(): { low: number; high: number }
+  /** A 64-bit hash of a page's bytes that are none of backing memory, and of a number below 2^32. */
+  hashPage(bytes: Uint8Array, number: number): bigint
   /** How many pages of backing memory were written since the last snapshot; since the CPU was made, before the first. */
   readonly writtenPages: number
   /** Those pages as they are now, for as long as the snapshot is not closed: one at a time. */

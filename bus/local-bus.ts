@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import type { Overlay } from './block-store.ts'
 import type { Board, Load } from './board.ts'
 import type { CpuSideState } from './cpu-side.ts'
 import { type Request, StateError } from './device.ts'
@@ -89,6 +90,8 @@ export interface LocalBusOptions {
   board: Board
   createCpu: CreateCpu
   loads: readonly Load[]
+  /** Where what is written to disks is kept: it changes nothing. Absent: in memory. */
+  overlay?: Overlay
   sink: LogSink
   /** Asked in this order. */
   sources: readonly WorldSource[]
@@ -152,11 +155,11 @@ export class LocalBus {
   #runLimit = 0
 
   constructor(options: LocalBusOptions) {
-    const { board, createCpu, loads, sink, sources, onUnhandled, onGrid } = options
+    const { board, createCpu, loads, overlay, sink, sources, onUnhandled, onGrid } = options
     this.#sink = sink
     this.#onGrid = onGrid
     this.#sources = sources
-    this.machine = buildMachine(board, createCpu, (slot, payload) => this.#cpuAccess(slot, payload))
+    this.machine = buildMachine(board, createCpu, (slot, payload) => this.#cpuAccess(slot, payload), overlay)
     this.machine.load(loads)
     this.hosts = board.devices.map(
       ({ name, model, properties }) => new DeviceHost(name, model, properties, onUnhandled),

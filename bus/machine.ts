@@ -2,13 +2,14 @@
  * A board with its CPU: clock, backing memory, address map, and the bytes loaded at power-on. What a live bus and a
  * `cpu` replay have in common.
  */
+import type { Overlay } from './block-store.ts'
 import type { Board, Load, LoadedImage } from './board.ts'
 import { Clock } from './clock.ts'
 import { MachineContents } from './contents.ts'
 import type { Cpu } from './cpu.ts'
 import { CpuSide, type Exchange } from './cpu-side.ts'
 import { BoardError, findMemory, type Layout, layoutBoard } from './layout.ts'
-import { Storage } from './storage.ts'
+import { type HashBlock, Storage } from './storage.ts'
 
 /** Makes the CPU node of a board. The bus knows no CPU itself. */
 export type CreateCpu = (options: { board: Board['cpu']; clock: Clock; backingBytes: number }) => Cpu
@@ -29,14 +30,18 @@ export interface Machine {
 
 /**
  * Puts a board together. `exchange` takes the CPU's accesses to devices. Nothing is reset or loaded yet.
+ * `overlay`: what the host has for what is written to disks; absent: memory without a bound.
  * Throws a `BoardError` where the board contradicts itself.
  */
-export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Exchange): Machine {
+export function buildMachine(board: Board, createCpu: CreateCpu, exchange: Exchange, overlay?: Overlay): Machine {
   const layout = layoutBoard(board)
   let placed: { backing: number; bytes: Uint8Array }[] = []
   const clock = new Clock(board.nsPerInstruction, board.gridNs, board.hashNs)
   const cpu = createCpu({ board: board.cpu, clock, backingBytes: layout.backingBytes })
-  const storages = layout.storages.map(({ name, bytes }) => new Storage(name, bytes))
+  // Each disk has its share of the memory.
+  const share = overlay && { ...overlay, memoryBytes: overlay.memoryBytes / layout.storages.length }
+  const hashBlock: HashBlock = (bytes, number) => cpu.hashPage(bytes, number)
+  const storages = layout.storages.map(({ name, bytes }) => new Storage(name, bytes, hashBlock, share))
   const cpuSide = new CpuSide(layout, clock, cpu, storages, exchange)
   const fillMemory = () => {
     for (const { backing, bytes } of placed) cpu.writeBacking(backing, bytes)

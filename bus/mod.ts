@@ -1,4 +1,5 @@
 export * from './address-map.ts'
+export type { Overlay, SpillFile } from './block-store.ts'
 export * from './board.ts'
 export * from './clock.ts'
 export type { MachineContents } from './contents.ts'

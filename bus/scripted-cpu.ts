@@ -3,6 +3,7 @@
  * `Cpu`, so that a bus cannot tell. Tests import this file; nothing else does.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { type Cpu, type CpuPort, type PageSnapshot, PORT_WORDS, type RunResult } from './cpu.ts'
 import { PAGE_BYTES } from './layout.ts'
@@ -89,6 +90,10 @@ export class ScriptedCpu implements Cpu {
     return this.#memory.slice(offset, offset + length)
   }
 
+  viewBacking(offset: number, length: number): Uint8Array {
+    return this.readBacking(offset, length)
+  }
+
   writeBacking(offset: number, bytes: Uint8Array): void {
     this.#memory.set(bytes, offset)
     const end = offset + bytes.length
@@ -130,6 +135,10 @@ export class ScriptedCpu implements Cpu {
 
   hashMemory(): { low: number; high: number } {
     return { low: fnv(this.#memory), high: this.#memory.length }
+  }
+
+  hashPage(bytes: Uint8Array, number: number): bigint {
+    return createHash('sha256').update(bytes).update(String(number)).digest().readBigUInt64LE()
   }
 
   get writtenPages(): number {

@@ -342,7 +342,7 @@ export const DISK_LOADS = [
     storage: 'disk.disk',
     image: {
       bytes: diskBytes.length,
-      read: (offset: number, length: number) => diskBytes.slice(offset, offset + length),
+      read: (offset: number, into: Uint8Array) => into.set(diskBytes.subarray(offset, offset + into.length)),
     },
   },
 ]

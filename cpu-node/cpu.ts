@@ -13,6 +13,7 @@ import {
   type RunResult,
   type Vt,
 } from '../bus/mod.ts'
+import { makeOutsideHash } from './hash.ts'
 import {
   ARENA_WORDS,
   BLOCK_PC,
@@ -125,6 +126,8 @@ export class InterpretedCpu implements Cpu, Execution {
   #linkSlot = 0
   /** Parts of blocks that the limit has cut, by `partKey`; null: it has run once. */
   readonly #parts = new Map<number, CodeBlock | null>()
+  /** Made when it is asked for. */
+  #hashOutside: ((bytes: Uint8Array, seed: number) => bigint) | undefined
   /** A block that the limit cut after some of its instructions: `index` is the next. */
   #parted: { block: CodeBlock; index: number; base: number; context: number } | undefined
   #brokenIp = 0
@@ -255,6 +258,10 @@ export class InterpretedCpu implements Cpu, Execution {
     return this.#memory.read(offset, length)
   }
 
+  viewBacking(offset: number, length: number): Uint8Array {
+    return this.#memory.view(offset, length)
+  }
+
   writeBacking(offset: number, bytes: Uint8Array): void {
     this.#memory.write(offset, bytes)
   }
@@ -276,6 +283,11 @@ export class InterpretedCpu implements Cpu, Execution {
 
   hashMemory(): { low: number; high: number } {
     return this.#memory.hash()
+  }
+
+  hashPage(bytes: Uint8Array, number: number): bigint {
+    this.#hashOutside ??= makeOutsideHash(PAGE_BYTES)
+    return this.#hashOutside(bytes, number)
   }
 
   get writtenPages(): number {
@@ -884,6 +896,7 @@ export class InterpretedCpu implements Cpu, Execution {
   #codeWritten(offset: number, length: number): void {
     const first = offset >>> PAGE_SHIFT
     const last = (offset + length - 1) >>> PAGE_SHIFT
+    const forgotten: CodeBlock[] = []
     for (let page = first; page <= last; page++) {
       const start = Math.max(offset - page * PAGE_BYTES, 0)
       const end = Math.min(offset + length - page * PAGE_BYTES, PAGE_BYTES)
@@ -891,12 +904,13 @@ export class InterpretedCpu implements Cpu, Execution {
       if (stale.length > 0) {
         this.#translator.drop(regions)
         if (this.#running && stale.some(({ ip }) => ip === this.#loop.block)) this.#breakRequested = true
-        this.#forgetBlocks(stale)
+        forgotten.push(...stale)
       }
       // What no block is made from any more is data: stores to it need not come here.
       this.#memory.clearCode(page * PAGE_BYTES + start, end - start)
       for (const { pc, length: bytes } of kept) this.#memory.markCode(page * PAGE_BYTES + (pc & OFFSET_MASK), bytes)
     }
+    if (forgotten.length > 0) this.#forgetBlocks(forgotten)
   }
 
   #forgetBlocks(stale: readonly CodeBlock[]): void {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { makeSpanHashes } from './hash.ts'
+import { makeOutsideHash, makeSpanHashes } from './hash.ts'
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 })
 const bytes = new Uint8Array(memory.buffer)
@@ -19,6 +19,13 @@ t.test('spans have the hashes that the reference program gives them', async (t) 
   for (let index = 0; index < bytes.length; index++) bytes[index] = index % 251
   for (const { start, length, seed, hash } of KNOWN)
     t.equal(xxh64(start, length, seed), hash, `${length} from ${start}`)
+})
+
+t.test('bytes outside have the hash that they have inside', async (t) => {
+  const hash = makeOutsideHash(4096)
+  const outside = bytes.slice(7, 7 + 4096)
+  for (const seed of [0, 1, 0xffff_ffff]) t.equal(hash(outside, seed), xxh64(7, 4096, BigInt(seed)))
+  t.throws(() => hash(outside.subarray(1), 0), { name: 'AssertionError' })
 })
 
 t.test('two spans: the low half of the second, with the first as its seed', async (t) => {

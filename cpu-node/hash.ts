@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { FunctionBody, type Local } from './wasm/function.ts'
 import { encodeModule } from './wasm/module.ts'
 
+const WASM_PAGE_BYTES = 65536
 const STRIPE_BYTES = 32
 /** The number of `span` in the module: nothing is imported. */
 const SPAN_FUNCTION = 0
@@ -54,6 +55,19 @@ export function makeSpanHashes(memory: WebAssembly.Memory, memoryPages: number):
       checkLength(bytes)
       store(start, bytes, seed, into)
     },
+  }
+}
+
+/** Of `bytes` bytes that are anywhere, with a number below 2^32 as the seed: XXH64, unsigned. They are copied to a memory of its own. */
+export function makeOutsideHash(bytes: number): (from: Uint8Array, seed: number) => bigint {
+  const memoryPages = Math.ceil(bytes / WASM_PAGE_BYTES)
+  const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages })
+  const { span } = makeSpanHashes(memory, memoryPages)
+  const copy = new Uint8Array(memory.buffer, 0, bytes)
+  return (from, seed) => {
+    assert(from.length === bytes)
+    copy.set(from)
+    return span(0, bytes, BigInt(seed))
   }
 }
 

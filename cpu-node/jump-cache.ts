@@ -103,7 +103,13 @@ export class JumpCache {
   /** These relative blocks, by place of their `entry`, are no longer to be found here, at whatever address. */
   forgetRelativeBlocks(entries: ReadonlySet<number>): void {
     const words = this.#words
-    for (let at = 0; at < words.length; at += ENTRY_WORDS) if (entries.has(words[at + 2]!)) words[at + 1] = NOTHING
+    // Nearly all that stands here is none of them, and most of that is not even between the first and the last.
+    const first = Math.min(...entries)
+    const last = Math.max(...entries)
+    for (let at = 2; at < words.length; at += ENTRY_WORDS) {
+      const entry = words[at]!
+      if (entry >= first && entry <= last && entries.has(entry)) words[at - 1] = NOTHING
+    }
   }
 
   /** Drops the code of `length` bytes from `address`, in every context. */

@@ -169,6 +169,10 @@ export class LockstepCpu implements Cpu {
     return this.#first.readBacking(offset, length)
   }
 
+  viewBacking(offset: number, length: number): Uint8Array {
+    return this.#first.viewBacking(offset, length)
+  }
+
   writeBacking(offset: number, bytes: Uint8Array): void {
     const copy = bytes.slice()
     this.#both((cpu) => cpu.writeBacking(offset, copy))
@@ -189,6 +193,10 @@ export class LockstepCpu implements Cpu {
   hashMemory(): { low: number; high: number } {
     this.#second.hashMemory()
     return this.#first.hashMemory()
+  }
+
+  hashPage(bytes: Uint8Array, number: number): bigint {
+    return this.#first.hashPage(bytes, number)
   }
 
   get writtenPages(): number {

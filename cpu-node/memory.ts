@@ -235,8 +235,12 @@ export class GuestMemory {
   }
 
   read(offset: number, length: number): Uint8Array {
+    return this.view(offset, length).slice()
+  }
+
+  view(offset: number, length: number): Uint8Array {
     assert(offset >= 0 && offset + length <= this.backingBytes)
-    return this.bytes.slice(BACKING_BASE + offset, BACKING_BASE + offset + length)
+    return this.bytes.subarray(BACKING_BASE + offset, BACKING_BASE + offset + length)
   }
 
   /** A write from outside the CPU. */

@@ -12,6 +12,7 @@ import {
   type BusState,
   buildMachine,
   CPU,
+  type Exchange,
   loggedMemory,
   type Machine,
   type Message,
@@ -94,9 +95,8 @@ export class CpuReplay {
     this.#journal = journal
     this.#isCut = isCut(journal)
     this.#onEntry = onEntry
-    this.machine = buildMachine(spec.board, spec.createCpu, ({ number }, payload) =>
-      this.#access(this.#deviceNodes[number]!, payload),
-    )
+    const access: Exchange = ({ number }, payload) => this.#access(this.#deviceNodes[number]!, payload)
+    this.machine = buildMachine(spec.board, spec.createCpu, access, spec.overlay)
     const { nodes } = journal
     const { layout } = this.machine
     this.#cpuNode = nodes.index(CPU)

@@ -1,7 +1,17 @@
 /**
  * What a session needs to build a machine.
  */
-import { type Board, BUS, CPU, type CreateCpu, type Load, type NodeName, SCRIPT, WORLD } from '../bus/mod.ts'
+import {
+  type Board,
+  BUS,
+  CPU,
+  type CreateCpu,
+  type Load,
+  type NodeName,
+  type Overlay,
+  SCRIPT,
+  WORLD,
+} from '../bus/mod.ts'
 import type { Recording } from '../replay-store/mod.ts'
 
 export interface MachineSpec {
@@ -9,6 +19,8 @@ export interface MachineSpec {
   /** What stands in memory at power-on, and again after a reset; and on disks at power-on. */
   loads: readonly Load[]
   createCpu: CreateCpu
+  /** What its host has for what is written to disks; absent: memory without a bound. It changes nothing. */
+  overlay?: Overlay
 }
 
 /** The same for a replay, which may ask for what stands in memory when there is a CPU that has begun to get ready. */

@@ -21,10 +21,17 @@ class Image implements StorageImage {
   readonly bytes = BYTES
   reads = 0
 
-  read(offset: number, length: number): Uint8Array {
+  read(offset: number, into: Uint8Array): void {
     this.reads++
-    return contents.subarray(offset, offset + length)
+    into.set(contents.subarray(offset, offset + into.length))
   }
+}
+
+/** Bytes of an image. */
+function readOf(image: StorageImage, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  image.read(offset, bytes)
+  return bytes
 }
 
 const part = (from: number, length: number) => contents.subarray(from, from + length)
@@ -36,7 +43,7 @@ function keep(path: string): void {
     [3 * CHUNK + 512, 512],
     [CHUNK - 512, 1024],
   ] as const) {
-    assert(part(from, length).equals(writer.read(from, length)))
+    assert(part(from, length).equals(readOf(writer, from, length)))
   }
   writer.close()
 }
@@ -46,18 +53,18 @@ t.test('what was read is kept, once, and read from there', async (t) => {
   const image = new Image()
   const writer = new DriveWriter(path, image, hostFiles)
   t.equal(writer.bytes, BYTES)
-  t.ok(part(100, 50).equals(writer.read(100, 50)))
+  t.ok(part(100, 50).equals(readOf(writer, 100, 50)))
   t.equal(image.reads, 1)
-  t.ok(part(5000, 50).equals(writer.read(5000, 50)), 'of the same chunk')
+  t.ok(part(5000, 50).equals(readOf(writer, 5000, 50)), 'of the same chunk')
   t.equal(image.reads, 1)
-  t.ok(part(CHUNK - 10, CHUNK + 20).equals(writer.read(CHUNK - 10, CHUNK + 20)))
+  t.ok(part(CHUNK - 10, CHUNK + 20).equals(readOf(writer, CHUNK - 10, CHUNK + 20)))
   t.equal(image.reads, 3)
-  t.ok(part(3 * CHUNK, 1024).equals(writer.read(3 * CHUNK, 1024)))
+  t.ok(part(3 * CHUNK, 1024).equals(readOf(writer, 3 * CHUNK, 1024)))
   t.ok(fs.statSync(path).size < 2.1 * CHUNK, 'zeros take no room')
   writer.sync()
   writer.close()
   const drive = new RecordedDrive(path, 'ide.disk0', BYTES, false)
-  t.ok(contents.equals(drive.read(0, BYTES)))
+  t.ok(contents.equals(readOf(drive, 0, BYTES)))
   t.equal(drive.keptBytes, BYTES)
   drive.verify()
 })
@@ -67,9 +74,9 @@ t.test('what was not read is not there, and said so', async (t) => {
   keep(path)
   const drive = new RecordedDrive(path, 'ide.disk0', BYTES, false)
   t.equal(drive.keptBytes, 2 * CHUNK + 1024)
-  t.ok(part(0, 2 * CHUNK).equals(drive.read(0, 2 * CHUNK)))
+  t.ok(part(0, 2 * CHUNK).equals(readOf(drive, 0, 2 * CHUNK)))
   const message = /drive: byte 131071 of ide\.disk0 was not read when it was recorded/
-  t.throws(() => drive.read(2 * CHUNK - 1, 2), { constructor: StoreError, message })
+  t.throws(() => readOf(drive, 2 * CHUNK - 1, 2), { constructor: StoreError, message })
 })
 
 t.test('every byte flipped, and every cut, is found and named', async (t) => {
@@ -101,7 +108,7 @@ t.test('a recording has its drives', async (t) => {
   const sha256 = 'a'.repeat(64)
   const drives = [{ name: 'ide.disk0', image: new Image(), path: '/d.img', sha256 }]
   const writer = RecordingWriter.create(directory, sampleManifest(), [], { drives, fsync: true })
-  t.ok(part(10, 20).equals(writer.drive('ide.disk0').read(10, 20)))
+  t.ok(part(10, 20).equals(readOf(writer.drive('ide.disk0'), 10, 20)))
   t.throws(() => writer.drive('ide.disk1'), /no drive ide\.disk1/)
   await writer.flush()
   const open = Recording.open(directory)
@@ -111,7 +118,7 @@ t.test('a recording has its drives', async (t) => {
   await writer.close({ reason: 'quit', instructions: 1, vt: 1, digest: zeros, deviceStates: {} })
   const recording = Recording.open(directory)
   t.same(recording.manifest.drives, open.manifest.drives)
-  t.ok(part(0, 99).equals(recording.drive('ide.disk0').read(0, 99)))
+  t.ok(part(0, 99).equals(readOf(recording.drive('ide.disk0'), 0, 99)))
   t.throws(() => recording.drive('ide.disk1'), /has no drive ide\.disk1\. It has: ide\.disk0/)
   t.same(recording.verify(), [])
   const path = drivePath(directory, 'ide.disk0')
@@ -134,15 +141,15 @@ t.test('a disk that is full: the read fails, and what was kept before stays', as
   }
   const drives = [{ name: 'ide.disk0', image: new Image(), path: '/d.img', sha256: 'a'.repeat(64) }]
   const writer = RecordingWriter.create(directory, sampleManifest(), [], { drives, files })
-  writer.drive('ide.disk0').read(0, 1)
+  readOf(writer.drive('ide.disk0'), 0, 1)
   isFull = true
   const path = drivePath(directory, 'ide.disk0')
-  t.throws(() => writer.drive('ide.disk0').read(3 * CHUNK, 1024), {
+  t.throws(() => readOf(writer.drive('ide.disk0'), 3 * CHUNK, 1024), {
     name: 'WriteError',
     path,
     message: /the disk is full/,
   })
   const recording = Recording.open(directory)
-  t.ok(part(0, 99).equals(recording.drive('ide.disk0').read(0, 99)))
+  t.ok(part(0, 99).equals(readOf(recording.drive('ide.disk0'), 0, 99)))
   t.same(recording.verify(), [])
 })

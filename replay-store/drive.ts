@@ -54,8 +54,8 @@ export class DriveWriter implements StorageImage {
   }
 
   /** Throws a `WriteError`, and what the image throws. */
-  read(offset: number, length: number): Uint8Array {
-    return readChunks(offset, length, (number) => {
+  read(offset: number, into: Uint8Array): void {
+    readChunks(offset, into, (number) => {
       const stored = this.#chunks.get(number)
       return stored === undefined ? this.#keep(number) : readChunk(this.#path, stored, chunkBytes(this.bytes, number))
     })
@@ -71,7 +71,8 @@ export class DriveWriter implements StorageImage {
   }
 
   #keep(number: number): Uint8Array {
-    const bytes = this.#image.read(number * CHUNK_BYTES, chunkBytes(this.bytes, number))
+    const bytes = Buffer.alloc(chunkBytes(this.bytes, number))
+    this.#image.read(number * CHUNK_BYTES, bytes)
     const stored = isZero(bytes) ? bytes.subarray(0, 0) : bytes
     const head = Buffer.alloc(HEAD_BYTES)
     head.writeUInt32LE(number, 0)
@@ -110,8 +111,8 @@ export class RecordedDrive implements StorageImage {
   }
 
   /** Throws a `DamagedError`, and a `StoreError` for what the recorded run has not read. */
-  read(offset: number, length: number): Uint8Array {
-    return readChunks(offset, length, (number) => {
+  read(offset: number, into: Uint8Array): void {
+    readChunks(offset, into, (number) => {
       const stored = this.#chunks.get(number)
       if (stored !== undefined) return this.#read(number, stored)
       throw new StoreError(
@@ -163,20 +164,15 @@ function chunkBytes(imageBytes: number, number: number): number {
   return Math.min(CHUNK_BYTES, imageBytes - number * CHUNK_BYTES)
 }
 
-/** `length` bytes from `offset` on, out of whole chunks. */
-function readChunks(offset: number, length: number, chunk: (number: number) => Uint8Array): Uint8Array {
-  const first = Math.floor(offset / CHUNK_BYTES)
-  const at = offset - first * CHUNK_BYTES
-  if (at + length <= CHUNK_BYTES) return chunk(first).subarray(at, at + length)
-  const bytes = new Uint8Array(length)
-  for (let at = offset; at < offset + length; ) {
-    const number = Math.floor(at / CHUNK_BYTES)
-    const from = at - number * CHUNK_BYTES
-    const part = chunk(number).subarray(from, from + offset + length - at)
-    bytes.set(part, at - offset)
-    at += part.length
+/** Fills `into` with the bytes from `offset` on, out of whole chunks. */
+function readChunks(offset: number, into: Uint8Array, chunk: (number: number) => Uint8Array): void {
+  for (let done = 0; done < into.length; ) {
+    const number = Math.floor((offset + done) / CHUNK_BYTES)
+    const from = offset + done - number * CHUNK_BYTES
+    const part = chunk(number).subarray(from, from + into.length - done)
+    into.set(part, done)
+    done += part.length
   }
-  return bytes
 }
 
 function readChunk(path: string, { at, bytes }: StoredChunk, length: number): Uint8Array {

@@ -8,6 +8,7 @@ import type { MachineSpec, RecordedMachine } from '../../orchestrator/mod.ts'
 import type { Recording } from '../../replay-store/mod.ts'
 import { UserError } from '../errors.ts'
 import { readKernel } from '../images/kernel.ts'
+import { hostOverlay } from '../images/overlay.ts'
 import { machineNames } from './machine-names.ts'
 import { KERNEL_IMAGE, type RecordedImages } from './recorded-images.ts'
 
@@ -31,7 +32,7 @@ export function buildMachine(
   tiers: TierOptions = {},
 ): MachineSpec {
   const { board, loads } = boardNamed(machine).build(options)
-  return { board, loads: loads(images), createCpu: cpuWith(tiers) }
+  return { board, loads: loads(images), createCpu: cpuWith(tiers), overlay: hostOverlay() }
 }
 
 /** The machine that was recorded; its `loads` throws a `StoreError` if its images are damaged. */
@@ -49,6 +50,7 @@ export function recordedMachine(recording: Recording, images: RecordedImages, ti
       return loads({ ...(kernel && { kernel }), ...(initrd && { initrd }), drives })
     },
     createCpu: cpuWith(tiers),
+    overlay: hostOverlay(),
   }
 }
 

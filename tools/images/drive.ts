@@ -56,12 +56,12 @@ export class DriveFile {
   }
 
   /** @throws ImageError if it cannot be read any more, or was cut. */
-  read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafeSlow(length)
+  read(offset: number, into: Uint8Array): void {
+    const { length } = into
     let read = 0
     try {
       while (read < length) {
-        const some = fs.readSync(this.#file, bytes, read, length - read, offset + read)
+        const some = fs.readSync(this.#file, into, read, length - read, offset + read)
         if (some === 0) break
         read += some
       }
@@ -72,7 +72,6 @@ export class DriveFile {
     }
     if (read < length)
       throw new ImageError(`${this.path}: it was cut while it was used: ${offset + read} bytes are left`)
-    return bytes
   }
 
   close(): void {
@@ -82,8 +81,11 @@ export class DriveFile {
   /** SHA-256 of all of it, in hexadecimal. @throws ImageError */
   async sha256(report: (fraction: number) => void): Promise<string> {
     const hash = createHash('sha256')
+    const buffer = Buffer.alloc(Math.min(PIECE_BYTES, this.bytes))
     for (let at = 0; at < this.bytes; at += PIECE_BYTES) {
-      hash.update(this.read(at, Math.min(PIECE_BYTES, this.bytes - at)))
+      const piece = buffer.subarray(0, this.bytes - at)
+      this.read(at, piece)
+      hash.update(piece)
       report(at / this.bytes)
       await new Promise((resolve) => setImmediate(resolve))
     }
