@@ -1,90 +1,84 @@
 /**
  * What a recording keeps of a drive's image: the chunks that the run read, so that it replays where the image is not.
  *
- *     'ANKD' u32 | for each chunk, in the order in which they were read:
- *     its number u32 | bytes that are stored of it u32 | CRC-32 of both and of these bytes u32 | the bytes
+ *     'ANKE' u32 | for each chunk, in the order in which they were read:
+ *     its number u32 | bytes that are stored of it u32 | CRC-32 of these bytes u32 | CRC-32 of the 12 bytes before u32 | the bytes
  *
- * A chunk is 64 KiB, the image's last one what is left; one that is all zeros has no bytes. Numbers are little-endian. A chunk is
- * in the file before whoever asked for it has it, and so before the journal has what came of it.
+ * A chunk is 64 KiB, the image's last one what is left. Fewer stored bytes than that are zstd; none: it is all zeros. Numbers are
+ * little-endian. So the file is its own index, which a cut leaves whole up to there.
  */
 import * as fs from 'node:fs'
-import { crc32 } from 'node:zlib'
+import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { StorageImage } from '../bus/mod.ts'
 import { DamagedError, StoreError } from './errors.ts'
-import { type StoreFiles, writeAll, writeError } from './files.ts'
+import { type StoreFiles, writeAll } from './files.ts'
 import { readError, readStart } from './reading.ts'
 
-const MAGIC = 0x444b4e41
-const MAGIC_BYTES = 4
-const HEAD_BYTES = 12
-const CHUNK_BYTES = 64 * 1024
+const MAGIC = 0x454b4e41
+export const MAGIC_BYTES = 4
+const HEAD_BYTES = 16
+const CHECKED_BYTES = 12
+export const CHUNK_BYTES = 64 * 1024
 const ZEROS = Buffer.alloc(CHUNK_BYTES)
+/** The fastest of zstd's usual levels. */
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+/** What is not worth it is kept as it is; whether it may be is seen from a piece in its middle first, a tenth of the time. */
+const WORTH = 15 / 16
+const PROBE_BYTES = 4096
 
-/** Where a chunk's bytes are in the file; 0 bytes: it is all zeros. */
-interface StoredChunk {
+/** Where a chunk's bytes are in the file, and their CRC-32. */
+export interface StoredChunk {
   at: number
   bytes: number
   checksum: number
 }
 
-/** The image of a drive while it is recorded: what is read of it once is kept, and read from there ever after. */
-export class DriveWriter implements StorageImage {
-  readonly bytes: number
-  readonly #image: StorageImage
-  readonly #path: string
-  readonly #files: StoreFiles
+/** A drive's file while it is written, wherever that is done. */
+export class ChunkFile {
+  readonly path: string
   readonly #file: number
-  readonly #chunks = new Map<number, StoredChunk>()
+  readonly #files: StoreFiles
   #fileBytes = MAGIC_BYTES
+  #isSynced = true
 
-  /** @param path where nothing is yet. Throws a `WriteError`. */
-  constructor(path: string, image: StorageImage, files: StoreFiles) {
-    this.bytes = image.bytes
-    this.#image = image
-    this.#path = path
+  /** @param file open for writing, and empty but for its first bytes: see `beginChunkFile` */
+  constructor(path: string, file: number, files: StoreFiles) {
+    this.path = path
+    this.#file = file
     this.#files = files
-    try {
-      this.#file = files.create(path)
-    } catch (cause) {
-      throw writeError(path, cause)
-    }
-    const magic = Buffer.alloc(MAGIC_BYTES)
-    magic.writeUInt32LE(MAGIC)
-    writeAll(files, this.#file, magic, path)
   }
 
-  /** Throws a `WriteError`, and what the image throws. */
-  read(offset: number, into: Uint8Array): void {
-    readChunks(offset, into, (number) => {
-      const stored = this.#chunks.get(number)
-      return stored === undefined ? this.#keep(number) : readChunk(this.#path, stored, chunkBytes(this.bytes, number))
-    })
-  }
-
-  /** What was kept survives the host's death. */
-  sync(): void {
-    this.#files.sync(this.#file)
-  }
-
-  close(): void {
-    this.#files.close(this.#file)
-  }
-
-  #keep(number: number): Uint8Array {
-    const bytes = Buffer.alloc(chunkBytes(this.bytes, number))
-    this.#image.read(number * CHUNK_BYTES, bytes)
-    const stored = isZero(bytes) ? bytes.subarray(0, 0) : bytes
+  /** When it returns, the chunk survives the process. Throws a `WriteError`. */
+  append(number: number, chunk: Uint8Array): StoredChunk {
+    const bytes = packChunk(chunk)
+    const checksum = crc32(bytes)
     const head = Buffer.alloc(HEAD_BYTES)
     head.writeUInt32LE(number, 0)
-    head.writeUInt32LE(stored.length, 4)
-    const checksum = checksumOf(number, stored)
+    head.writeUInt32LE(bytes.length, 4)
     head.writeUInt32LE(checksum, 8)
-    writeAll(this.#files, this.#file, head, this.#path)
-    if (stored.length > 0) writeAll(this.#files, this.#file, stored, this.#path)
-    this.#chunks.set(number, { at: this.#fileBytes + HEAD_BYTES, bytes: stored.length, checksum })
-    this.#fileBytes += HEAD_BYTES + stored.length
-    return bytes
+    head.writeUInt32LE(crc32(head.subarray(0, CHECKED_BYTES)), CHECKED_BYTES)
+    this.#isSynced = false
+    writeAll(this.#files, this.#file, head, this.path)
+    if (bytes.length > 0) writeAll(this.#files, this.#file, bytes, this.path)
+    const at = this.#fileBytes + HEAD_BYTES
+    this.#fileBytes = at + bytes.length
+    return { at, bytes: bytes.length, checksum }
   }
+
+  /** What was appended survives the host's death. */
+  sync(): void {
+    if (!this.#isSynced) this.#files.sync(this.#file)
+    this.#isSynced = true
+  }
+}
+
+/** Makes a drive's file where nothing is yet, and opens it for writing. Throws what the host throws, and a `WriteError`. */
+export function beginChunkFile(path: string, files: StoreFiles): number {
+  const file = files.create(path)
+  const magic = Buffer.alloc(MAGIC_BYTES)
+  magic.writeUInt32LE(MAGIC)
+  writeAll(files, file, magic, path)
+  return file
 }
 
 /** The image of a drive as a recording has it. */
@@ -93,6 +87,7 @@ export class RecordedDrive implements StorageImage {
   readonly #name: string
   readonly #path: string
   readonly #chunks: ReadonlyMap<number, StoredChunk>
+  readonly #reader: ChunkReader
 
   /**
    * @param isCut whether its recorder may have died: a last chunk that is not whole is none then. Throws a `DamagedError`, and a
@@ -103,6 +98,7 @@ export class RecordedDrive implements StorageImage {
     this.#name = name
     this.#path = path
     this.#chunks = listChunks(path, name, bytes, isCut)
+    this.#reader = new ChunkReader(path, name)
   }
 
   /** How much of the image there is. */
@@ -114,7 +110,7 @@ export class RecordedDrive implements StorageImage {
   read(offset: number, into: Uint8Array): void {
     readChunks(offset, into, (number) => {
       const stored = this.#chunks.get(number)
-      if (stored !== undefined) return this.#read(number, stored)
+      if (stored !== undefined) return this.#reader.read(number, stored, chunkBytes(this.bytes, number))
       throw new StoreError(
         `${this.#path}: byte ${offset} of ${this.#name} was not read when it was recorded, so that the recording does not have it.`,
         this.#path,
@@ -124,14 +120,62 @@ export class RecordedDrive implements StorageImage {
 
   /** Reads all that there is. Throws a `DamagedError`. */
   verify(): void {
-    for (const [number, stored] of this.#chunks) this.#read(number, stored)
+    for (const [number, stored] of this.#chunks) this.#reader.read(number, stored, chunkBytes(this.bytes, number))
+  }
+}
+
+/** Chunks that were read lately, which a guest reads piece by piece. */
+const KEPT_CHUNKS = 16
+
+/** Reads chunks of a drive's file, checked. */
+export class ChunkReader {
+  readonly #path: string
+  readonly #name: string
+  #file: number | undefined
+  /** By number, the one used longest ago first; `KEPT_CHUNKS` at most. */
+  readonly #kept = new Map<number, Uint8Array>()
+
+  constructor(path: string, name: string) {
+    this.#path = path
+    this.#name = name
   }
 
-  #read(number: number, stored: StoredChunk): Uint8Array {
-    const bytes = readChunk(this.#path, stored, chunkBytes(this.bytes, number))
-    const kept = stored.bytes === 0 ? bytes.subarray(0, 0) : bytes
-    if (checksumOf(number, kept) === stored.checksum) return bytes
-    throw new DamagedError(this.#path, `chunk ${number} of ${this.#name}`, 'its checksum does not match')
+  /** Must not be changed. Throws a `DamagedError`, and a `StoreError` where the host cannot read it. */
+  read(number: number, stored: StoredChunk, length: number): Uint8Array {
+    const chunk = this.#kept.get(number) ?? this.#unpack(number, stored, length)
+    this.#kept.delete(number)
+    this.#kept.set(number, chunk)
+    if (this.#kept.size > KEPT_CHUNKS) this.#kept.delete(this.#kept.keys().next().value!)
+    return chunk
+  }
+
+  #unpack(number: number, { at, bytes, checksum }: StoredChunk, length: number): Uint8Array {
+    if (bytes === 0) return ZEROS.subarray(0, length)
+    const stored = Buffer.allocUnsafeSlow(bytes)
+    let read = 0
+    try {
+      this.#file ??= fs.openSync(this.#path, 'r')
+      read = fs.readSync(this.#file, stored, 0, bytes, at)
+    } catch (cause) {
+      throw readError(this.#path, cause)
+    }
+    const fail = (what: string, cause?: unknown) =>
+      new DamagedError(this.#path, `chunk ${number} of ${this.#name}`, what, cause)
+    if (read < bytes || crc32(stored) !== checksum) throw fail('its checksum does not match')
+    if (bytes === length) return stored
+    let chunk: Buffer
+    try {
+      chunk = zstdDecompressSync(stored, { maxOutputLength: length })
+    } catch (cause) {
+      throw fail('it cannot be unpacked', cause)
+    }
+    if (chunk.length !== length) throw fail(`it unpacks to ${chunk.length} bytes, not ${length}`)
+    return chunk
+  }
+
+  close(): void {
+    if (this.#file !== undefined) fs.closeSync(this.#file)
+    this.#file = undefined
   }
 }
 
@@ -143,13 +187,16 @@ function listChunks(path: string, name: string, imageBytes: number, isCut: boole
   withFile(path, (file) => {
     const head = Buffer.alloc(HEAD_BYTES)
     for (let at = MAGIC_BYTES; at < fileBytes; ) {
-      const isWhole = at + HEAD_BYTES <= fileBytes && fs.readSync(file, head, 0, HEAD_BYTES, at) === HEAD_BYTES
-      const [number, bytes, checksum] = [0, 4, 8].map((place) => head.readUInt32LE(place)) as [number, number, number]
-      if (!isWhole || at + HEAD_BYTES + bytes > fileBytes) {
-        if (isCut) return
-        throw fail('its last chunk is not whole, or a size is wrong')
+      const isHead = at + HEAD_BYTES <= fileBytes && fs.readSync(file, head, 0, HEAD_BYTES, at) === HEAD_BYTES
+      if (isHead && crc32(head.subarray(0, CHECKED_BYTES)) !== head.readUInt32LE(CHECKED_BYTES)) {
+        throw fail(`the head of a chunk at byte ${at}: its checksum does not match`)
       }
-      if (number * CHUNK_BYTES >= imageBytes || (bytes !== 0 && bytes !== chunkBytes(imageBytes, number))) {
+      const [number, bytes, checksum] = [0, 4, 8].map((place) => head.readUInt32LE(place)) as [number, number, number]
+      if (!isHead || at + HEAD_BYTES + bytes > fileBytes) {
+        if (isCut) return
+        throw fail('its last chunk is not whole')
+      }
+      if (number * CHUNK_BYTES >= imageBytes || bytes > chunkBytes(imageBytes, number)) {
         throw fail(`it has a chunk ${number} of ${bytes} bytes, and the image has none such`)
       }
       if (chunks.has(number)) throw fail(`it has chunk ${number} twice`)
@@ -160,12 +207,12 @@ function listChunks(path: string, name: string, imageBytes: number, isCut: boole
   return chunks
 }
 
-function chunkBytes(imageBytes: number, number: number): number {
+export function chunkBytes(imageBytes: number, number: number): number {
   return Math.min(CHUNK_BYTES, imageBytes - number * CHUNK_BYTES)
 }
 
 /** Fills `into` with the bytes from `offset` on, out of whole chunks. */
-function readChunks(offset: number, into: Uint8Array, chunk: (number: number) => Uint8Array): void {
+export function readChunks(offset: number, into: Uint8Array, chunk: (number: number) => Uint8Array): void {
   for (let done = 0; done < into.length; ) {
     const number = Math.floor((offset + done) / CHUNK_BYTES)
     const from = offset + done - number * CHUNK_BYTES
@@ -175,10 +222,14 @@ function readChunks(offset: number, into: Uint8Array, chunk: (number: number) =>
   }
 }
 
-function readChunk(path: string, { at, bytes }: StoredChunk, length: number): Uint8Array {
-  const chunk = Buffer.alloc(length)
-  if (bytes > 0) withFile(path, (file) => fs.readSync(file, chunk, 0, bytes, at))
-  return chunk
+/** What is stored of a chunk. */
+function packChunk(chunk: Uint8Array): Uint8Array {
+  if (Buffer.compare(chunk, ZEROS.subarray(0, chunk.length)) === 0) return chunk.subarray(0, 0)
+  const middle = Math.max(0, (chunk.length - PROBE_BYTES) >> 1)
+  const probe = chunk.subarray(middle, middle + PROBE_BYTES)
+  if (zstdCompressSync(probe, COMPRESSION).length > WORTH * probe.length) return chunk
+  const packed = zstdCompressSync(chunk, COMPRESSION)
+  return packed.length > WORTH * chunk.length ? chunk : packed
 }
 
 function withFile(path: string, use: (file: number) => void): void {
@@ -195,15 +246,4 @@ function withFile(path: string, use: (file: number) => void): void {
   } finally {
     fs.closeSync(file)
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0
-}
-
-function checksumOf(number: number, bytes: Uint8Array): number {
-  const head = Buffer.alloc(8)
-  head.writeUInt32LE(number, 0)
-  head.writeUInt32LE(bytes.length, 4)
-  return crc32(bytes, crc32(head))
 }

@@ -8,7 +8,9 @@
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
 import type { Message } from '../bus/mod.ts'
+import { ChunkRing, type SentChunk } from './chunk-ring.ts'
 import { NodeTable } from './codec.ts'
+import type { ChunkKeeper } from './drive-writer.ts'
 import { EntryBatch } from './entry-batch.ts'
 import { WriteError } from './errors.ts'
 import { FlatEntry, TEXT_FIELD } from './flat-entry.ts'
@@ -20,6 +22,16 @@ export interface JournalThreadData {
   /** Counts the batches that it has done with. */
   done: Int32Array
 }
+
+/** A drive's file, open for writing, whose chunks are to come by this ring. Drives have their numbers in this order. */
+export interface JournalDrive {
+  path: string
+  file: number
+  ring: SharedArrayBuffer
+}
+
+/** In the order in which it is sent all of it is done. */
+export type JournalMessage = JournalWork | { drive: JournalDrive } | { chunk: SentChunk }
 
 export type JournalRequest = 'flush' | 'identity' | 'close' | 'abandon'
 
@@ -58,6 +70,7 @@ export class JournalThread implements Journal {
   /** Who waits for a reply, in the order of requests. */
   readonly #waiting: PromiseWithResolvers<string>[] = []
   #failure: { error: unknown } | undefined
+  #ring: ChunkRing | undefined
 
   constructor(place: JournalPlace) {
     this.#nodes = new NodeTable(place.nodes)
@@ -92,6 +105,16 @@ export class JournalThread implements Journal {
     if (batch.entry.set(message, this.#nodes)) this.#addWithData(batch)
     else if (!batch.add()) this.#send()
     this.#entryCount++
+  }
+
+  /** Takes the chunks of the drive whose file this is: see drive-writer.ts. */
+  chunkKeeper(file: number, path: string): ChunkKeeper {
+    this.#ring ??= new ChunkRing((chunk) => {
+      if (this.#failure !== undefined) throw this.#failure.error
+      this.#post({ chunk })
+    })
+    this.#post({ drive: { path, file, ring: this.#ring.buffer } })
+    return this.#ring.keeper(path)
   }
 
   async flush(): Promise<void> {
@@ -144,12 +167,16 @@ export class JournalThread implements Journal {
   #send(request?: JournalRequest): void {
     const work: JournalWork = { batch: this.#batch.bytes, texts: this.#texts.slice(this.#sentTexts), request }
     this.#sentTexts = this.#texts.length
-    this.#worker.postMessage(work)
+    this.#post(work)
     this.#sent.push(this.#batch)
     this.#sentCount++
     const isFirstDone = this.#sentCount - this.#sent.length < Atomics.load(this.#done, 0)
     this.#batch = (isFirstDone ? this.#sent.shift() : undefined) ?? new EntryBatch(BATCH_BYTES)
     this.#batch.clear()
+  }
+
+  #post(message: JournalMessage): void {
+    this.#worker.postMessage(message)
   }
 
   #received(reply: JournalReply): void {

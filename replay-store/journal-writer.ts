@@ -60,6 +60,7 @@ export class JournalWriter implements Journal {
   readonly #directory: string
   readonly #files: StoreFiles
   readonly #fsync: boolean
+  readonly #syncFirst: () => void
   readonly #encoder: EntryEncoder
   readonly #identity: IdentityHash
   /** All entries since the last seal. */
@@ -76,7 +77,13 @@ export class JournalWriter implements Journal {
   #sealedBytes = 0
   #failure: { error: unknown } | undefined
 
-  constructor({ directory, nodes, nsPerInstruction, fsync }: JournalPlace, files: StoreFiles = hostFiles) {
+  /** @param syncFirst with `fsync`: makes what entries depend on survive the host's death, before they do */
+  constructor(
+    { directory, nodes, nsPerInstruction, fsync }: JournalPlace,
+    files: StoreFiles = hostFiles,
+    syncFirst: () => void = () => {},
+  ) {
+    this.#syncFirst = syncFirst
     this.#directory = directory
     this.#files = files
     this.#fsync = fsync
@@ -184,6 +191,7 @@ export class JournalWriter implements Journal {
     const payload = this.#encoder.view(length)
     const frame = encodeFrame(payload, this.#writtenEntries, this.#frameEntries)
     this.#guard(path, () => {
+      if (this.#fsync) this.#syncFirst()
       const file = this.#tailFile ?? this.#openTail(path)
       writeAll(this.#files, file, frame, path)
       if (this.#fsync) this.#files.sync(file)
@@ -214,6 +222,7 @@ export class JournalWriter implements Journal {
     const firstEntry = this.#writtenEntries - this.#segment.entryCount
     const segment = this.#segment.finish(this.#segmentNumber, firstEntry)
     this.#guard(path, () => {
+      if (this.#fsync) this.#syncFirst()
       writeWhole(this.#files, path, segment, this.#fsync)
       if (this.#tailFile === undefined) return
       this.#closeTail()

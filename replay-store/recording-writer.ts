@@ -9,7 +9,7 @@ import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LogSink, Message, StorageImage } from '../bus/mod.ts'
 import type { CheckpointEncoder } from './checkpoint.ts'
-import { DriveWriter } from './drive.ts'
+import { DriveWriter } from './drive-writer.ts'
 import { RecordingExistsError, type WriteError } from './errors.ts'
 import {
   errorCode,
@@ -103,7 +103,10 @@ export class RecordingWriter implements LogSink {
     this.#fsync = options.fsync ?? false
     const { nodes, nsPerInstruction } = manifest
     const place = { directory, nodes, nsPerInstruction, fsync: this.#fsync }
-    this.#journal = options.isThreaded ? new JournalThread(place) : new JournalWriter(place, this.#files)
+    const syncDrives = () => {
+      for (const drive of this.#drives.values()) drive.sync()
+    }
+    this.#journal = options.isThreaded ? new JournalThread(place) : new JournalWriter(place, this.#files, syncDrives)
   }
 
   /**
@@ -161,7 +164,7 @@ export class RecordingWriter implements LogSink {
       writer.#files.makeDirectory(journalPath(directory))
       if (drives.length > 0) writer.#files.makeDirectory(drivesPath(directory))
       for (const { name, image } of drives) {
-        writer.#drives.set(name, new DriveWriter(drivePath(directory, name), image, writer.#files))
+        writer.#drives.set(name, writer.#beginDrive(name, image))
       }
     })
     return writer
@@ -218,7 +221,6 @@ export class RecordingWriter implements LogSink {
   /** Makes every entry so far survive the death of this process, and with `fsync` of the host. Fails with a `WriteError`. */
   async flush(): Promise<void> {
     this.#assertOpen()
-    if (this.#fsync) for (const drive of this.#drives.values()) drive.sync()
     await this.#journal.flush()
   }
 
@@ -289,13 +291,15 @@ export class RecordingWriter implements LogSink {
     this.#state = 'closed'
   }
 
+  #beginDrive(name: string, image: StorageImage): DriveWriter {
+    const path = drivePath(this.directory, name)
+    const journal = this.#journal
+    if (!(journal instanceof JournalThread)) return new DriveWriter(path, name, image, this.#files)
+    return new DriveWriter(path, name, image, this.#files, (file) => journal.chunkKeeper(file, path))
+  }
+
   #closeDrives(): void {
-    for (const [name, drive] of this.#drives) {
-      this.#guard(drivePath(this.directory, name), () => {
-        if (this.#fsync) drive.sync()
-        drive.close()
-      })
-    }
+    for (const [name, drive] of this.#drives) this.#guard(drivePath(this.directory, name), () => drive.close())
   }
 
   #assertOpen(): void {
