@@ -9,7 +9,8 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { CPU, type OutputListener, WORLD } from '../bus/mod.ts'
-import { type CheckpointFile, FlatEntry, KIND, listCheckpoints, type Recording } from '../replay-store/mod.ts'
+import { type CheckpointFile, FlatEntry, KIND, type Recording } from '../replay-store/mod.ts'
+import { usableCheckpoints } from './checkpoint-start.ts'
 import type { CpuReplay, ReplaySlice } from './cpu-replay.ts'
 import { contextBefore, DivergenceError } from './divergence.ts'
 import type { MachineModule } from './machine-spec.ts'
@@ -34,32 +35,15 @@ export interface SplitOptions extends Omit<PartsOptions, 'onOutput'> {
 
 /** Each part has a guest's memory. */
 const MAX_PARTS = 8
-const GRID_KINDS = [KIND.grid, KIND.segment]
 const OUTPUT = KIND.output
 
 /** Where the parts after the first begin; none: the replay is not to be split. */
 function chooseStarts({ recording, parts, onNote }: SplitOptions): CheckpointFile[] {
   if (parts === 1) return []
-  const { files, damage } = listCheckpoints(recording.directory)
-  if (damage !== undefined) onNote?.(`${damage.message} The replay does without it, and those after it.`)
-  // Those that stand after the end of a journal that was cut off are of no use.
-  const inside = files.filter(({ entries }) => entries < recording.entryCount)
-  const foreign = inside.findIndex((file) => !isOf(recording, file))
-  if (foreign !== -1) {
-    onNote?.(`${inside[foreign]!.path}: it is not of this journal. The replay does without it, and those after it.`)
-  }
-  const suited = foreign === -1 ? inside : inside.slice(0, foreign)
+  const suited = usableCheckpoints(recording, onNote)
   if (parts !== undefined) return splitByNumber(suited, parts)
   const instructions = recording.entryCount === 0 ? 0 : recording.entry(recording.entryCount - 1).icount
   return splitByTime(suited, instructions, Math.min(availableParallelism(), MAX_PARTS))
-}
-
-/** Whether the journal has what a checkpoint stands after. */
-function isOf(recording: Recording, { entries, icount, vt }: CheckpointFile): boolean {
-  if (entries === 0) return false
-  const entry = new FlatEntry()
-  recording.read(entries - 1, entry)
-  return GRID_KINDS.includes(entry.kind) && entry.icount === icount && entry.vt === vt
 }
 
 /**

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type CheckpointFile, listCheckpoints, Recording, readCheckpoint } from '../replay-store/mod.ts'
-import { CpuReplay, type ReplaySlice } from './cpu-replay.ts'
+import { type CheckpointFile, Recording } from '../replay-store/mod.ts'
+import { replayFrom } from './checkpoint-start.ts'
+import type { ReplaySlice } from './cpu-replay.ts'
 import { runDigest } from './digest.ts'
 import { type Divergence, DivergenceError } from './divergence.ts'
 import { REPLAY_SLICE_MS, serveHost, sliceOf } from './host-loop.ts'
-import { loadsOf, type MachineModule, type MakeMachine, type RecordedMachine } from './machine-spec.ts'
+import type { MachineModule, MakeMachine } from './machine-spec.ts'
 import type { PartWorkerData } from './part-worker.ts'
 import { positionOf, type ReplayPosition, type Statistics } from './runner.ts'
 
@@ -55,7 +56,7 @@ async function runPart(makeMachine: MakeMachine, data: PartData): Promise<void> 
   const { directory, entryCount, machine, checkpoint, end } = data
   const recording = Recording.open(directory)
   assert(recording.entryCount === entryCount, `${directory} is still being written`)
-  const replay = await makeReplay(recording, await makeMachine(recording, machine.data), checkpoint)
+  const replay = await replayFrom(checkpoint, recording, await makeMachine(recording, machine.data))
   const { contents, cpu } = replay.machine
   const before = cpu.statistics
   replay.goTo(end)
@@ -85,25 +86,6 @@ async function runPart(makeMachine: MakeMachine, data: PartData): Promise<void> 
       return
     }
   }
-}
-
-/** One that stands where `checkpoint` was taken. */
-async function makeReplay(
-  recording: Recording,
-  machine: RecordedMachine,
-  checkpoint: CheckpointFile,
-): Promise<CpuReplay> {
-  const replay = new CpuReplay(machine, recording)
-  const { contents, load, fillMemory } = replay.machine
-  load(await loadsOf(machine))
-  fillMemory()
-  for (const file of listCheckpoints(recording.directory).files.slice(0, checkpoint.number)) {
-    const { state, pages } = readCheckpoint(file)
-    for (const [page, bytes] of pages) contents.writePage(page, bytes)
-    if (file.number === checkpoint.number) replay.restore(state, checkpoint.entries)
-  }
-  assert(replay.cursor === checkpoint.entries, 'there is no such checkpoint')
-  return replay
 }
 
 async function nextMessage<T>(): Promise<T> {

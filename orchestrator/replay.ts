@@ -11,7 +11,8 @@ import {
   type UnhandledListener,
   WORLD,
 } from '../bus/mod.ts'
-import type { Recording } from '../replay-store/mod.ts'
+import { type Recording, StoreError } from '../replay-store/mod.ts'
+import { replayFrom, usableCheckpoints } from './checkpoint-start.ts'
 import { CpuReplay, type EntryListener } from './cpu-replay.ts'
 import { DeviceReplay, needsMemory } from './device-replay.ts'
 import { deviceDigests, runDigest, stateDigest } from './digest.ts'
@@ -32,6 +33,11 @@ export interface ReplayOptions extends HostOptions {
   mode: ReplayMode
   /** Stop before this instruction, and before what is due there. */
   until?: number
+  /**
+   * Start at the last checkpoint before where it ends, whose state is taken on trust; what follows is compared. A replay from power-on,
+   * or in parts, takes nothing on trust. For a `cpu` replay without threads. Default: false.
+   */
+  fromCheckpoint?: boolean
   /** Gets the recorded outputs as the replay comes to them. */
   onOutput?: OutputListener
   onUnhandled?: UnhandledListener
@@ -187,7 +193,21 @@ async function wholeCpuRunner(options: ReplayOptions): Promise<Runner> {
   return runParts({ recording, ...(onOutput && { onOutput }), ...(onNote && { onNote }) }, first, threads)
 }
 
-async function makeCpuReplay({ machine, recording }: ReplayOptions, listener?: EntryListener): Promise<CpuReplay> {
+async function makeCpuReplay(options: ReplayOptions, listener?: EntryListener): Promise<CpuReplay> {
+  const { machine, recording, until = Number.POSITIVE_INFINITY, onNote } = options
+  const usable = options.fromCheckpoint ? usableCheckpoints(recording, onNote) : []
+  let checkpoints = usable.filter(({ icount }) => icount < until)
+  for (let last = checkpoints.at(-1); last !== undefined; last = checkpoints.at(-1)) {
+    try {
+      return await replayFrom(last, recording, machine, listener)
+    } catch (error) {
+      // Each needs those before it.
+      const damaged = error instanceof StoreError ? checkpoints.findIndex(({ path }) => path === error.path) : -1
+      if (damaged === -1) throw error
+      onNote?.(`${(error as StoreError).message} The replay starts before it.`)
+      checkpoints = checkpoints.slice(0, damaged)
+    }
+  }
   const replay = new CpuReplay(machine, recording, listener)
   replay.machine.load(await loadsOf(machine))
   return replay

@@ -1,7 +1,7 @@
 /**
  * `ananke drive export`: a drive as it stood at some moment of a recorded run, as a file.
  *
- * The run is replayed up to there, which gives what was written; the rest is the image's that was recorded, of which the recording
+ * The run is replayed up to there, from the last checkpoint before, which gives what was written; the rest is the image's that was recorded, of which the recording
  * has only what the run read.
  */
 import assert from 'node:assert/strict'
@@ -12,8 +12,10 @@ import { replay } from '../../orchestrator/mod.ts'
 import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
 import { DriveFile } from '../images/drive.ts'
+import { CachedCode, recordedGuestName } from './cached-code.ts'
 import { STATUS_DIVERGED, STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped } from './format.ts'
+import { recordedHotCode } from './hot-code.ts'
 import { Interruption } from './interruption.ts'
 import { recordedMachine } from './machine.ts'
 import { note, printLine } from './output.ts'
@@ -27,6 +29,9 @@ export interface ExportWords {
   image?: string
 }
 
+/** Of an image that is copied. */
+const PIECE_BYTES = 2 ** 20
+
 type DriveRecord = NonNullable<Recording['manifest']['drives']>[number]
 
 /** Gives the exit status. */
@@ -39,20 +44,41 @@ export async function exportDrive(directory: string, name: string | undefined, w
   const drive = driveOf(recording, name)
   const progress = new Progress()
   try {
+    // Read by another thread while the image is hashed.
+    const images = readImages(recording)
     const image = await imageOf(drive, words.image ?? drive.path, progress)
     const interruption = new Interruption()
     const total = Math.min(until ?? Number.POSITIVE_INFINITY, lastIcount(recording))
     let contents: MachineContents | undefined
+    const started = performance.now()
+    let first: number | undefined
+    // What the recorder found worth translating is translated at once.
+    const cached = new CachedCode(recordedGuestName(recording))
+    const { machineCode, liftedCode } = cached
+    const tiers = { hotCode: await recordedHotCode(recording), machineCode, liftedCode }
     const result = await replay({
       recording,
-      machine: recordedMachine(recording, readImages(recording), {}),
+      machine: recordedMachine(recording, images, tiers),
       mode: 'cpu',
+      fromCheckpoint: true,
+      onNote: (text) => {
+        progress.clear()
+        note(text)
+      },
       signal: interruption.signal,
       onEnd: (reached) => {
         contents = reached
       },
-      onProgress: ({ instructions }) =>
-        progress.update(`replaying ${directory}`, total > 0 ? instructions / total : undefined),
+      onProgress: ({ instructions }) => {
+        // From a checkpoint on.
+        first ??= instructions
+        const from = first
+        progress.update(
+          `replaying ${directory}`,
+          total > from ? (instructions - from) / (total - from) : undefined,
+          () => `${((instructions - from) / (performance.now() - started) / 1e3).toFixed(1)} MIPS`,
+        )
+      },
       ...(until !== undefined && { until }),
     }).finally(() => interruption.dispose())
     if (result.state === 'diverged') {
@@ -65,7 +91,7 @@ export async function exportDrive(directory: string, name: string | undefined, w
     }
     const storage = contents?.storage(drive.name)
     assert(storage !== undefined, 'a replay that ended has the drives of its machine')
-    writeDrive(words.output, image, storage)
+    await writeDrive(words.output, image, storage, (part) => progress.update(`writing ${words.output}`, part))
     progress.clear()
     const { instructions } = result.summary
     await printLine(`${words.output}: ${drive.name} of ${directory} before instruction ${grouped(instructions)}`)
@@ -96,14 +122,18 @@ async function imageOf(drive: DriveRecord, path: string, progress: Progress): Pr
   return image
 }
 
-/** Writes the image with what was written over it: a whole file, or none. */
-function writeDrive(output: string, image: DriveFile, storage: Storage): void {
+/** Writes the image with what was written over it: a whole file, or none. `report` gets the part that is done. */
+async function writeDrive(
+  output: string,
+  image: DriveFile,
+  storage: Storage,
+  report: (part: number) => void,
+): Promise<void> {
   const temporary = `${resolve(output)}.tmp`
   try {
-    fs.copyFileSync(image.path, temporary, fs.constants.COPYFILE_FICLONE)
-    fs.chmodSync(temporary, 0o644)
-    const file = fs.openSync(temporary, 'r+')
+    const file = fs.openSync(temporary, 'w', 0o644)
     try {
+      await copyImage(file, image, report)
       for (const [offset, bytes] of storage.blocks()) writeAt(file, bytes, offset)
     } finally {
       fs.closeSync(file)
@@ -111,7 +141,23 @@ function writeDrive(output: string, image: DriveFile, storage: Storage): void {
     fs.renameSync(temporary, output)
   } catch (cause) {
     fs.rmSync(temporary, { force: true })
-    throw new UserError(`${output}: cannot write: ${(cause as Error).message}`, { cause })
+    throw cause instanceof UserError
+      ? cause
+      : new UserError(`${output}: cannot write: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** With holes where the image has nothing but zeros. */
+async function copyImage(file: number, image: DriveFile, report: (part: number) => void): Promise<void> {
+  fs.ftruncateSync(file, image.bytes)
+  const buffer = Buffer.alloc(Math.min(PIECE_BYTES, image.bytes))
+  const zeros = Buffer.alloc(buffer.length)
+  for (let at = 0; at < image.bytes; at += PIECE_BYTES) {
+    const piece = buffer.subarray(0, image.bytes - at)
+    image.read(at, piece)
+    if (!piece.equals(zeros.subarray(0, piece.length))) writeAt(file, piece, at)
+    report(at / image.bytes)
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
