@@ -85,3 +85,22 @@ t.test('two that want the same place are both found, and so is a whole page', as
   cache.forget(page, PAGE_BYTES)
   for (let at = 0; at < PAGE_BYTES; at += 4) if (cache.find(page + at, 0) !== 0) t.fail(`${at} is forgotten`)
 })
+
+t.test(`relative blocks are forgotten wherever they stand, seed ${SEED}`, async (t) => {
+  const random = randomWords(SEED)
+  const below = (count: number) => (random() >>> 0) % count
+  const { buffer } = new WebAssembly.Memory({ initial: WASM_PAGES, maximum: WASM_PAGES })
+  const cache = new JumpCache(buffer)
+  // Few places, so that entries drive each other out, and one block at several addresses.
+  const addresses = Array.from({ length: 600 }, () => 4 * below(64) + PAGE_BYTES * below(8) + (below(4) << 27))
+  for (let round = 0; round < 300; round++) {
+    for (const pc of addresses) if (below(3) === 0 && cache.find(pc, 0) === 0) cache.set(pc, 0, 1 + below(40))
+    const before = addresses.map((pc) => cache.find(pc, 0))
+    const forgotten = new Set(Array.from({ length: 1 + below(4) }, () => 1 + below(40)))
+    cache.forgetRelativeBlocks(forgotten)
+    const expected = before.map((entry) => (forgotten.has(entry) ? 0 : entry))
+    const after = addresses.map((pc) => cache.find(pc, 0))
+    if (after.some((entry, i) => entry !== expected[i])) t.same(after, expected, `round ${round}`)
+  }
+  t.ok(addresses.some((pc) => cache.find(pc, 0) !== 0))
+})
