@@ -1,6 +1,7 @@
 /**
  * Bad input: each gives one clear line, the right exit status, and loses nothing.
  */
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -217,7 +218,8 @@ t.test('images of drives that are none', async (t) => {
 
 t.test('a disk that has no room for what is read of a drive', async (t) => {
   const disk = new URL('../../tests/bare-metal/disk-mipsel.elf', import.meta.url).pathname
-  const at = files(t, { disk: Buffer.alloc(2 ** 21, 'x') })
+  // Bytes that do not pack.
+  const at = files(t, { disk: randomBytes(2 ** 21) })
   const shellPrefix = "trap '' XFSZ; ulimit -f 16;"
   const args = ['record', '--kernel', disk, '--drive', at('disk'), '-o', at('a.ank')]
   const line = /a\.ank\/drives\/ide\.disk0: cannot write: the file is larger than this process may write/
