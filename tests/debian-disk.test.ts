@@ -4,13 +4,13 @@
  * `tests/README.md` says how long.
  */
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import t, { type Test } from 'tap'
-import { Recording } from '../replay-store/mod.ts'
+import { Recording, sha256 } from '../replay-store/mod.ts'
 import { ananke, guestNamed, lastObject, loadGuest, said } from '../tools/mod.ts'
+import { host, makeFileSystem, noise } from './host.ts'
 
 const GUEST = guestNamed('debian-mipsel-disk')
 const SCRIPT = join(import.meta.dirname, 'debian-disk.script')
@@ -19,26 +19,6 @@ const RANDOM_BYTES = 3 << 20
 
 const directory = t.testdir()
 const at = (name: string) => join(directory, name)
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
-
-/** Bytes that are the same each time. */
-function noise(bytes: number): Buffer {
-  const blocks = Array.from({ length: bytes / 32 }, (_, i) => createHash('sha256').update(`block ${i}`).digest())
-  return Buffer.concat(blocks)
-}
-
-/** A program of the host's, which must succeed. */
-function host(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): string {
-  const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
-  const { error, status, stdout, stderr } = spawnSync(program, args, {
-    encoding: 'utf8',
-    env: { ...process.env, PATH, ...environment },
-  })
-  if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${status}\n${stdout}${stderr}`)
-  return stdout
-}
-
 const random = noise(RANDOM_BYTES)
 
 /** What the hermetic network serves: a file, and an archive with one package. */
@@ -61,14 +41,6 @@ function makeServed(root: string): void {
   fs.writeFileSync(join(root, 'random'), random)
 }
 
-function makeSecondDisk(path: string): void {
-  fs.mkdirSync(at('second'))
-  fs.writeFileSync(at('second/random'), random)
-  fs.writeFileSync(path, '')
-  fs.truncateSync(path, SECOND_DISK_BYTES)
-  host('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', at('second'), path], { E2FSPROGS_FAKE_TIME: '1704067200' })
-}
-
 /** A file of an ext4 image. */
 function fileIn(image: string, name: string): Buffer {
   const copy = at('dumped')
@@ -82,7 +54,9 @@ let printed = ''
 
 t.test('a day of Debian, recorded', async (t) => {
   makeServed(at('served'))
-  makeSecondDisk(at('second.img'))
+  fs.mkdirSync(at('second'))
+  fs.writeFileSync(at('second/random'), random)
+  makeFileSystem(at('second.img'), SECOND_DISK_BYTES, at('second'))
   // Its own step: the first time it takes minutes.
   await loadGuest(GUEST, () => {})
   const words = ['--drive', at('second.img'), '--net', `hermetic,root=${at('served')}`, '--input', SCRIPT]

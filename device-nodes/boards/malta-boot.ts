@@ -49,6 +49,10 @@ const gt = {
 const decodeUnits = (address: number) => Math.floor(address / 2 ** 21)
 const highUnits = (last: number) => decodeUnits(last) & 0x7f
 
+const PCI0_IO_BASE = 0x18000000
+/** Edge or level, of interrupts 8 to 15. */
+const SLAVE_ELCR_PORT = 0x4d1
+
 const ISA_BRIDGE_DEVFN = 10 << 3
 const POWER_MANAGEMENT_DEVFN = ISA_BRIDGE_DEVFN + 3
 
@@ -149,8 +153,8 @@ function bootRom(endian: Endian, lowBytes: number, entry: number | undefined): U
 function setUpSystemController(code: BootCode, endian: Endian): void {
   code.store(kseg1(GT_RESET_BASE + gt.INTERNAL_SPACE_DECODE), gtValue(endian, decodeUnits(GT_BASE)))
   const settings: [number, number][] = [
-    [gt.PCI0_IO_LOW, decodeUnits(0x18000000)],
-    [gt.PCI0_IO_HIGH, highUnits(0x181fffff)],
+    [gt.PCI0_IO_LOW, decodeUnits(PCI0_IO_BASE)],
+    [gt.PCI0_IO_HIGH, highUnits(PCI0_IO_BASE + 0x1fffff)],
     [gt.PCI0_IO_REMAP, 0],
     [gt.PCI0_MEM0_LOW, decodeUnits(0x10000000)],
     [gt.PCI0_MEM0_HIGH, highUnits(0x17ffffff)],
@@ -160,7 +164,9 @@ function setUpSystemController(code: BootCode, endian: Endian): void {
   for (const [offset, value] of settings) code.store(kseg1(GT_BASE + offset), gtValue(endian, value))
 }
 
-/** PIRQA and PIRQB to interrupt 10, PIRQC and PIRQD to 11; the SMBus at port 0x1100, enabled, on interrupt 9. */
+/**
+ * PIRQA and PIRQB to interrupt 10, PIRQC and PIRQD to 11, both by level, as PCI's are: an edge would be lost where a device has a second
+ * cause while the first is being served. (QEMU's Malta leaves them to edges, and Linux takes them as it finds them.) The SMBus at port 0x1100, enabled, on interrupt 9. */
 function setUpSouthBridge(code: BootCode, endian: Endian): void {
   const configure = (devfn: number, offset: number, value: number) => {
     const address = (0x80000000 | (devfn << 8) | offset) >>> 0
@@ -169,6 +175,7 @@ function setUpSouthBridge(code: BootCode, endian: Endian): void {
     code.store(kseg1(GT_BASE + gt.PCI0_CONFIGURATION_DATA), value)
   }
   configure(ISA_BRIDGE_DEVFN, 0x60, 0x0b0b0a0a)
+  code.storeByte(kseg1(PCI0_IO_BASE + SLAVE_ELCR_PORT), (1 << (10 - 8)) | (1 << (11 - 8)))
   configure(POWER_MANAGEMENT_DEVFN, 0x90, 0x00001101)
   configure(POWER_MANAGEMENT_DEVFN, 0xd0, 0x00090000)
 }

@@ -75,6 +75,13 @@ export class BootCode {
     this.word(0xac000000 | (register.t0 << 21) | (register.t1 << 16))
   }
 
+  /** The same for a byte. */
+  storeByte(address: number, value: number): void {
+    this.li(register.t0, address)
+    this.li(register.t1, value)
+    this.word((0xa0000000 | (register.t0 << 21) | (register.t1 << 16)) >>> 0)
+  }
+
   /** Jumps within the ROM. */
   jumpTo(offset: number): void {
     this.word(0x08000000 | (((BOOT_ROM_BASE + offset) & 0x0fffffff) >>> 2))

@@ -1,6 +1,7 @@
 /**
  * What one run of one case gives.
  */
+import { stripVTControlCharacters } from 'node:util'
 import { type ConsoleCase, type System, WORKLOADS } from './cases.ts'
 import { RunFailed, type TimedMark, tailOf } from './child.ts'
 
@@ -105,7 +106,9 @@ export function workloadSamples(
   return new Map(
     workloads.map((name, index) => {
       const [prompt, end] = marks.slice(first + 2 * index) as [TimedMark, TimedMark]
-      if (!WORKLOADS[name].output.test(end.text)) throw new RunFailed(`${name} printed: ${tailOf(end.text)}`)
+      // A shell at a terminal turns pasting on and off.
+      const text = stripVTControlCharacters(end.text)
+      if (!WORKLOADS[name].output.test(text)) throw new RunFailed(`${name} printed: ${tailOf(text)}`)
       return [name, between(prompt, end)]
     }),
   )

@@ -14,8 +14,8 @@ export interface Target {
   aim: number
   /** Whether more is better. Default: less is. */
   more?: boolean
-  /** `ratio` has no unit. */
-  unit: 'ratio' | 'bytes' | 'ns'
+  /** `ratio` and `bytes per 1000` have none that is printed. */
+  unit: 'ratio' | 'bytes' | 'ns' | 'bytes per 1000'
   /** Undefined where it was not measured. */
   measure(results: Results): Spread | undefined
 }
@@ -66,10 +66,10 @@ export const TARGETS: readonly Target[] = [
     measure: against('disk-record', 'ananke', 'disk-record', 'qemu-record'),
   },
   {
-    what: 'disk boot: journal for each 1000 instructions',
+    what: 'disk boot: bytes of journal for each 1000 instructions',
     must: 5,
     aim: 1,
-    unit: 'bytes',
+    unit: 'bytes per 1000',
     measure: (results) =>
       spread(present(results.figures('disk-record', 'ananke', ({ project }) => project?.bytesPer1000Instructions))),
   },
