@@ -335,6 +335,20 @@ t.test('while it is suspended its registers are open, and nothing moves', async 
   t.equal(driver.flags(RECEIVE, 0), STP | ENP)
 })
 
+t.test("a reset leaves where its block is, which Linux's self-test relies on", async (t) => {
+  const driver = new Driver().start()
+  driver.nic.read('io', RESET, 2)
+  t.equal(driver.status, STOP)
+  t.same([driver.csr(1), driver.csr(2)], [BLOCK, 0])
+  driver.setCsr(0, INIT)
+  t.equal(driver.status & (IDON | INIT), IDON | INIT)
+  t.same(
+    [12, 13, 14].map((number) => driver.csr(number)),
+    [0x5452, 0x1200, 0x5634],
+  )
+  t.equal(driver.csr(24), RECEIVE, 'the ring that the block names')
+})
+
 t.test('what it sends it hears, in loopback, and nobody else does', async (t) => {
   const driver = new Driver().start(0x0004)
   driver.put(0, frame(ADDRESS, 99))

@@ -232,12 +232,16 @@ class Pcnet implements Device {
     return (sum >> (8 * (offset - 12))) & 0xff
   }
 
-  /** What reading the reset register does, and STOP in part: addresses and modes of the bus stay. */
+  /**
+   * What reading the reset register does: addresses and modes of the bus stay. So does where the initialization block is: Linux resets
+   * the chip for its self-test and initializes it again without saying that anew.
+   */
   #softReset(): void {
-    const address = this.#csr.slice(CSR.ADDRESS, CSR.ADDRESS + ADDRESS_WORDS)
+    const kept = [CSR.INIT_LOW, CSR.INIT_HIGH, ...Array.from({ length: ADDRESS_WORDS }, (_, i) => CSR.ADDRESS + i)]
+    const values = kept.map((number) => this.#csr[number]!)
     this.#csr.fill(0)
     for (const [number, value] of CSR_INITIAL) this.#csr[number] = value
-    for (const [i, word] of address.entries()) this.#csr[CSR.ADDRESS + i] = word
+    for (const [i, number] of kept.entries()) this.#csr[number] = values[i]!
     this.#selected = 0
   }
 
