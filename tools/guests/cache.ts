@@ -16,6 +16,7 @@ import { downloadPackage, type ReportStage, unpackPackage, WITHOUT_APT } from '.
 import { cacheDirectory } from './cache-directory.ts'
 import { NoSuchProgram } from './command.ts'
 import type { Guest, InstalledGuest, PackagedGuest } from './guests.ts'
+import { alone } from './lock.ts'
 
 const FORMAT_VERSION = 1
 
@@ -70,11 +71,31 @@ export async function loadGuest(guest: Guest, report: ReportStage, directory = g
   const cached = await readCached(join(directory, guest.name), guest)
   if (typeof cached !== 'string') return cached
   report(cached === 'absent' ? `fetching ${guest.name}` : `fetching ${guest.name} again: ${cached}`)
-  await fetchInto(directory, guest, report, { isAnew: false })
-  const fetched = await readCached(join(directory, guest.name), guest)
+  const fetched = await fetchAlone(directory, guest, report)
   if (typeof fetched === 'string')
     throw new GuestError(`${join(directory, guest.name)}: ${fetched} right after fetching`)
   return fetched
+}
+
+/** Where another process is at it already, what that makes is taken. */
+async function fetchAlone(directory: string, guest: Guest, report: ReportStage): Promise<GuestImages | string> {
+  const folder = join(directory, guest.name)
+  const onWait = () => report(`waiting for another process that fetches ${guest.name}`)
+  await makeDirectory(directory, guest)
+  return alone(join(directory, `.lock-${guest.name}`), onWait, async () => {
+    const meanwhile = await readCached(folder, guest)
+    if (typeof meanwhile !== 'string') return meanwhile
+    await fetchInto(directory, guest, report, { isAnew: false })
+    return readCached(folder, guest)
+  })
+}
+
+async function makeDirectory(directory: string, guest: Guest): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true })
+  } catch (cause) {
+    throw cannotMake(guest, directory, cause)
+  }
 }
 
 /**

@@ -72,7 +72,7 @@ export const GUESTS: readonly Guest[] = [
         // What makes /bin and /usr/bin one would do it anew.
         'usr-is-merged',
         ...['apt', 'login', 'systemd-sysv', 'udev', 'kmod', 'procps', 'busybox-static'],
-        ...['e2fsprogs', 'ifupdown', 'iproute2', 'iputils-ping', 'isc-dhcp-client', 'wget'],
+        ...['e2fsprogs', 'ethtool', 'ifupdown', 'iproute2', 'iputils-ping', 'isc-dhcp-client', 'wget'],
       ],
       modules: ['crc16', 'crc32c_generic', 'mbcache', 'jbd2', 'ext4', 'ata_piix'],
       rootDevice: '/dev/sda',
