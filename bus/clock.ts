@@ -49,6 +49,12 @@ export class Clock {
     return Math.ceil(vt / this.gridNs) * this.gridNs
   }
 
+  /** The first grid point that finds instruction `icount` begun: where it stands it may be some nanoseconds past it. */
+  gridWith(icount: number): Vt {
+    const before = Math.floor(this.vtAt(icount) / this.gridNs) * this.gridNs
+    return this.icountAt(before) >= icount ? before : before + this.gridNs
+  }
+
   /** The first hash point after `vt`. */
   hashAfter(vt: Vt): Vt {
     return (Math.floor(vt / this.hashNs) + 1) * this.hashNs

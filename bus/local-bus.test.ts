@@ -12,7 +12,7 @@ import {
 import { type Message, NEVER, type NodeName, SCRIPT, type Vt } from './message.ts'
 import { type Program, type ScriptedCpu, scriptedCpu } from './scripted-cpu.ts'
 import { AT, TEST_LOADS, testBoard } from './testing-board.ts'
-import type { WorldSource } from './world.ts'
+import type { WorldInput, WorldSource } from './world.ts'
 
 /** `icount vt src>dst kind ...`, as one line. */
 function show({ icount, vt, src, dst, payload }: Message): string {
@@ -446,6 +446,30 @@ t.test('an input that waits enters at the grid point before what is due, however
   const [input] = shown().filter((line) => line.includes('input'))
   t.match(input, /^11 5000 world>terminal/, 'not at 5310, where the ticker is due')
 })
+
+t.test(
+  'an input of a journal enters where it did, though idle time left the grid between two instructions',
+  async (t) => {
+    // After 5313 ns instruction 80 stands at 6003 ns, which is where the grid point at 6000 is come to.
+    let input: WorldInput | undefined = { src: SCRIPT, dst: 'terminal', bytes: Uint8Array.of(65) }
+    const journal: WorldSource = {
+      open: false,
+      waiting: () => input && { icount: 80, vt: 6000 },
+      take: (vt) => {
+        if (input === undefined || vt < 6003) return []
+        const taken = [input]
+        input = undefined
+        return taken
+      },
+    }
+    const { run, shown } = makeBus({ 1: write(AT.ticker, 5303), 10: { op: 'wait' }, 1000: off }, [journal])
+    run()
+    t.match(
+      shown().find((line) => line.includes('input')),
+      /^80 6003 script>terminal/,
+    )
+  },
+)
 
 t.test('outputs are heard with the number of their entry', async (t) => {
   const { bus, run, log } = makeBus({ 1: write(AT.terminal, 0x68), 2: write(AT.terminal, 0x69), 3: off })

@@ -370,8 +370,9 @@ export class LocalBus {
     for (const source of this.#sources) {
       const moment = source.waiting(vt)
       if (moment === undefined) continue
-      const from = Math.max(vt, moment.vt, clock.vtAt(moment.icount))
-      this.#nextAsk = Math.min(this.#nextAsk, Math.max(this.#nextGrid, clock.gridFrom(from)))
+      const from = clock.gridFrom(Math.max(vt, moment.vt))
+      const begun = moment.icount > this.icount ? clock.gridWith(moment.icount) : 0
+      this.#nextAsk = Math.min(this.#nextAsk, Math.max(this.#nextGrid, from, begun))
     }
   }
 

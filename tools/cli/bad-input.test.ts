@@ -199,6 +199,7 @@ t.test('images of drives that are none', async (t) => {
   ]
   const cases: readonly [string[], number, RegExp][] = [
     [boot(at('none')), 1, /none: no such file; name a drive's image with --drive$/],
+    [boot(at('disk/x')), 1, /x: cannot be read \(ENOTDIR\); name a drive's image with --drive$/],
     [boot(at('')), 1, /is a directory; a drive needs the image of a disk$/],
     [boot('/dev/null'), 1, /^\/dev\/null: is no file; copy the disk into one first$/],
     [boot(at('empty')), 1, /empty: the file is empty; make it as large as the disk/],
