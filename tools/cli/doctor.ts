@@ -23,6 +23,9 @@ export interface Finding {
   advice?: string
 }
 
+/** Where programs are that users' paths leave out. */
+const PRIVILEGED_FOLDERS = ['/usr/sbin', '/sbin']
+
 const NEEDED_NODE_MAJOR = 26
 /** A guest's images, unpacking them, and a recording. */
 const WANTED_DISK_BYTES = 1 << 30
@@ -55,6 +58,8 @@ export async function examine(): Promise<Finding[]> {
     examineMemory(),
     await examineDisk(),
     examineApt(),
+    examineProgram('mke2fs', 'e2fsprogs', 'guests on a disk are made with it'),
+    examineProgram('passt', 'passt', "--net user is the host's network by way of it"),
   ]
   for (const guest of GUESTS) {
     const cached = await isCached(guest)
@@ -126,6 +131,13 @@ function examineApt(): Finding {
   if (missing.length === 0) return { check: 'apt', verdict: 'ok', found: 'apt-get and dpkg-deb' }
   const advice = 'known guests are fetched with them: boot your own with --kernel and --initrd'
   return { check: 'apt', verdict: 'limited', found: `no ${missing.join(' and no ')}`, advice }
+}
+
+/** A program that something needs which not everybody wants. `debianPackage` has it. */
+function examineProgram(program: string, debianPackage: string, why: string): Finding {
+  const isThere = isOnPath(program) || PRIVILEGED_FOLDERS.some((folder) => existsSync(join(folder, program)))
+  if (isThere) return { check: program, verdict: 'ok', found: 'installed' }
+  return { check: program, verdict: 'limited', found: 'none', advice: `${why}: apt install ${debianPackage}` }
 }
 
 export function isOnPath(program: string): boolean {
