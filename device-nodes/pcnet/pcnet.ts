@@ -11,8 +11,11 @@
  */
 import {
   ADDRESS_BYTES,
+  CARD_REGION,
   CHECK_BYTES,
   cardDecoder,
+  cardFunction,
+  cardRegions,
   destinationCheck,
   isForAll,
   isForGroup,
@@ -22,7 +25,7 @@ import {
   wireState,
   withCheck,
 } from '../ethernet/mod.ts'
-import { ConfigSpace, configDecoder, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
+import { ConfigSpace, configDecoder, configSpaceState } from '../pci/mod.ts'
 import {
   type AccessSize,
   type Device,
@@ -36,7 +39,6 @@ import {
   type NamedAccess,
   NEVER,
   type Payload,
-  type Region,
   type Sequence,
   StateLayout,
 } from '../sdk/mod.ts'
@@ -63,10 +65,7 @@ export interface PcnetProperties {
   address: readonly number[]
 }
 
-/** Region numbers. */
-const CONFIG = 0
-const IO = 1
-const MEMORY = 2
+const { CONFIG } = CARD_REGION
 
 const REGISTER_BYTES = 32
 /** Where the registers behind the address PROM are, in accesses of 16 and of 32 bits. */
@@ -77,28 +76,14 @@ const LONG = { DATA: 0x10, ADDRESS: 0x14, RESET: 0x18, BUS_DATA: 0x1c } as const
 const FILTER_WORDS = 4
 const ADDRESS_WORDS = 3
 
-const definition = {
+const definition = cardFunction({
   vendorId: 0x1022,
   deviceId: 0x2000,
   revisionId: 0x40,
-  classCode: 0x020000,
-  status: pciStatus.FAST_BACK_TO_BACK | pciStatus.DEVSEL_MEDIUM,
-  commandWritable:
-    pciCommand.IO_SPACE |
-    pciCommand.MEMORY_SPACE |
-    pciCommand.BUS_MASTER |
-    pciCommand.PARITY_ERROR_RESPONSE |
-    pciCommand.SERR_ENABLE,
-  interruptPin: 1,
-  bars: [
-    { index: 0, kind: 'io', size: REGISTER_BYTES, region: IO },
-    { index: 1, kind: 'memory', size: REGISTER_BYTES, region: MEMORY },
-  ],
-  registers: [
-    { name: 'MIN_GNT', offset: 0x3e, size: 1, initial: 0x06 },
-    { name: 'MAX_LAT', offset: 0x3f, size: 1, initial: 0xff },
-  ],
-} as const
+  registerBytes: REGISTER_BYTES,
+  minimumGrant: 0x06,
+  maximumLatency: 0xff,
+})
 
 const layout = new StateLayout('pcnet', {
   config: configSpaceState,
@@ -487,11 +472,7 @@ class Pcnet implements Device {
   }
 }
 
-const regions: readonly Region[] = [
-  { kind: 'registers', name: 'config', size: 256, endian: 'little' },
-  { kind: 'registers', name: 'io', size: REGISTER_BYTES, endian: 'little' },
-  { kind: 'registers', name: 'memory', size: REGISTER_BYTES, endian: 'little' },
-]
+const regions = cardRegions(REGISTER_BYTES)
 
 /** Names registers by which is selected, as software has chosen it. */
 function decoder(): (payload: Payload) => string | undefined {

@@ -10,6 +10,9 @@
  * that frames with errors (AER) never are.
  */
 import {
+  CARD_REGION,
+  cardFunction,
+  cardRegions,
   MII,
   MOST_FRAME_BYTES,
   readLink,
@@ -19,7 +22,7 @@ import {
   Wire,
   wireState,
 } from '../ethernet/mod.ts'
-import { ConfigSpace, configSpaceState, pciCommand, pciStatus } from '../pci/mod.ts'
+import { ConfigSpace, configSpaceState } from '../pci/mod.ts'
 import {
   type AccessSize,
   type Device,
@@ -30,7 +33,6 @@ import {
   field,
   hex,
   NEVER,
-  type Region,
   type Sequence,
   StateLayout,
   type Vt,
@@ -73,37 +75,20 @@ export interface Rtl8139Properties {
   address: readonly number[]
 }
 
-/** Region numbers. */
-const CONFIG = 0
-const IO = 1
-const MEMORY = 2
+const { CONFIG } = CARD_REGION
 
 const REVISION = 0x10
 
-const definition = {
+const definition = cardFunction({
   vendorId: VENDOR,
   deviceId: DEVICE,
   revisionId: REVISION,
-  classCode: 0x020000,
-  status: pciStatus.FAST_BACK_TO_BACK | pciStatus.DEVSEL_MEDIUM,
-  commandWritable:
-    pciCommand.IO_SPACE |
-    pciCommand.MEMORY_SPACE |
-    pciCommand.BUS_MASTER |
-    pciCommand.PARITY_ERROR_RESPONSE |
-    pciCommand.SERR_ENABLE,
   subsystemVendorId: VENDOR,
   subsystemId: DEVICE,
-  interruptPin: 1,
-  bars: [
-    { index: 0, kind: 'io', size: REGISTER_BYTES, region: IO },
-    { index: 1, kind: 'memory', size: REGISTER_BYTES, region: MEMORY },
-  ],
-  registers: [
-    { name: 'MIN_GNT', offset: 0x3e, size: 1, initial: 0x20 },
-    { name: 'MAX_LAT', offset: 0x3f, size: 1, initial: 0x40 },
-  ],
-} as const
+  registerBytes: REGISTER_BYTES,
+  minimumGrant: 0x20,
+  maximumLatency: 0x40,
+})
 
 /** Identity of the transceiver: it has no registers for it. */
 const PHY_PROPERTIES = { identifier: 0, expansion: 0x0001 } as const
@@ -486,11 +471,7 @@ class Rtl8139 implements Device {
   }
 }
 
-const regions: readonly Region[] = [
-  { kind: 'registers', name: 'config', size: 256, endian: 'little' },
-  { kind: 'registers', name: 'io', size: REGISTER_BYTES, endian: 'little' },
-  { kind: 'registers', name: 'memory', size: REGISTER_BYTES, endian: 'little' },
-]
+const regions = cardRegions(REGISTER_BYTES)
 
 /** Output `inta`; it takes frames and the state of its link, and gives frames. */
 export const rtl8139: DeviceModel<Rtl8139Properties> = {

@@ -1,8 +1,8 @@
 /**
  * `ananke drive export`: a drive as it stood at some moment of a recorded run, as a file.
  *
- * The run is replayed up to there, from the last checkpoint before, which gives what was written; the rest is the image's that was recorded, of which the recording
- * has only what the run read.
+ * The run is replayed up to there, from the last checkpoint before, which gives what was written; the rest is the image's that was
+ * recorded, of which the recording has only what the run read.
  */
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
@@ -11,7 +11,7 @@ import type { MachineContents, Storage } from '../../bus/mod.ts'
 import { replay } from '../../orchestrator/mod.ts'
 import { Recording } from '../../replay-store/mod.ts'
 import { UsageError, UserError } from '../errors.ts'
-import { DriveFile } from '../images/drive.ts'
+import { DriveFile, writeAt, writeBlocks } from '../images/drive.ts'
 import { CachedCode, recordedGuestName } from './cached-code.ts'
 import { STATUS_DIVERGED, STATUS_FAILED, STATUS_OK } from './failure.ts'
 import { grouped } from './format.ts'
@@ -134,7 +134,7 @@ async function writeDrive(
     const file = fs.openSync(temporary, 'w', 0o644)
     try {
       await copyImage(file, image, report)
-      for (const [offset, bytes] of storage.blocks()) writeAt(file, bytes, offset)
+      writeBlocks(file, storage)
     } finally {
       fs.closeSync(file)
     }
@@ -158,13 +158,5 @@ async function copyImage(file: number, image: DriveFile, report: (part: number) 
     if (!piece.equals(zeros.subarray(0, piece.length))) writeAt(file, piece, at)
     report(at / image.bytes)
     await new Promise((resolve) => setImmediate(resolve))
-  }
-}
-
-function writeAt(file: number, bytes: Uint8Array, offset: number): void {
-  for (let written = 0; written < bytes.length; ) {
-    const some = fs.writeSync(file, bytes, written, bytes.length - written, offset + written)
-    if (some === 0) throw new Error('the disk is full')
-    written += some
   }
 }

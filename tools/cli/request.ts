@@ -59,10 +59,10 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [name
 export const DEFAULT_MACHINE = 'malta'
 
 /** RAM that a board shows at physical address 0 is at most this; kernels are loaded there. */
-const LOW_MEMORY_BYTES = 256 << 20
+export const LOW_MEMORY_BYTES = 256 << 20
 
 /** The time of day of scripted runs, 2024-01-01T00:00:00Z: the same wherever and whenever they run. */
-const SCRIPTED_START_SECONDS = 1_704_067_200
+export const SCRIPTED_START_SECONDS = 1_704_067_200
 
 /**
  * Reads and checks everything that a boot needs; a known guest is fetched where it is not in the cache yet.

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import type { Storage } from '../../bus/mod.ts'
-import { ImageError, UsageError, UserError } from '../errors.ts'
+import { ImageError, UsageError } from '../errors.ts'
 
 const SECTOR_BYTES = { disk: 512, cdrom: 2048 } as const
 type Media = keyof typeof SECTOR_BYTES
@@ -93,24 +93,13 @@ export class DriveFile {
   }
 }
 
-/**
- * Writes into a file what was written over the image that it is.
- * @throws UserError if it cannot be written whole; it is then of no use.
- */
-export function writeBlocks(path: string, storage: Storage): void {
-  try {
-    const file = fs.openSync(path, 'r+')
-    try {
-      for (const [offset, bytes] of storage.blocks()) writeAt(file, bytes, offset)
-    } finally {
-      fs.closeSync(file)
-    }
-  } catch (cause) {
-    throw new UserError(`${path}: cannot write: ${(cause as Error).message}`, { cause })
-  }
+/** Writes into an open file what was written over the image that it has. */
+export function writeBlocks(file: number, storage: Storage): void {
+  for (const [offset, bytes] of storage.blocks()) writeAt(file, bytes, offset)
 }
 
-function writeAt(file: number, bytes: Uint8Array, offset: number): void {
+/** All of them, or it throws. */
+export function writeAt(file: number, bytes: Uint8Array, offset: number): void {
   for (let written = 0; written < bytes.length; ) {
     const some = fs.writeSync(file, bytes, written, bytes.length - written, offset + written)
     if (some === 0) throw new Error('the disk is full')

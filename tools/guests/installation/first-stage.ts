@@ -6,6 +6,7 @@ import * as fs from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { SCRIPTED_START_SECONDS } from '../../cli/request.ts'
 import { GuestError } from '../../errors.ts'
 import { DebianRelease, type ReportStage, unpackPackage } from '../apt.ts'
 import { run } from '../command.ts'
@@ -23,8 +24,6 @@ export interface FirstStage {
   packages: number
 }
 
-/** The moment at which scripted runs begin: to a file system that was made later its guest's clock would be wrong. */
-const MADE_SECONDS = 1_704_067_200
 /** The directories that a Debian of today has in /usr. */
 const MERGED = ['bin', 'sbin', 'lib']
 const SECOND_STAGE = '/second-stage'
@@ -133,8 +132,9 @@ async function makeFileSystem(root: string, disk: string, bytes: number): Promis
   } finally {
     await file.close()
   }
+  // To a file system that was made later the clock of a scripted run's guest would be wrong.
   const options = ['-q', '-F', '-t', 'ext4', '-L', 'root', '-E', 'root_owner=0:0', '-d', root, disk]
-  await must('mke2fs', options, { E2FSPROGS_FAKE_TIME: String(MADE_SECONDS) })
+  await must('mke2fs', options, { E2FSPROGS_FAKE_TIME: String(SCRIPTED_START_SECONDS) })
 }
 
 async function imageIn(directory: string, prefix: string): Promise<string> {

@@ -1,11 +1,12 @@
 /**
  * The second stage of a Debian system, done by the machine itself: dpkg installs what the first stage unpacked.
  */
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import type { MachineContents } from '../../../bus/mod.ts'
 import { parseScript, Typist } from '../../../device-nodes/mod.ts'
 import { type MachineSpec, runLive } from '../../../orchestrator/mod.ts'
 import { buildMachine } from '../../cli/machine.ts'
+import { LOW_MEMORY_BYTES } from '../../cli/request.ts'
 import { GuestError } from '../../errors.ts'
 import { DriveFile, writeBlocks } from '../../images/drive.ts'
 import { readKernel } from '../../images/kernel.ts'
@@ -13,7 +14,6 @@ import type { ReportStage } from '../apt.ts'
 import type { InstalledGuest } from '../guests.ts'
 import { type FirstStage, SECOND_STAGE_WORDS } from './first-stage.ts'
 
-const LOW_MEMORY_BYTES = 256 << 20
 const SECTOR_BYTES = 512
 const CONSOLE = 'uart0'
 const STORAGE = 'ide.disk0'
@@ -49,7 +49,12 @@ export async function doSecondStage(guest: InstalledGuest, stage: FirstStage, re
   if (!installer.isDone || storage === undefined) {
     throw new GuestError(`${guest.name} could not be installed; the last lines of its console:\n${installer.tail}`)
   }
-  writeBlocks(stage.disk, storage)
+  const disk = await open(stage.disk, 'r+')
+  try {
+    writeBlocks(disk.fd, storage)
+  } finally {
+    await disk.close()
+  }
 }
 
 async function machineFor(guest: InstalledGuest, stage: FirstStage, image: DriveFile): Promise<MachineSpec> {
