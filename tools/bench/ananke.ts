@@ -7,7 +7,15 @@ import * as v from 'valibot'
 import { hotCodeDirectory } from '../cli/hot-code.ts'
 import { lastObject } from '../cli/testing.ts'
 import { codeDirectory } from '../guests/cache-directory.ts'
-import { type CaseName, type ConsoleCase, caseOf, type ProgramCase, type Step, type System } from './cases.ts'
+import {
+  type CaseName,
+  type ConsoleCase,
+  caseOf,
+  type ProgramCase,
+  type Session,
+  type Step,
+  type System,
+} from './cases.ts'
 import { type ChildResult, RunFailed, runChild, tailOf } from './child.ts'
 import { LOOP_MARKS, LOOP_MEMORY_MIB, LOOP_SCRIPT, readLoop } from './loops.ts'
 import {
@@ -40,9 +48,12 @@ const closingSchema = v.object({
 export interface AnankeOptions {
   /** Where recordings and scripts go. */
   directory: string
-  /** What the system on a disk has beside that: a second disk, and a directory that is served. */
+  /** What the system on a disk has beside that: a second disk, and what it fetches from on each network. */
   secondDisk: string
+  /** A directory, for the hermetic network. */
   served: string
+  /** The address at which the guest has the host's server. */
+  server: string
   /** No run profits from what the live runs before it found worth translating. */
   isCold: boolean
   /** Node's own options, such as those of its profiler. */
@@ -73,7 +84,7 @@ export class Ananke {
       case 'full-replay':
         return new Map([[caseOf(step.kind, step.system), await this.#replay(step.kind, step.system)]])
       case 'console':
-        return await this.#console(step.system, step.workloads)
+        return await this.#console(step)
       case 'loop':
         return new Map([[step.loop, await this.#loop(step.loop)]])
     }
@@ -102,10 +113,11 @@ export class Ananke {
     return { seconds: child.seconds, ...usage, wholeSeconds: child.seconds, project }
   }
 
-  async #console(system: System, workloads: readonly ConsoleCase[]): Promise<Map<ConsoleCase, Sample>> {
-    const { secondDisk, served } = this.#options
-    const script = this.#script('console', workloadScript(system, HERMETIC_SERVER, workloads))
-    const more = system === 'disk' ? ['--drive', secondDisk, '--net', `hermetic,root=${served}`] : []
+  async #console({ system, network, workloads }: Session): Promise<Map<ConsoleCase, Sample>> {
+    const { secondDisk, served, server } = this.#options
+    const [net, host] = network === 'user' ? ['user', server] : [`hermetic,root=${served}`, HERMETIC_SERVER]
+    const script = this.#script('console', workloadScript(system, host, workloads))
+    const more = system === 'disk' ? ['--drive', secondDisk, '--net', net] : []
     const words = [SYSTEMS[system].guest, '--input', script, ...more]
     const { child, project } = await this.#startRecording(words, workloadMarks(system, workloads))
     const samples = [...workloadSamples(system, workloads, child.marks)]

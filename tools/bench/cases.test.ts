@@ -59,6 +59,7 @@ t.test('a system on a disk', async (t) => {
     'disk console on ananke',
     'disk console on qemu',
   ])
+  t.same(plan('tcp-user,tcp', 'none'), ['disk console on ananke', 'disk console, user network on ananke'])
 })
 
 t.test('accesses bring the loop without one', async (t) => {

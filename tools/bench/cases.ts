@@ -11,14 +11,26 @@ export type Side = 'ananke' | Peer
 /** What is measured: Debian's installer, to its shell, and a Debian that is installed on a disk, to its login. */
 export type System = 'installer' | 'disk'
 
+/** What is behind a machine's network card: a node that serves a directory, or the host's own network. QEMU has the second only. */
+export type Network = 'hermetic' | 'user'
+
 /** A command at the guest's prompt. */
 export interface Workload {
   system: System
+  /** Default: the first. */
+  network?: Network
   /** Its shell's `$SERVER` is where files are fetched from. */
   line: string
   /** What it prints. */
   output: RegExp
 }
+
+/** 128 MiB by HTTP. */
+const FETCH = {
+  system: 'disk',
+  line: 'wget -q -O - http://$SERVER/noise | head -c 134217728 | wc -c',
+  output: /^134217728/m,
+} as const
 
 export const WORKLOADS = {
   sha256: {
@@ -35,7 +47,8 @@ export const WORKLOADS = {
     line: 'dd if=/dev/zero of=/dev/sdb bs=1M count=512 conv=fsync',
     output: /536870912 bytes .* copied/,
   },
-  tcp: { system: 'disk', line: 'wget -q -O - http://$SERVER/noise | head -c 134217728 | wc -c', output: /^134217728/m },
+  tcp: FETCH,
+  'tcp-user': { ...FETCH, network: 'user' },
 } as const satisfies Record<string, Workload>
 
 /** Boots to the prompt; the replays are of the recording that `record` makes. */
@@ -68,6 +81,7 @@ export function caseOf(kind: BootKind, system: System): BootCase {
 }
 
 const workloadsOf = (system: System) => CONSOLE_CASES.filter((name) => WORKLOADS[name].system === system)
+const networkOf = (name: ConsoleCase): Network => (WORKLOADS[name] as Workload).network ?? 'hermetic'
 const DISK_CASES = [...BOOT_KINDS.map((kind) => caseOf(kind, 'disk')), ...workloadsOf('disk')]
 
 const GROUPS: Readonly<Record<string, readonly CaseName[]>> = {
@@ -100,10 +114,17 @@ export function parsePeers(text: string): Peer[] {
   return PEERS.filter((peer) => words.includes(peer))
 }
 
+/** Workloads of one machine, one after the other. */
+export interface Session {
+  system: System
+  network: Network
+  workloads: readonly ConsoleCase[]
+}
+
 /** One run of one side: a machine that is started, measured and ended. */
 export type Step = { side: Side } & (
   | { kind: BootKind; system: System }
-  | { kind: 'console'; system: System; workloads: readonly ConsoleCase[] }
+  | ({ kind: 'console' } & Session)
   | { kind: 'loop'; loop: ProgramCase }
 )
 
@@ -117,8 +138,11 @@ export function planSteps(cases: readonly CaseName[], peers: readonly Peer[]): S
   const plan: Step[] = []
   for (const system of ['installer', 'disk'] as const) {
     plan.push(...planBoots(system, (kind) => has(caseOf(kind, system)), peers))
-    const workloads = workloadsOf(system).filter(has)
-    if (workloads.length > 0) plan.push(...plain.map((side): Step => ({ side, kind: 'console', system, workloads })))
+    for (const network of ['hermetic', 'user'] as const) {
+      const workloads = workloadsOf(system).filter((name) => has(name) && networkOf(name) === network)
+      if (workloads.length === 0) continue
+      plan.push(...plain.map((side): Step => ({ side, kind: 'console', system, network, workloads })))
+    }
   }
   const accesses = ACCESS_CASES.some(has)
   const programs = PROGRAM_CASES.filter((name) => has(name) || (accesses && name === NO_ACCESS))
@@ -168,5 +192,6 @@ export function stepTitle(step: Step): string {
 
 function titleOf(step: Step): string {
   if (step.kind === 'loop') return step.loop
-  return step.kind === 'console' ? `${step.system} console` : caseOf(step.kind, step.system)
+  if (step.kind !== 'console') return caseOf(step.kind, step.system)
+  return step.network === 'user' ? `${step.system} console, user network` : `${step.system} console`
 }

@@ -168,7 +168,7 @@ async function makeSides(
   const server = hasDisk ? await serveFile(secondDisk) : ''
   const images = (system: System) => join(guestDirectory(), SYSTEMS[system].guest)
   return {
-    ananke: new Ananke({ directory, served, secondDisk, ...options }),
+    ananke: new Ananke({ directory, served, server, secondDisk, ...options }),
     qemu: new Qemu({ images, directory, secondDisk, server }),
   }
 }
@@ -181,7 +181,7 @@ function writeNoise(directory: string, path: string): void {
   for (let written = 0; written < NOISE_BYTES; written += zeros.length) appendFileSync(path, cipher.update(zeros))
 }
 
-/** What a guest of QEMU's fetches a file from: gives the address that it has there. */
+/** What a guest on the host's network fetches a file from: gives the address that it has there. */
 async function serveFile(path: string): Promise<string> {
   const server = createServer((_request, response) => createReadStream(path).pipe(response))
   server.listen(0, '127.0.0.1').unref()
