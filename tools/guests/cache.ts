@@ -3,7 +3,7 @@
  * `manifest.json` with their SHA-256, checked each time they are used.
  *
  * A guest is put together in a directory of its own, which is renamed into place once it is whole: a process that is
- * killed leaves only a `.partial-` directory, and of two that fetch at once the later one takes the earlier one's.
+ * killed leaves only a `.partial-` directory. One process at a time makes a guest; the others wait, and take what it made.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -80,22 +80,12 @@ export async function loadGuest(guest: Guest, report: ReportStage, directory = g
 /** Where another process is at it already, what that makes is taken. */
 async function fetchAlone(directory: string, guest: Guest, report: ReportStage): Promise<GuestImages | string> {
   const folder = join(directory, guest.name)
-  const onWait = () => report(`waiting for another process that fetches ${guest.name}`)
-  await makeDirectory(directory, guest)
-  return alone(join(directory, `.lock-${guest.name}`), onWait, async () => {
+  return makeAlone(directory, guest, report, async () => {
     const meanwhile = await readCached(folder, guest)
     if (typeof meanwhile !== 'string') return meanwhile
-    await fetchInto(directory, guest, report, { isAnew: false })
+    await make(directory, guest, report)
     return readCached(folder, guest)
   })
-}
-
-async function makeDirectory(directory: string, guest: Guest): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true })
-  } catch (cause) {
-    throw cannotMake(guest, directory, cause)
-  }
 }
 
 /**
@@ -103,7 +93,18 @@ async function makeDirectory(directory: string, guest: Guest): Promise<void> {
  * @throws GuestError; what is kept stays.
  */
 export async function rebuildGuest(guest: Guest, report: ReportStage, directory = guestDirectory()): Promise<void> {
-  await fetchInto(directory, guest, report, { isAnew: true })
+  await makeAlone(directory, guest, report, () => make(directory, guest, report))
+}
+
+/** Does `work` while no other process makes this guest. @throws GuestError */
+async function makeAlone<T>(directory: string, guest: Guest, report: ReportStage, work: () => Promise<T>): Promise<T> {
+  const onWait = () => report(`waiting for another process that makes ${guest.name}`)
+  try {
+    await mkdir(directory, { recursive: true })
+    return await alone(join(directory, `.lock-${guest.name}`), onWait, work)
+  } catch (cause) {
+    throw cannotMake(guest, directory, cause)
+  }
 }
 
 /** What is kept of a guest. */
@@ -195,12 +196,8 @@ function parseManifest(text: string): Manifest | undefined {
   }
 }
 
-async function fetchInto(
-  directory: string,
-  guest: Guest,
-  report: ReportStage,
-  { isAnew }: { isAnew: boolean },
-): Promise<void> {
+/** Fetches or installs a guest, and puts it in the place of what is kept. */
+async function make(directory: string, guest: Guest, report: ReportStage): Promise<void> {
   const work = join(directory, `.partial-${guest.name}-${randomUUID()}`)
   try {
     await mkdir(work, { recursive: true })
@@ -217,9 +214,7 @@ async function fetchInto(
       ...(made.disk !== undefined && { disk: await takeImage(made.disk, diskPath(ready)) }),
     }
     await writeFile(join(ready, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-    await putInPlace(ready, join(directory, guest.name), join(work, 'replaced'), isAnew ? undefined : guest)
-  } catch (cause) {
-    throw cannotMake(guest, directory, cause)
+    await putInPlace(ready, join(directory, guest.name), join(work, 'replaced'))
   } finally {
     await rm(work, { recursive: true, force: true })
   }
@@ -285,26 +280,12 @@ async function hashFile(path: string): Promise<{ bytes: number; hash: string }> 
   return { bytes, hash: hash.digest('hex') }
 }
 
-/**
- * Renames `ready` to `place`. What stands there already is moved to `replaced`, unless it is `kept`, whole, and so another process's
- * that was quicker.
- */
-async function putInPlace(ready: string, place: string, replaced: string, kept: Guest | undefined): Promise<void> {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    try {
-      await rename(ready, place)
-      return
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw cause
-    }
-    if (kept !== undefined && typeof (await readCached(place, kept)) !== 'string') return
-    await rename(place, `${replaced}-${attempt}`).catch((cause: NodeJS.ErrnoException) => {
-      // Another process was quicker to move it away.
-      if (cause.code !== 'ENOENT') throw cause
-    })
-  }
-  throw new GuestError(`${place}: other processes keep replacing it; try again`)
+/** Renames `ready` to `place`. What stands there already is moved to `replaced`. */
+async function putInPlace(ready: string, place: string, replaced: string): Promise<void> {
+  await rename(place, replaced).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause
+  })
+  await rename(ready, place)
 }
 
 async function removeAbandoned(directory: string): Promise<void> {

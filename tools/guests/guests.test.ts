@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { isCached, loadGuest } from './cache.ts'
+import { isCached, loadGuest, rebuildGuest } from './cache.ts'
 import { type Guest, guestNamed } from './guests.ts'
 
 const GUEST: Guest = {
@@ -74,9 +74,22 @@ t.test('a damaged image is fetched again', async (t) => {
 })
 
 t.test('processes that fetch at once all get it', async (t) => {
-  const { cache } = fakePrograms(t, { 'apt-get': APT_GET, 'dpkg-deb': DPKG_DEB })
+  const { log, cache } = fakePrograms(t, { 'apt-get': APT_GET, 'dpkg-deb': DPKG_DEB })
   const all = await Promise.all([1, 2, 3].map(() => loadGuest(GUEST, () => {}, cache)))
   for (const one of all) t.same(one, all[0])
+  t.equal(fetches(log), 1)
+  t.same(readdirSync(cache), ['tiny'])
+})
+
+t.test('a guest that is made again while others want it', async (t) => {
+  const { log, cache } = fakePrograms(t, { 'apt-get': APT_GET, 'dpkg-deb': DPKG_DEB })
+  const first = await loadGuest(GUEST, () => {}, cache)
+  const stages: string[] = []
+  const rebuilt = [1, 2].map(() => rebuildGuest(GUEST, (stage) => stages.push(stage), cache))
+  await Promise.all([...rebuilt, loadGuest(GUEST, () => {}, cache)])
+  t.ok(stages.includes('waiting for another process that makes tiny'))
+  t.same(await loadGuest(GUEST, () => t.fail('nothing to tell'), cache), first)
+  t.equal(fetches(log), 3)
   t.same(readdirSync(cache), ['tiny'])
 })
 
