@@ -10,20 +10,22 @@ import type { SocketAddress } from './peers.ts'
  */
 export type NetworkBackend = ScriptedNetwork | HostNetwork
 
-export interface ScriptedNetwork extends WorldSource {
-  readonly kind: 'scripted'
+interface Network extends WorldSource {
   readonly hear: OutputListener
+  /** What was lost here so far and why, in a line; undefined: nothing. */
+  readonly losses: string | undefined
 }
 
-export interface HostNetwork extends WorldSource {
+export interface ScriptedNetwork extends Network {
+  readonly kind: 'scripted'
+}
+
+export interface HostNetwork extends Network {
   readonly kind: 'host'
-  readonly hear: OutputListener
   /** Before the run. Throws a `NetworkError`. */
   start(): Promise<void>
   /** After the run: what was sent leaves as far as the other side takes it soon. Never fails; may be called twice. */
   close(): Promise<void>
-  /** How many frames were lost here and why, in a line; undefined: none. */
-  readonly losses: string | undefined
 }
 
 /** Which backend, and its settings. */

@@ -1,26 +1,10 @@
 /**
  * `ananke boot` and `ananke record`: a live machine, with a person or a script at its console.
  */
-import { resolve } from 'node:path'
-import type { NodeName, StopReason } from '../../bus/mod.ts'
-import {
-  HostConsole,
-  type HostNetwork,
-  type NetworkBackend,
-  networkBackend,
-  parseScript,
-  Typist,
-} from '../../device-nodes/mod.ts'
-import {
-  Alarm,
-  type LiveOptions,
-  type MachineSpec,
-  nodeNames,
-  type RunResult,
-  runLive,
-} from '../../orchestrator/mod.ts'
-import { type DriveImage, type Image, RecordingWriter } from '../../replay-store/mod.ts'
-import type { Drive } from '../images/drive.ts'
+import type { StopReason } from '../../bus/mod.ts'
+import type { TierOptions } from '../../cpu-node/mod.ts'
+import { type NetworkBackend, networkBackend } from '../../device-nodes/mod.ts'
+import { Alarm, type LiveOptions, type MachineSpec, type RunResult, runLive } from '../../orchestrator/mod.ts'
 import { CachedCode, guestName } from './cached-code.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
@@ -32,9 +16,9 @@ import { CARD, type Net } from './net.ts'
 import { note, printLine } from './output.ts'
 import { LiveCapture } from './pcap.ts'
 import { Progress } from './progress.ts'
-import { INITRD_IMAGE, KERNEL_IMAGE } from './recorded-images.ts'
+import { hashDrives, startRecording, withRecordedDrives } from './record.ts'
 import { type BootRequest, type BootWords, readRequest } from './request.ts'
-import { version } from './version.ts'
+import { personSeat, Screen, type Seat, scriptSeat } from './seat.ts'
 
 export interface RunWords extends BootWords {
   output?: string
@@ -42,20 +26,17 @@ export interface RunWords extends BootWords {
   json?: boolean
 }
 
-/** Who sits at the machine's console. */
-interface Seat {
-  options: Pick<LiveOptions, 'sources' | 'listeners' | 'paced'>
-  attach(): void
-  detach(): void
-  /** Why the seat itself ended the run with `failed`. */
-  failure(): Error | undefined
-}
-
 /**
  * With a network of the host: so few that of what comes and goes meanwhile (64 frames on a Malta) sockets hold all. The host is served for
  * a twentieth of a busy guest's time.
  */
 const NETWORK_SLICE_INSTRUCTIONS = 2_000_000
+
+/** Where a run is. */
+interface Place {
+  instructions: number
+  vt: number
+}
 
 /** What a run has of its host besides its files. */
 interface RunHost {
@@ -79,80 +60,52 @@ export async function runCommand(guest: string | undefined, words: RunWords): Pr
   }
 }
 
-async function runMachine(
-  request: BootRequest,
-  words: RunWords,
-  { progress, alarm, network }: RunHost,
-): Promise<number> {
-  const { kernel, initrd, machine: machineName, options } = request
+async function runMachine(request: BootRequest, words: RunWords, host: RunHost): Promise<number> {
+  const { progress, network } = host
   const hotCodePath = cachedHotCodePath(request.kernelHash)
   const hotCode = await cachedHotCode(hotCodePath)
-  const cached = new CachedCode(guestName(machineName, request.kernelHash))
+  const cached = new CachedCode(guestName(request.machine, request.kernelHash))
   const { machineCode, liftedCode } = cached
-  const tiers = { hotCode, machineCode, liftedCode }
-  const drives = request.drives.map(({ image }) => image)
-  const images = { kernel, ...(initrd !== undefined && { initrd }), drives }
-  const machine = buildMachine(machineName, options, images, tiers)
-  const console = machine.board.console
+  const machine = requestedMachine(request, { hotCode, machineCode, liftedCode })
   // Standard output is for the result where a program reads it.
-  const screen = words.json ? process.stderr : process.stdout
-  let place = { instructions: 0, vt: 0 }
-  // A guest prints single characters; they are shown together, slice by slice.
-  let printed: Uint8Array[] = []
-  let isSilent = true
-  const show = () => {
-    if (printed.length === 0) return
-    progress.clear()
-    isSilent = false
-    screen.write(Buffer.concat(printed))
-    printed = []
-  }
-  const describe = () => `instruction ${grouped(place.instructions)}, ${vtText(place.vt)} virtual seconds`
+  const screen = new Screen(words.json ? process.stderr : process.stdout, progress)
+  const meter = new RunMeter(progress, `${words.output === undefined ? 'running' : 'recording'} ${request.guest}`)
+  const { console } = machine.board
   const seat =
     request.script === undefined
-      ? personSeat(console, screen, { describe, alarm })
+      ? personSeat(console, screen, { describe: () => meter.placeText(), alarm: host.alarm })
       : scriptSeat(console, request.script)
-  const driveImages = words.output === undefined ? [] : await hashDrives(machine, request.drives, progress)
-  const capture = words.pcap === undefined ? undefined : startCapture(words.pcap, request, machine, progress)
   const { output } = words
+  const driveImages = output === undefined ? [] : await hashDrives(machine, request.drives, progress)
+  const capture = words.pcap === undefined ? undefined : startCapture(words.pcap, request, machine, progress)
   const recording =
     output === undefined ? undefined : orDiscard(capture, () => startRecording(output, request, machine, driveImages))
-  const { sources, listeners = [], paced = false } = seat.options
   const interruption = new Interruption()
-  const meter = new RunMeter(progress)
   seat.attach()
   try {
     const result = await runLive({
+      ...liveOptions(seat, host),
       machine: recording === undefined ? machine : withRecordedDrives(machine, recording),
-      // Who is at the other end of a host's network lives in host time, and waits for what the guest sends.
-      paced: paced || network?.kind === 'host',
-      ...(network?.kind === 'host' && { sliceInstructions: NETWORK_SLICE_INSTRUCTIONS }),
-      alarm,
-      sources: network === undefined ? sources : [...sources, network],
-      listeners: network?.kind === 'scripted' ? [...listeners, network.hear] : listeners,
       ...(recording !== undefined && { recording }),
       signal: interruption.signal,
       onOutput: (src, bytes, vt, entryNumber) => {
-        if (src === console) printed.push(bytes)
+        if (src === console) screen.print(bytes)
         else if (network?.kind === 'host') network.hear(src, bytes, vt, entryNumber)
       },
       ...(capture !== undefined && { onTraffic: capture.hear }),
       onProgress: (now) => {
-        place = now
-        show()
-        // Kernels unpack themselves in silence; after that a terminal belongs to the guest.
-        if (isSilent || !screen.isTTY)
-          meter.update(`${words.output === undefined ? 'running' : 'recording'} ${request.guest}`, now)
+        screen.show()
+        meter.update(now, screen.isTaken)
       },
     })
-    show()
+    screen.show()
     progress.clear()
     seat.detach()
-    if (network?.kind === 'host') await endNetwork(network)
+    if (network !== undefined) await endNetwork(network)
     const lost = recording?.checkpointFailure
     if (lost !== undefined)
       note(`${lost.message} The recording does without this checkpoint, and its replay may take longer.`)
-    if (words.output !== undefined) recordHotCode(words.output, hotCode)
+    if (output !== undefined) recordHotCode(output, hotCode)
     cacheHotCode(hotCodePath, hotCode)
     cached.keep()
     return await reportRun(result, words, seat.failure(), interruption.signal.aborted)
@@ -161,6 +114,27 @@ async function runMachine(
     progress.clear()
     seat.detach()
     interruption.dispose()
+  }
+}
+
+function requestedMachine(request: BootRequest, tiers: TierOptions): MachineSpec {
+  const { kernel, initrd, machine, options, drives } = request
+  const images = { kernel, ...(initrd !== undefined && { initrd }), drives: drives.map(({ image }) => image) }
+  return buildMachine(machine, options, images, tiers)
+}
+
+/** What a run has of who is at its console and at the other end of its network. */
+function liveOptions(
+  { options: { sources, listeners = [], paced = false } }: Seat,
+  { alarm, network }: RunHost,
+): Pick<LiveOptions, 'alarm' | 'sources' | 'listeners' | 'paced' | 'sliceInstructions'> {
+  return {
+    alarm,
+    sources: network === undefined ? sources : [...sources, network],
+    listeners: network?.kind === 'scripted' ? [...listeners, network.hear] : listeners,
+    // Who is at the other end of a host's network lives in host time, and waits for what the guest sends.
+    paced: paced || network?.kind === 'host',
+    ...(network?.kind === 'host' && { sliceInstructions: NETWORK_SLICE_INSTRUCTIONS }),
   }
 }
 
@@ -180,78 +154,36 @@ async function startNetwork(
   return network
 }
 
-async function endNetwork(network: HostNetwork): Promise<void> {
-  await network.close()
+async function endNetwork(network: NetworkBackend): Promise<void> {
+  if (network.kind === 'host') await network.close()
   if (network.losses !== undefined) note(network.losses)
 }
 
-/** How fast a run of unknown length goes. */
+/** How fast a run of unknown length goes, and how far it is. */
 class RunMeter {
   readonly #progress: Progress
+  readonly #label: string
   readonly #startedMs = performance.now()
+  #now: Place = { instructions: 0, vt: 0 }
 
-  constructor(progress: Progress) {
+  constructor(progress: Progress, label: string) {
     this.#progress = progress
+    this.#label = label
   }
 
-  update(label: string, { instructions, vt }: { instructions: number; vt: number }): void {
-    this.#progress.update(label, undefined, () => {
-      const mips = instructions / (performance.now() - this.#startedMs) / 1e3
-      const done = `${grouped(Math.floor(instructions / 1e6))} million instructions, ${(vt / 1e9).toFixed(1)} virtual s`
+  placeText(): string {
+    return `instruction ${grouped(this.#now.instructions)}, ${vtText(this.#now.vt)} virtual seconds`
+  }
+
+  update(now: Place, isHidden: boolean): void {
+    this.#now = now
+    if (isHidden) return
+    this.#progress.update(this.#label, undefined, () => {
+      const mips = now.instructions / (performance.now() - this.#startedMs) / 1e3
+      const done = `${grouped(Math.floor(now.instructions / 1e6))} million instructions, ${(now.vt / 1e9).toFixed(1)} virtual s`
       return `${done}, ${mips.toFixed(1)} MIPS`
     })
   }
-}
-
-function personSeat(
-  console: NodeName,
-  screen: NodeJS.WriteStream,
-  { describe, alarm }: { describe: () => string; alarm: Alarm },
-): Seat {
-  const terminal = new HostConsole({
-    input: process.stdin,
-    output: screen,
-    messages: process.stderr,
-    console,
-    describe,
-    onInput: () => alarm.ring(),
-  })
-  return {
-    options: { sources: [terminal], paced: true },
-    attach: () => terminal.attach(),
-    detach: () => terminal.detach(),
-    failure: () => undefined,
-  }
-}
-
-function scriptSeat(console: NodeName, script: { name: string; text: string }): Seat {
-  const typist = new Typist(parseScript(script.text, script.name), console)
-  return {
-    options: { sources: [typist], listeners: [typist.hear] },
-    attach: () => {},
-    detach: () => {},
-    failure: () => typist.failure,
-  }
-}
-
-/** The images of the machine's drives, with what tells them from others. */
-async function hashDrives({ loads }: MachineSpec, drives: readonly Drive[], progress: Progress): Promise<DriveImage[]> {
-  const images: DriveImage[] = []
-  for (const [i, load] of loads.filter((each) => 'storage' in each).entries()) {
-    const { path, image, sha256: known } = drives[i]!
-    const sha256 = known ?? (await image.sha256((fraction) => progress.update(`hashing ${path}`, fraction)))
-    images.push({ name: load.storage, image, path: resolve(path), sha256 })
-  }
-  progress.clear()
-  return images
-}
-
-/** The same machine, whose recording keeps what it reads of its drives. */
-function withRecordedDrives(machine: MachineSpec, recording: RecordingWriter): MachineSpec {
-  const loads = machine.loads.map((load) =>
-    'storage' in load ? { ...load, image: recording.drive(load.storage) } : load,
-  )
-  return { ...machine, loads }
 }
 
 function startCapture(
@@ -274,37 +206,6 @@ function orDiscard<T>(capture: LiveCapture | undefined, start: () => T): T {
     capture?.discard()
     throw error
   }
-}
-
-function startRecording(
-  directory: string,
-  request: BootRequest,
-  { board }: MachineSpec,
-  drives: readonly DriveImage[],
-): RecordingWriter {
-  const { machine, options, guest, memoryBytes, startSeconds, script } = request
-  const { kernelFile, kernelHash, initrd, initrdHash } = request
-  const images: Image[] = [{ name: KERNEL_IMAGE, bytes: kernelFile, sha256: kernelHash }]
-  if (initrd !== undefined) {
-    images.push({ name: INITRD_IMAGE, bytes: initrd, ...(initrdHash !== undefined && { sha256: initrdHash }) })
-  }
-  return RecordingWriter.begin(
-    directory,
-    {
-      createdWith: version,
-      board: { name: machine, options },
-      guest,
-      nsPerInstruction: board.nsPerInstruction,
-      gridNs: board.gridNs,
-      hashNs: board.hashNs,
-      memoryBytes,
-      rtcSeconds: startSeconds,
-      nodes: nodeNames(board),
-      ...(script !== undefined && { script: script.text }),
-    },
-    images,
-    { isThreaded: true, drives },
-  )
 }
 
 const ENDINGS: Readonly<Record<StopReason, string>> = {

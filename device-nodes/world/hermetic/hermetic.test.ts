@@ -166,4 +166,5 @@ t.test('what is damaged, or for nobody, is lost', async (t) => {
   for (let point = 0; network.waiting() !== undefined; point++) taken += network.take(point * 4_000_000).length
   t.equal(taken, 1024, 'a queue has its end')
   t.equal(network.dropped, 3000 - 1024)
+  t.equal(network.losses, 'network: 1976 frames dropped when too many waited')
 })

@@ -98,6 +98,14 @@ export class HermeticNetwork implements ScriptedNetwork {
     return this.#answers.dropped
   }
 
+  get losses(): string | undefined {
+    const found = [
+      counted(this.dropped, 'frame', 'dropped when too many waited'),
+      counted(this.tcp.evicted, 'TCP connection', 'reset to make room for others'),
+    ].filter((text) => text !== undefined)
+    return found.length === 0 ? undefined : `network: ${found.join(', ')}`
+  }
+
   /** An `OutputListener`. */
   readonly hear = (src: NodeName, bytes: Uint8Array, vt: Vt): void => {
     if (src !== this.#card) return
@@ -161,6 +169,10 @@ export class HermeticNetwork implements ScriptedNetwork {
   #reply({ sender, from, to }: Ipv4Packet, protocol: number, payload: Uint8Array): Uint8Array {
     return ipv4Frame({ from: SERVER_ETHERNET, to: sender, fromIp: to, toIp: from }, protocol, payload)
   }
+}
+
+function counted(count: number, what: string, fate: string): string | undefined {
+  return count === 0 ? undefined : `${count} ${what}${count === 1 ? '' : 's'} ${fate}`
 }
 
 function segmentFrame({ to, fromIp, toIp, segment }: AddressedSegment): Uint8Array {

@@ -289,6 +289,7 @@ t.test('many connections', async (t) => {
   }
   t.equal(wire.network.tcp.connections, 64)
   t.equal(wire.network.tcp.evicted, 36)
+  t.equal(wire.network.losses, 'network: 36 TCP connections reset to make room for others')
   t.same(
     clients.map(({ wasReset }) => wasReset),
     clients.map((_, i) => i < 36),
