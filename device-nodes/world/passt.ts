@@ -15,7 +15,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
 import { framed, LENGTH_BYTES } from './framing.ts'
 import { NetworkError, type Peer, type PeerSource } from './peers.ts'
 
@@ -97,7 +97,8 @@ export class Passt implements PeerSource {
       await this.close()
       throw new NetworkError(`--net user cannot begin: ${how}${namespaceAdvice(this.#printed)}`)
     }
-    // What it says while it begins is not why it ends.
+    // What it says while it begins is not why it ends. It is here by now, and read in this turn of the event loop.
+    await endOfTurn()
     this.#printed = ''
     onPeer({ socket: ours, name: 'passt' })
   }
