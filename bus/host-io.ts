@@ -1,5 +1,6 @@
 /** What a device asks of its host, as the device sees it, and what the host must know of that between messages. */
 import assert from 'node:assert/strict'
+import { copyOf } from './bytes.ts'
 import type { DeviceIo, DeviceModel, Region } from './device.ts'
 import {
   type AccessSize,
@@ -73,7 +74,7 @@ export class HostIo implements DeviceIo {
   }
 
   output(bytes: Uint8Array): void {
-    this.#queue({ kind: 'output', bytes: bytes.slice() })
+    this.#queue({ kind: 'output', bytes: copyOf(bytes) })
   }
 
   map(region: number, space: string, base: number, mode: MapMode, length?: number, offset?: number): void {

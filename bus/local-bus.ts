@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { Overlay } from './block-store.ts'
 import type { Board, Load } from './board.ts'
+import { copyOf } from './bytes.ts'
 import type { CpuSideState } from './cpu-side.ts'
 import { type Request, StateError } from './device.ts'
 import { type Answer, DeviceHost, type HostSink, type HostState } from './device-host.ts'
@@ -458,7 +459,7 @@ export class LocalBus {
     }
     const { target, address } = request
     if (request.request === 'dmaWrite') {
-      const bytes = request.bytes.slice()
+      const bytes = copyOf(request.bytes)
       this.#log(name, CPU, { kind: 'dmaWrite', target, address, bytes })
       cpuSide.dmaWrite(number, target, address, bytes)
       return undefined

@@ -1,6 +1,7 @@
 export * from './address-map.ts'
 export type { Overlay, SpillFile } from './block-store.ts'
 export * from './board.ts'
+export * from './bytes.ts'
 export * from './clock.ts'
 export type { MachineContents } from './contents.ts'
 export * from './cpu.ts'

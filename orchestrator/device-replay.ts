@@ -12,6 +12,7 @@ import {
   BUS,
   CPU,
   CPU_END,
+  copyOf,
   DeviceHost,
   type DeviceSlot,
   type Layout,
@@ -212,7 +213,7 @@ function requestPayload(request: Request): [NodeName, Payload] {
     }
     case 'dmaWrite': {
       const { target, address, bytes } = request
-      return [CPU, { kind: 'dmaWrite', target, address, bytes: bytes.slice() }]
+      return [CPU, { kind: 'dmaWrite', target, address, bytes: copyOf(bytes) }]
     }
   }
 }

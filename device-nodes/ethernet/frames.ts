@@ -2,6 +2,7 @@
  * IEEE 802.3's frames as they come from the world and go to it, without preamble and check sequence.
  */
 import { crc32 } from 'node:zlib'
+import { uncleared } from '../sdk/mod.ts'
 
 export const ADDRESS_BYTES = 6
 /** Without the check sequence. Shorter frames are padded on the wire. */
@@ -13,9 +14,11 @@ const GROUP = 0x01
 /** The frame as a receiver has it: padded to `leastBytes`, and with its check sequence. */
 export function withCheck(frame: Uint8Array, leastBytes: number = LEAST_FRAME_BYTES): Uint8Array<ArrayBuffer> {
   const length = Math.max(frame.length, leastBytes)
-  const bytes = new Uint8Array(length + CHECK_BYTES)
+  const bytes = uncleared(length + CHECK_BYTES)
   bytes.set(frame)
-  new DataView(bytes.buffer).setUint32(length, crc32(bytes.subarray(0, length)), true)
+  bytes.fill(0, frame.length, length)
+  const check = crc32(bytes.subarray(0, length))
+  for (let i = 0; i < CHECK_BYTES; i++) bytes[length + i] = check >>> (8 * i)
   return bytes
 }
 
@@ -33,7 +36,8 @@ export function isForGroup(frame: Uint8Array): boolean {
 }
 
 export function isForAll(frame: Uint8Array): boolean {
-  return frame.length >= ADDRESS_BYTES && frame.subarray(0, ADDRESS_BYTES).every((byte) => byte === 0xff)
+  for (let i = 0; i < ADDRESS_BYTES; i++) if (frame[i] !== 0xff) return false
+  return true
 }
 
 /** The check sequence of its destination, as a receiver's shift register has it: cards choose among groups by some bits of it. */

@@ -5,7 +5,7 @@
  * IEEE 802.3, clauses 3 and 4: what a frame takes on the wire.
  */
 import * as v from 'valibot'
-import { field, NEVER, type Vt } from '../sdk/mod.ts'
+import { field, NEVER, uncleared, type Vt } from '../sdk/mod.ts'
 import { LEAST_FRAME_BYTES } from './frames.ts'
 
 /** A bit takes 10 ns. */
@@ -67,8 +67,9 @@ export class Wire {
       this.#dropped++
       return
     }
-    const frame = new Uint8Array(length)
+    const frame = uncleared(length)
     frame.set(bytes)
+    frame.fill(0, bytes.length)
     if (this.#frames.length === 0) this.#due = Math.max(now, this.#last + nsOf(frame))
     this.#frames.push(frame)
     this.#bytes += length

@@ -28,6 +28,7 @@ import {
 import { ConfigSpace, configDecoder, configSpaceState } from '../pci/mod.ts'
 import {
   type AccessSize,
+  copyOf,
   type Device,
   type DeviceIo,
   type DeviceModel,
@@ -344,7 +345,7 @@ class Pcnet implements Device {
       const counter = this.#csr[CSR.TRANSMIT_COUNTER]!
       const at = this.#descriptorAt(CSR.TRANSMIT_RING, counter, CSR.TRANSMIT_LENGTH)
       const style = this.#bus.style
-      const bytes = (yield* dmaRead(at, style.bytes)).slice()
+      const bytes = copyOf(yield* dmaRead(at, style.bytes))
       const descriptor = style.read(bytes)
       if ((descriptor.flags & DESCRIPTOR.OWN) === 0) return
       if (descriptor.flags & DESCRIPTOR.STP) {
@@ -392,7 +393,7 @@ class Pcnet implements Device {
     for (let at = 0; at < bytes.length; ) {
       const place = this.#descriptorAt(CSR.RECEIVE_RING, this.#csr[CSR.RECEIVE_COUNTER]!, CSR.RECEIVE_LENGTH)
       const style = this.#bus.style
-      const words = (yield* dmaRead(place, style.bytes)).slice()
+      const words = copyOf(yield* dmaRead(place, style.bytes))
       const descriptor = style.read(words)
       if ((descriptor.flags & DESCRIPTOR.OWN) === 0) {
         this.#csr[CSR.STATUS]! |= CSR0.MISS

@@ -34,27 +34,31 @@ export interface RingStyle {
 const COUNT = 0x0fff
 /** Buffers have their length as the two's complement of 12 bits. */
 const lengthOf = (count: number) => (0x1000 - (count & COUNT)) & COUNT || 0x1000
-const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+// A descriptor is looked at some times for each frame: a view of it would take longer than what is read of it.
+const word = (bytes: Uint8Array, at: number) => bytes[at]! | (bytes[at + 1]! << 8)
+const long = (bytes: Uint8Array, at: number) => word(bytes, at) + word(bytes, at + 2) * 0x10000
+const putWord = (bytes: Uint8Array, at: number, value: number) => {
+  bytes[at] = value
+  bytes[at + 1] = value >> 8
+}
 
 /** Addresses of 24 bits, four words of 16 bits. */
 const sixteenBits: RingStyle = {
   bytes: 8,
   read(descriptor) {
-    const view = viewOf(descriptor)
-    const flags = view.getUint16(2, true)
+    const flags = word(descriptor, 2)
     return {
-      address: view.getUint16(0, true) + (flags & 0xff) * 0x10000,
-      bytes: lengthOf(view.getUint16(4, true)),
+      address: word(descriptor, 0) + (flags & 0xff) * 0x10000,
+      bytes: lengthOf(word(descriptor, 4)),
       flags: flags & 0xff00,
     }
   },
   write(descriptor, flags, frameBytes) {
-    const view = viewOf(descriptor)
-    view.setUint8(3, flags >> 8)
-    if (frameBytes !== undefined) view.setUint16(6, frameBytes & COUNT, true)
+    descriptor[3] = flags >> 8
+    if (frameBytes !== undefined) putWord(descriptor, 6, frameBytes & COUNT)
   },
   fail(descriptor, errors) {
-    viewOf(descriptor).setUint16(6, errors, true)
+    putWord(descriptor, 6, errors)
   },
 }
 
@@ -63,20 +67,20 @@ function thirtyTwoBits(addressAt: number, statusAt: number): RingStyle {
   return {
     bytes: 16,
     read(descriptor) {
-      const view = viewOf(descriptor)
       return {
-        address: view.getUint32(addressAt, true),
-        bytes: lengthOf(view.getUint16(4, true)),
-        flags: view.getUint16(6, true),
+        address: long(descriptor, addressAt),
+        bytes: lengthOf(word(descriptor, 4)),
+        flags: word(descriptor, 6),
       }
     },
     write(descriptor, flags, frameBytes) {
-      const view = viewOf(descriptor)
-      view.setUint16(6, flags, true)
-      if (frameBytes !== undefined) view.setUint32(statusAt, frameBytes & COUNT, true)
+      putWord(descriptor, 6, flags)
+      if (frameBytes === undefined) return
+      putWord(descriptor, statusAt, frameBytes & COUNT)
+      putWord(descriptor, statusAt + 2, 0)
     },
     fail(descriptor, errors) {
-      viewOf(descriptor).setUint16(statusAt + 2, errors, true)
+      putWord(descriptor, statusAt + 2, errors)
     },
   }
 }
@@ -101,22 +105,21 @@ const MOST_LENGTH_BITS = { wide: 9, narrow: 7 }
 
 /** `wide`: of 32-bit structures. */
 export function readInitBlock(block: Uint8Array, width: 'wide' | 'narrow'): InitBlock {
-  const view = viewOf(block)
   const length = (bits: number) => 2 ** Math.min(bits, MOST_LENGTH_BITS[width])
   const from = width === 'wide' ? 4 : 2
   const address = block.slice(from, from + 6)
   if (width === 'wide') {
     return {
-      mode: view.getUint16(0, true),
+      mode: word(block, 0),
       address,
       filter: block.slice(12, 20),
-      receive: { address: view.getUint32(20, true), length: length(block[2]! >> 4) },
-      transmit: { address: view.getUint32(24, true), length: length(block[3]! >> 4) },
+      receive: { address: long(block, 20), length: length(block[2]! >> 4) },
+      transmit: { address: long(block, 24), length: length(block[3]! >> 4) },
     }
   }
   const ring = (at: number) => {
-    const word = view.getUint32(at, true)
-    return { address: word & 0xfffff8, length: length(word >>> 29) }
+    const both = long(block, at)
+    return { address: both & 0xfffff8, length: length(both >>> 29) }
   }
-  return { mode: view.getUint16(0, true), address, filter: block.slice(8, 16), receive: ring(16), transmit: ring(20) }
+  return { mode: word(block, 0), address, filter: block.slice(8, 16), receive: ring(16), transmit: ring(20) }
 }

@@ -20,7 +20,7 @@ export type {
   Vt,
   WindowRegion,
 } from '../../bus/mod.ts'
-export { NEVER, StateError, SYSTEM_MEMORY } from '../../bus/mod.ts'
+export { copyOf, NEVER, StateError, SYSTEM_MEMORY, uncleared } from '../../bus/mod.ts'
 export * from './bits.ts'
 export * from './decoder.ts'
 export * from './rate.ts'

@@ -3,6 +3,8 @@
  * 32 bits, the highest byte first.
  */
 
+import { uncleared } from '../../bus/mod.ts'
+
 export const LENGTH_BYTES = 4
 /** Two addresses and a type. */
 const LEAST_FRAME_BYTES = 14
@@ -13,8 +15,8 @@ const MOST_LENGTH = 1 << 20
 
 /** The frame behind its length. */
 export function framed(frame: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(LENGTH_BYTES + frame.length)
-  new DataView(bytes.buffer).setUint32(0, frame.length)
+  const bytes = uncleared(LENGTH_BYTES + frame.length)
+  for (let i = 0; i < LENGTH_BYTES; i++) bytes[i] = frame.length >>> (8 * (LENGTH_BYTES - 1 - i))
   bytes.set(frame, LENGTH_BYTES)
   return bytes
 }
@@ -61,6 +63,6 @@ export class FrameReader {
     if (this.#length > MOST_LENGTH) this.isOutOfStep = true
     else if (this.#length < LEAST_FRAME_BYTES) this.tooShort++
     else if (this.#length > MOST_FRAME_BYTES) this.tooLong++
-    else this.#frame = new Uint8Array(this.#length)
+    else this.#frame = uncleared(this.#length)
   }
 }
