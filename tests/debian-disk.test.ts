@@ -9,37 +9,13 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import t, { type Test } from 'tap'
 import { Recording, sha256 } from '../replay-store/mod.ts'
-import { ananke, guestNamed, lastObject, loadGuest, said } from '../tools/mod.ts'
-import { host, makeFileSystem, noise } from './host.ts'
-
-const GUEST = guestNamed('debian-mipsel-disk')
-const SCRIPT = join(import.meta.dirname, 'debian-disk.script')
-const SECOND_DISK_BYTES = 32 << 20
-const RANDOM_BYTES = 3 << 20
+import { ananke, lastObject, loadGuest, said } from '../tools/mod.ts'
+import { GUEST, makeDay } from './debian-day.ts'
+import { host } from './host.ts'
 
 const directory = t.testdir()
 const at = (name: string) => join(directory, name)
-const random = noise(RANDOM_BYTES)
-
-/** What the hermetic network serves: a file, and an archive with one package. */
-function makeServed(root: string): void {
-  const tree = at('hello')
-  fs.mkdirSync(join(tree, 'DEBIAN'), { recursive: true })
-  fs.mkdirSync(join(tree, 'usr/bin'), { recursive: true })
-  const control = [
-    ...['Package: ananke-hello', 'Version: 1.0', 'Architecture: all', 'Maintainer: Nobody <nobody@hermetic.test>'],
-    'Description: says hello',
-  ]
-  fs.writeFileSync(join(tree, 'DEBIAN/control'), `${control.join('\n')}\n`)
-  fs.writeFileSync(join(tree, 'usr/bin/ananke-hello'), '#!/bin/sh\necho hello from a package\n', { mode: 0o755 })
-  const packages = join(root, 'packages')
-  fs.mkdirSync(packages, { recursive: true })
-  host('dpkg-deb', ['--root-owner-group', '--build', tree, join(packages, 'hello.deb')])
-  const deb = fs.readFileSync(join(packages, 'hello.deb'))
-  const listed = [...control, 'Filename: ./hello.deb', `Size: ${deb.length}`, `SHA256: ${sha256(deb)}`]
-  fs.writeFileSync(join(packages, 'Packages'), `${listed.join('\n')}\n`)
-  fs.writeFileSync(join(root, 'random'), random)
-}
+const { secondDisk, served, random, words } = makeDay(directory)
 
 /** A file of an ext4 image. */
 function fileIn(image: string, name: string): Buffer {
@@ -53,14 +29,9 @@ let digest: unknown
 let printed = ''
 
 t.test('a day of Debian, recorded', async (t) => {
-  makeServed(at('served'))
-  fs.mkdirSync(at('second'))
-  fs.writeFileSync(at('second/random'), random)
-  makeFileSystem(at('second.img'), SECOND_DISK_BYTES, at('second'))
   // Its own step: the first time it takes minutes.
   await loadGuest(GUEST, () => {})
-  const words = ['--drive', at('second.img'), '--net', `hermetic,root=${at('served')}`, '--input', SCRIPT]
-  const recorded = await ananke(['record', GUEST.name, ...words, '-o', recording, '--json'])
+  const recorded = await ananke(['record', ...words, '-o', recording, '--json'])
   printed = recorded.stderr
   t.equal(recorded.status, 0, recorded.stderr.slice(-2000))
   const closing = lastObject(recorded.stdout)
@@ -136,8 +107,8 @@ t.test('its disks, as they stood at the end', async (t) => {
 })
 
 t.test('its replays, with all images gone', async (t) => {
-  fs.rmSync(at('second.img'))
-  fs.renameSync(at('served'), at('not-served'))
+  fs.rmSync(secondDisk)
+  fs.rmSync(served, { recursive: true })
   const { manifest } = Recording.open(recording)
   // The guest's own disk is others' too: the recording is told of a place where there is none.
   t.ok(manifest.drives?.every(({ sha256 }) => sha256.length === 64))
