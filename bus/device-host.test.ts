@@ -116,3 +116,26 @@ t.test('a handler can be driven a step at a time', async (t) => {
   t.same(bench.host.resume(undefined), { state: 'done', data: undefined })
   t.same(effects, ['line', 'output', 'line'])
 })
+
+t.test('what it sends is what it was then', async (t) => {
+  const sender: DeviceModel<undefined> = {
+    type: 'sender',
+    stateVersion: 1,
+    regions: () => [],
+    inputs: [],
+    outputs: [],
+    create: () => ({
+      reset(io) {
+        // A view of it is no copy, though `slice` gives one.
+        const bytes = Buffer.from('sent')
+        io.output(bytes)
+        bytes.fill(0)
+      },
+      read: () => 0,
+      write() {},
+      save: () => ({}),
+      restore() {},
+    }),
+  }
+  t.equal(new DeviceBench(sender, undefined).outputText, 'sent')
+})
