@@ -4,7 +4,7 @@
 import { type Cpu, LocalBus, type Message } from '../bus/mod.ts'
 import type { CpuOptions } from '../cpu-node/mod.ts'
 import { boards } from '../device-nodes/mod.ts'
-import { guestNamed, isCached, loadGuest, readKernel } from '../tools/mod.ts'
+import { guestNamed, isCached, LOW_MEMORY_BYTES, loadGuest, readKernel } from '../tools/mod.ts'
 
 /** What the console shows when it has booted. */
 export const PROMPT = '~ #'
@@ -22,7 +22,7 @@ export interface DebianBoot {
 /** Reads the guest's images, after fetching them if they are not in the cache. */
 export async function debianBoot(): Promise<DebianBoot> {
   const images = await loadGuest(guest, () => {})
-  const kernel = await readKernel(guest.name, images.kernel, { lowMemoryBytes: 256 << 20 })
+  const kernel = await readKernel(guest.name, images.kernel, { lowMemoryBytes: LOW_MEMORY_BYTES })
   return {
     start(makeCpu, append) {
       const { append: commandLine, memoryBytes } = guest

@@ -4,9 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
-
-/** When scripted runs begin: what was made later would be of the guest's future. */
-const MADE_SECONDS = '1704067200'
+import { SCRIPTED_START_SECONDS } from '../tools/mod.ts'
 
 /** Gives what a program prints; it must succeed. */
 export function host(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): string {
@@ -24,7 +22,9 @@ export function host(program: string, args: readonly string[], environment: Node
 export function makeFileSystem(path: string, bytes: number, directory: string): void {
   writeFileSync(path, '')
   truncateSync(path, bytes)
-  host('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', directory, path], { E2FSPROGS_FAKE_TIME: MADE_SECONDS })
+  // What was made later than scripted runs begin would be of the guest's future.
+  const environment = { E2FSPROGS_FAKE_TIME: String(SCRIPTED_START_SECONDS) }
+  host('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', directory, path], environment)
 }
 
 /** Bytes without a pattern, the same each time. `bytes`: a multiple of 32. */

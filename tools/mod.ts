@@ -4,6 +4,7 @@
  */
 export { median } from './bench/statistics.ts'
 export { reportFailure } from './cli/failure.ts'
+export { LOW_MEMORY_BYTES, SCRIPTED_START_SECONDS } from './cli/request.ts'
 export { ananke, lastObject, type Outcome, said } from './cli/testing.ts'
 export { UsageError } from './errors.ts'
 export { guestDirectory, isCached, loadGuest } from './guests/cache.ts'

@@ -166,7 +166,9 @@ function setUpSystemController(code: BootCode, endian: Endian): void {
 
 /**
  * PIRQA and PIRQB to interrupt 10, PIRQC and PIRQD to 11, both by level, as PCI's are: an edge would be lost where a device has a second
- * cause while the first is being served. (QEMU's Malta leaves them to edges, and Linux takes them as it finds them.) The SMBus at port 0x1100, enabled, on interrupt 9. */
+ * cause while the first is being served. (QEMU's Malta leaves them to edges, and Linux takes them as it finds them.) The SMBus at port
+ * 0x1100, enabled, on interrupt 9.
+ */
 function setUpSouthBridge(code: BootCode, endian: Endian): void {
   const configure = (devfn: number, offset: number, value: number) => {
     const address = (0x80000000 | (devfn << 8) | offset) >>> 0

@@ -70,16 +70,18 @@ export class BootCode {
 
   /** Stores a 32-bit value at a virtual address; uses t0 and t1. */
   store(address: number, value: number): void {
-    this.li(register.t0, address)
-    this.li(register.t1, value)
-    this.word(0xac000000 | (register.t0 << 21) | (register.t1 << 16))
+    this.#storeBy(0xac000000, address, value)
   }
 
   /** The same for a byte. */
   storeByte(address: number, value: number): void {
+    this.#storeBy(0xa0000000, address, value)
+  }
+
+  #storeBy(instruction: number, address: number, value: number): void {
     this.li(register.t0, address)
     this.li(register.t1, value)
-    this.word((0xa0000000 | (register.t0 << 21) | (register.t1 << 16)) >>> 0)
+    this.word(instruction | (register.t0 << 21) | (register.t1 << 16))
   }
 
   /** Jumps within the ROM. */

@@ -2,7 +2,6 @@
  * Ethernet frames on a stream of bytes, as QEMU's `-netdev stream` and `socket` and passt have them: each behind its length,
  * 32 bits, the highest byte first.
  */
-
 import { uncleared } from '../../bus/mod.ts'
 
 export const LENGTH_BYTES = 4

@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path'
 import * as zlib from 'node:zlib'
 import { machineCodeLacks } from '../../cpu-node/mod.ts'
 import { guestDirectory, isCached } from '../guests/cache.ts'
+import { PRIVILEGED_FOLDERS } from '../guests/command.ts'
 import { GUESTS } from '../guests/guests.ts'
 import { bytesText } from './format.ts'
 
@@ -22,9 +23,6 @@ export interface Finding {
   /** What to do, where there is something to do. */
   advice?: string
 }
-
-/** Where programs are that users' paths leave out. */
-const PRIVILEGED_FOLDERS = ['/usr/sbin', '/sbin']
 
 const NEEDED_NODE_MAJOR = 26
 /** A guest's images, unpacking them, and a recording. */

@@ -4,7 +4,14 @@
 import type { StopReason } from '../../bus/mod.ts'
 import type { TierOptions } from '../../cpu-node/mod.ts'
 import { type NetworkBackend, networkBackend } from '../../device-nodes/mod.ts'
-import { Alarm, type LiveOptions, type MachineSpec, type RunResult, runLive } from '../../orchestrator/mod.ts'
+import {
+  Alarm,
+  type LiveOptions,
+  type MachineSpec,
+  type Progress as RunProgress,
+  type RunResult,
+  runLive,
+} from '../../orchestrator/mod.ts'
 import { CachedCode, guestName } from './cached-code.ts'
 import { closingLine } from './closing.ts'
 import { STATUS_FAILED, STATUS_OK } from './failure.ts'
@@ -31,12 +38,6 @@ export interface RunWords extends BootWords {
  * a twentieth of a busy guest's time.
  */
 const NETWORK_SLICE_INSTRUCTIONS = 2_000_000
-
-/** Where a run is. */
-interface Place {
-  instructions: number
-  vt: number
-}
 
 /** What a run has of its host besides its files. */
 interface RunHost {
@@ -164,7 +165,7 @@ class RunMeter {
   readonly #progress: Progress
   readonly #label: string
   readonly #startedMs = performance.now()
-  #now: Place = { instructions: 0, vt: 0 }
+  #now: RunProgress = { instructions: 0, vt: 0, entries: 0 }
 
   constructor(progress: Progress, label: string) {
     this.#progress = progress
@@ -175,7 +176,7 @@ class RunMeter {
     return `instruction ${grouped(this.#now.instructions)}, ${vtText(this.#now.vt)} virtual seconds`
   }
 
-  update(now: Place, isHidden: boolean): void {
+  update(now: RunProgress, isHidden: boolean): void {
     this.#now = now
     if (isHidden) return
     this.#progress.update(this.#label, undefined, () => {

@@ -2,6 +2,7 @@
  * Runs a program of the host and gathers what it says.
  */
 import { spawn } from 'node:child_process'
+import { delimiter } from 'node:path'
 import type { Readable } from 'node:stream'
 
 export interface CommandResult {
@@ -29,6 +30,9 @@ export class NoSuchProgram extends Error {
   }
 }
 
+/** Where programs are that users' paths leave out, such as those that make file systems. */
+export const PRIVILEGED_FOLDERS = ['/usr/sbin', '/sbin'] as const
+
 /** What a program says is kept up to this; more is dropped. */
 const MAX_OUTPUT_CHARACTERS = 1 << 20
 
@@ -45,8 +49,7 @@ export async function run(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: {
       ...process.env,
-      // Where file systems are made is no place where users look for programs.
-      PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+      PATH: [process.env['PATH'] ?? '', ...PRIVILEGED_FOLDERS].join(delimiter),
       LC_ALL: 'C',
       DEBIAN_FRONTEND: 'noninteractive',
       ...options.environment,

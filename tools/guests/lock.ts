@@ -1,5 +1,5 @@
 /**
- * One process at a time does what takes long. Nothing depends on it but time: if two do it at once, the later one's work is left.
+ * One process at a time does what takes long. Nothing depends on it but time: if two do it at once, what the later one made is kept.
  */
 import { open, rm, stat, utimes } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
