@@ -4,13 +4,15 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../replay-store/mod.ts'
-import { guestNamed } from '../tools/mod.ts'
-import { host, makeFileSystem, noise } from './host.ts'
+import { guestNamed, makeExt4 } from '../tools/mod.ts'
+import { host, noise } from './host.ts'
 
 export const GUEST = guestNamed('debian-mipsel-disk')
 const SCRIPT = join(import.meta.dirname, 'debian-disk.script')
 const SECOND_DISK_BYTES = 32 << 20
 const RANDOM_BYTES = 3 << 20
+/** Of what is served, as the guest is told. */
+const DATE = Date.parse('2024-01-01') / 1000
 
 export interface DebianDay {
   /** The second disk's image, and what the hermetic network serves. */
@@ -22,17 +24,20 @@ export interface DebianDay {
   words: string[]
 }
 
-/** Makes what it needs in `directory`. */
-export function makeDay(directory: string): DebianDay {
+/** Makes what it needs in `directory`: the same each time, so that each day of a guest is the same. */
+export async function makeDay(directory: string): Promise<DebianDay> {
   const at = (name: string) => join(directory, name)
   const [secondDisk, served] = [at('second.img'), at('served')]
   const random = noise(RANDOM_BYTES)
   fs.mkdirSync(served)
   fs.writeFileSync(join(served, 'random'), random)
   makeArchive(at('hello'), join(served, 'packages'))
+  for (const name of fs.readdirSync(served, { recursive: true, encoding: 'utf8' })) {
+    fs.utimesSync(join(served, name), DATE, DATE)
+  }
   fs.mkdirSync(at('second'))
   fs.writeFileSync(at('second/random'), random)
-  makeFileSystem(secondDisk, SECOND_DISK_BYTES, at('second'))
+  await makeExt4(secondDisk, SECOND_DISK_BYTES, at('second'))
   const words = [GUEST.name, '--drive', secondDisk, '--net', `hermetic,root=${served}`, '--input', SCRIPT]
   return { secondDisk, served, random, words }
 }
@@ -48,7 +53,9 @@ function makeArchive(tree: string, packages: string): void {
   fs.writeFileSync(join(tree, 'DEBIAN/control'), `${control.join('\n')}\n`)
   fs.writeFileSync(join(tree, 'usr/bin/ananke-hello'), '#!/bin/sh\necho hello from a package\n', { mode: 0o755 })
   fs.mkdirSync(packages)
-  host('dpkg-deb', ['--root-owner-group', '--build', tree, join(packages, 'hello.deb')])
+  host('dpkg-deb', ['--root-owner-group', '--build', tree, join(packages, 'hello.deb')], {
+    SOURCE_DATE_EPOCH: String(DATE),
+  })
   const deb = fs.readFileSync(join(packages, 'hello.deb'))
   const listed = [...control, 'Filename: ./hello.deb', `Size: ${deb.length}`, `SHA256: ${sha256(deb)}`]
   fs.writeFileSync(join(packages, 'Packages'), `${listed.join('\n')}\n`)

@@ -15,7 +15,7 @@ import { host } from './host.ts'
 
 const directory = t.testdir()
 const at = (name: string) => join(directory, name)
-const { secondDisk, served, random, words } = makeDay(directory)
+const { secondDisk, served, random, words } = await makeDay(directory)
 
 /** A file of an ext4 image. */
 function fileIn(image: string, name: string): Buffer {

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { Recording, sha256 } from '../replay-store/mod.ts'
-import { ananke, guestNamed, lastObject, loadGuest, said } from '../tools/mod.ts'
-import { host, makeFileSystem, noise } from './host.ts'
+import { ananke, guestNamed, lastObject, loadGuest, makeExt4, said } from '../tools/mod.ts'
+import { host, noise } from './host.ts'
 
 const GUEST = guestNamed('debian-mipsel-disk')
 const SCRIPT = join(import.meta.dirname, 'drivers.script')
@@ -20,7 +20,7 @@ const at = (name: string) => join(directory, name)
 
 t.test('programmed I/O, recorded and replayed', async (t) => {
   for (const place of ['served', 'second']) fs.writeFileSync(at(`${place}/random`), random)
-  makeFileSystem(at('second.img'), DISK_BYTES, at('second'))
+  await makeExt4(at('second.img'), DISK_BYTES, at('second'))
   await loadGuest(GUEST, () => {})
   const words = [
     ...['--append', `${GUEST.append} libata.force=1.01:pio4`, '--drive', at('second.img'), '--input', SCRIPT],

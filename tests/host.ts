@@ -3,8 +3,6 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { truncateSync, writeFileSync } from 'node:fs'
-import { SCRIPTED_START_SECONDS } from '../tools/mod.ts'
 
 /** Gives what a program prints; it must succeed. */
 export function host(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): string {
@@ -16,15 +14,6 @@ export function host(program: string, args: readonly string[], environment: Node
   if (error !== undefined) throw error
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${status}\n${stdout}${stderr}`)
   return stdout
-}
-
-/** An ext4 image with the files of a directory. */
-export function makeFileSystem(path: string, bytes: number, directory: string): void {
-  writeFileSync(path, '')
-  truncateSync(path, bytes)
-  // What was made later than scripted runs begin would be of the guest's future.
-  const environment = { E2FSPROGS_FAKE_TIME: String(SCRIPTED_START_SECONDS) }
-  host('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', directory, path], environment)
 }
 
 /** Bytes without a pattern, the same each time. `bytes`: a multiple of 32. */

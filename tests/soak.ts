@@ -13,7 +13,7 @@ import { makeDay } from './debian-day.ts'
 
 interface System {
   /** What is recorded, for `ananke record`. */
-  words(directory: string): string[]
+  words(directory: string): Promise<string[]>
   /** How many recordings are made side by side, batch by batch. */
   batches: readonly number[]
   /** How many with a processor each, and as many overcommitted. */
@@ -22,11 +22,11 @@ interface System {
 
 const SYSTEMS: Readonly<Record<string, System>> = {
   installer: {
-    words: () => ['debian-mipsel', '--input', join(import.meta.dirname, 'boot.script')],
+    words: async () => ['debian-mipsel', '--input', join(import.meta.dirname, 'boot.script')],
     batches: [1, 2, 3, 4],
     replays: 20,
   },
-  disk: { words: (directory) => makeDay(directory).words, batches: [1, 2, 3], replays: 10 },
+  disk: { words: async (directory) => (await makeDay(directory)).words, batches: [1, 2, 3], replays: 10 },
 }
 
 class Soak {
@@ -34,16 +34,16 @@ class Soak {
   failures = 0
   readonly #system: System
   readonly #directory: string
-  readonly #words: readonly string[]
+  #words: readonly string[] = []
   #recordings = 0
 
   constructor(system: System, directory: string) {
     this.#system = system
     this.#directory = directory
-    this.#words = system.words(directory)
   }
 
   async run(): Promise<void> {
+    this.#words = await this.#system.words(this.#directory)
     for (const side of this.#system.batches) {
       await Promise.all(Array.from({ length: side }, () => this.#record(side)))
     }

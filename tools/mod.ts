@@ -4,9 +4,10 @@
  */
 export { median } from './bench/statistics.ts'
 export { reportFailure } from './cli/failure.ts'
-export { LOW_MEMORY_BYTES, SCRIPTED_START_SECONDS } from './cli/request.ts'
+export { LOW_MEMORY_BYTES } from './cli/request.ts'
 export { ananke, lastObject, type Outcome, said } from './cli/testing.ts'
 export { UsageError } from './errors.ts'
 export { guestDirectory, isCached, loadGuest } from './guests/cache.ts'
+export { makeExt4 } from './guests/ext4.ts'
 export { guestNamed } from './guests/guests.ts'
 export { readKernel } from './images/kernel.ts'

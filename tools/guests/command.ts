@@ -15,6 +15,8 @@ export interface CommandOptions {
   cwd?: string
   /** Beside this process's own. */
   environment?: NodeJS.ProcessEnv
+  /** What it reads from its standard input; nothing otherwise. */
+  input?: string
   /** Called with each line that the program writes to file descriptor 3. */
   onStatusLine?: (line: string) => void
 }
@@ -54,7 +56,7 @@ export async function run(
       DEBIAN_FRONTEND: 'noninteractive',
       ...options.environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
   })
   const kill = () => child.kill('SIGTERM')
   process.once('exit', kill)
@@ -66,6 +68,8 @@ export async function run(
       })
       child.once('close', (status, signal) => resolve(status ?? (signal === null ? 1 : 128)))
     })
+    // Who ends before reading all of it has a status that says so.
+    child.stdin?.on('error', () => {}).end(options.input)
     const stdout = gather(child.stdout as Readable)
     const stderr = gather(child.stderr as Readable)
     eachLine(child.stdio[3] as Readable, options.onStatusLine ?? (() => {}))

@@ -6,10 +6,10 @@ import * as fs from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { SCRIPTED_START_SECONDS } from '../../cli/request.ts'
 import { GuestError } from '../../errors.ts'
 import { DebianRelease, type ReportStage, unpackPackage } from '../apt.ts'
 import { run } from '../command.ts'
+import { makeExt4 } from '../ext4.ts'
 import type { InstalledGuest } from '../guests.ts'
 import { type ArchivedFile, cpioArchive } from './cpio.ts'
 
@@ -55,7 +55,7 @@ export async function makeFirstStage(
   await fs.writeFile(initrd, await makeInitrd(root, installation.modules))
   const disk = join(directory, 'disk')
   report('making the file system')
-  await makeFileSystem(root, disk, installation.diskBytes)
+  await makeExt4(disk, installation.diskBytes, root, 'root')
   await fs.rm(root, { recursive: true })
   const kernel = await imageIn(join(unpackedKernel, 'boot'), 'vmlinuz-')
   return { kernel, initrd, disk, packageFile: kernelPackage, packages: packages.length }
@@ -68,7 +68,8 @@ async function unpackRoot(packages: readonly string[], root: string, report: Rep
   }
   for (const name of MERGED) {
     const separate = join(root, name)
-    await must('cp', ['--archive', '--link', `${separate}/.`, join(root, 'usr', name)])
+    const copied = await run('cp', ['--archive', '--link', `${separate}/.`, join(root, 'usr', name)])
+    if (copied.status !== 0) throw new GuestError(`cp failed: ${copied.stderr.trim().split('\n').at(-1)}`)
     await fs.rm(separate, { recursive: true })
     await fs.symlink(join('usr', name), separate)
   }
@@ -125,26 +126,8 @@ async function modulesIn(directory: string): Promise<Map<string, string>> {
   return new Map(modules.map((name) => [basename(name, '.ko'), join(directory, name)]))
 }
 
-async function makeFileSystem(root: string, disk: string, bytes: number): Promise<void> {
-  const file = await fs.open(disk, 'wx')
-  try {
-    await file.truncate(bytes)
-  } finally {
-    await file.close()
-  }
-  // To a file system that was made later the clock of a scripted run's guest would be wrong.
-  const options = ['-q', '-F', '-t', 'ext4', '-L', 'root', '-E', 'root_owner=0:0', '-d', root, disk]
-  await must('mke2fs', options, { E2FSPROGS_FAKE_TIME: String(SCRIPTED_START_SECONDS) })
-}
-
 async function imageIn(directory: string, prefix: string): Promise<string> {
   const name = (await fs.readdir(directory)).find((found) => found.startsWith(prefix))
   if (name === undefined) throw new GuestError(`the kernel's package has no ${prefix} in it`)
   return join(directory, name)
-}
-
-/** Runs a program that must succeed. */
-async function must(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<void> {
-  const { status, stderr } = await run(program, args, { environment })
-  if (status !== 0) throw new GuestError(`${program} failed: ${stderr.trim().split('\n').at(-1)}`)
 }
