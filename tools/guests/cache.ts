@@ -29,6 +29,9 @@ const HASHED_BYTES = 4 << 20
 /** A `.partial-` directory older than this belongs to a process that was killed. */
 const ABANDONED_AFTER_MS = 24 * 3600 * 1000
 
+/** To put a guest in its place. */
+const MAX_TRIES = 10
+
 /** What is read into memory. A disk is not. */
 const IMAGES = ['kernel', 'initrd'] as const
 
@@ -214,7 +217,7 @@ async function make(directory: string, guest: Guest, report: ReportStage): Promi
       ...(made.disk !== undefined && { disk: await takeImage(made.disk, diskPath(ready)) }),
     }
     await writeFile(join(ready, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-    await putInPlace(ready, join(directory, guest.name), join(work, 'replaced'))
+    await putInPlace(ready, join(directory, guest.name), join(work, 'aside'))
   } finally {
     await rm(work, { recursive: true, force: true })
   }
@@ -280,12 +283,20 @@ async function hashFile(path: string): Promise<{ bytes: number; hash: string }> 
   return { bytes, hash: hash.digest('hex') }
 }
 
-/** Renames `ready` to `place`. What stands there already is moved to `replaced`. */
-async function putInPlace(ready: string, place: string, replaced: string): Promise<void> {
-  await rename(place, replaced).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ENOENT') throw cause
-  })
-  await rename(ready, place)
+/** Renames `ready` to `place`. What stands there already is moved into `aside`. */
+async function putInPlace(ready: string, place: string, aside: string): Promise<void> {
+  await mkdir(aside)
+  for (let tries = 1; ; tries++) {
+    await rename(place, join(aside, String(tries))).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause
+    })
+    try {
+      return await rename(ready, place)
+    } catch (cause) {
+      // Another process, taken for dead, has put its own there meanwhile.
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || tries === MAX_TRIES) throw cause
+    }
+  }
 }
 
 async function removeAbandoned(directory: string): Promise<void> {

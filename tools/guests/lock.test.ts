@@ -1,4 +1,4 @@
-import { utimesSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -36,14 +36,40 @@ t.test('work that fails gives the lock back', async (t) => {
 t.test('who was killed is not waited for', async (t) => {
   const lock = join(t.testdir(), 'lock')
   writeFileSync(lock, '')
-  const longAgo = new Date(Date.now() - 60_000)
-  utimesSync(lock, longAgo, longAgo)
+  let waited = 0
+  t.equal(
+    await alone(
+      lock,
+      () => waited++,
+      async () => 7,
+      { beatMs: 1000, lookMs: 1 },
+    ),
+    7,
+  )
+  t.equal(waited, 1)
+})
+
+t.test('who takes long is waited for', async (t) => {
+  const lock = join(t.testdir(), 'lock')
+  const times = { beatMs: 5, lookMs: 2 }
+  let isDone = false
+  const first = alone(
+    lock,
+    t.fail,
+    async () => {
+      await sleep(200)
+      isDone = true
+    },
+    times,
+  )
   t.equal(
     await alone(
       lock,
       () => {},
-      async () => 7,
+      async () => isDone,
+      times,
     ),
-    7,
+    true,
   )
+  await first
 })

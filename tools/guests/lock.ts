@@ -4,27 +4,38 @@
 import { open, rm, stat, utimes } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Whoever works says so this often, and is believed for so long, in milliseconds: then it was killed. */
-const BEAT_MS = 2000
-const BELIEVED_MS = 15_000
-/** How often those who wait look. */
-const LOOK_MS = 500
+/** How often whoever works says so, and how often those who wait look. */
+const TIMES = { beatMs: 2000, lookMs: 500 }
+
+/**
+ * Who has said nothing for so many looks was killed. It is no span of time: a host that stood still, as a virtual machine does,
+ * wakes whoever waits before whoever works.
+ */
+const LOOKS = 30
 
 /**
  * Does `work` while no other process does any under the same lock, a file that is not there otherwise.
  * @param onWait called once if another process is at it
  */
-export async function alone<T>(lock: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
-  for (let isTold = false; !(await take(lock)); ) {
-    if (!isTold) onWait()
-    isTold = true
-    await sleep(LOOK_MS)
+export async function alone<T>(
+  lock: string,
+  onWait: () => void,
+  work: () => Promise<T>,
+  { beatMs, lookMs } = TIMES,
+): Promise<T> {
+  for (let seen: number | undefined, looks = 0; !(await take(lock)); ) {
+    if (looks === 0) onWait()
+    const beat = await lastBeat(lock)
+    looks = beat === seen ? looks + 1 : 1
+    seen = beat
+    if (looks > LOOKS) await rm(lock, { force: true })
+    await sleep(lookMs)
   }
   const beat = setInterval(() => {
     const now = new Date()
     // It may have been taken for dead, and another works now.
     utimes(lock, now, now).catch(() => {})
-  }, BEAT_MS)
+  }, beatMs)
   try {
     return await work()
   } finally {
@@ -39,8 +50,14 @@ async function take(lock: string): Promise<boolean> {
     return true
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
+    return false
   }
-  const found = await stat(lock).catch(() => undefined)
-  if (found !== undefined && Date.now() - found.mtimeMs > BELIEVED_MS) await rm(lock, { force: true })
-  return false
+}
+
+/** Undefined: it has just been given back. */
+function lastBeat(lock: string): Promise<number | undefined> {
+  return stat(lock).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  )
 }
