@@ -104,8 +104,8 @@ function addInterrupts(list: CaseList): void {
   }
 }
 
-/** So many that a slow host does not let Count pass by before Compare is written: QEMU would then wait for it to wrap. */
-const TIMER_TICKS = 2_000_000
+/** Until Compare, more than pass before it is written: Count would have to wrap first. */
+const TIMER_TICKS = 2000
 
 /** Count stands still while Cause.DC is set; writing Compare takes the timer's interrupt back. */
 function addTimer(list: CaseList, count: number): void {

@@ -95,7 +95,7 @@ const registers: readonly RegisterDifference[] = [
     names: ['mtc0 Compare'],
     fields: ['$5'],
     mask: -1,
-    reason: "Compare was set from Count, QEMU's from the host's clock",
+    reason: 'Compare was set from Count, which QEMU counts at another speed',
   },
   {
     names: ['mtc0 IntCtl'],
@@ -141,7 +141,7 @@ function differsUnderPageMask({ test, field, expected, actual }: Deviation): boo
 
 export const differences: readonly Difference[] = [
   {
-    reason: "QEMU's Count follows the host's clock and its board interrupts; here neither timer nor board interrupts",
+    reason: "QEMU's Count runs at another speed and its board interrupts; here neither timer nor board interrupts",
     explains: (deviation) => causeDiffersIn(CAUSE_HARDWARE, deviation),
   },
   {

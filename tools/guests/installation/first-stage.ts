@@ -27,6 +27,8 @@ export interface FirstStage {
 /** The directories that a Debian of today has in /usr. */
 const MERGED = ['bin', 'sbin', 'lib']
 const SECOND_STAGE = '/second-stage'
+/** Of files that no package brings, whatever mask whoever installs has. */
+const FILE_MODE = 0o644
 
 /** What the kernel is told so that it does the second stage. */
 export const SECOND_STAGE_WORDS = `rw init=${SECOND_STAGE}`
@@ -87,6 +89,7 @@ async function configure({ installation, suite }: InstalledGuest, root: string, 
   for (const [name, text] of Object.entries(files)) {
     await fs.mkdir(dirname(join(root, name)), { recursive: true })
     await fs.writeFile(join(root, name), text)
+    await fs.chmod(join(root, name), FILE_MODE)
   }
   await fs.copyFile(new URL('second-stage.sh', import.meta.url), join(root, SECOND_STAGE))
   await fs.chmod(join(root, SECOND_STAGE), 0o755)
@@ -94,7 +97,11 @@ async function configure({ installation, suite }: InstalledGuest, root: string, 
 
 async function takePackages(packages: readonly string[], archives: string): Promise<void> {
   await fs.mkdir(archives, { recursive: true })
-  for (const file of packages) await fs.rename(file, join(archives, basename(file)))
+  for (const file of packages) {
+    const kept = join(archives, basename(file))
+    await fs.rename(file, kept)
+    await fs.chmod(kept, FILE_MODE)
+  }
 }
 
 /** What mounts the root: a kernel with modules needs some of them for that. */
