@@ -4,16 +4,13 @@
 import { type Cpu, LocalBus, type Message } from '../bus/mod.ts'
 import type { CpuOptions } from '../cpu-node/mod.ts'
 import { boards } from '../device-nodes/mod.ts'
-import { guestNamed, isCached, LOW_MEMORY_BYTES, loadGuest, readKernel } from '../tools/mod.ts'
+import { guestNamed, LOW_MEMORY_BYTES, loadGuest, readKernel } from '../tools/mod.ts'
 
 /** What the console shows when it has booted. */
 export const PROMPT = '~ #'
 const SLICE_INSTRUCTIONS = 3_000_000
 
 const guest = guestNamed('debian-mipsel')
-/** Why a test that is not to fetch it must be skipped, or false. */
-export const notCached = (await isCached(guest)) ? false : `${guest.name} is not in the cache: ananke boot fetches it`
-
 export interface DebianBoot {
   /** Boots it on a CPU as `makeCpu` makes it, with what `append` is given each message. */
   start(makeCpu: (options: CpuOptions) => Cpu, append: (message: Message) => void): LocalBus

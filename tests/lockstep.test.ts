@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { createLockstepCpu, ImmediateCompiler } from '../cpu-node/mod.ts'
-import { debianBoot, notCached, runTo } from './debian.ts'
+import { debianBoot, runTo } from './debian.ts'
 
 const INSTRUCTIONS = Number(process.env['ANANKE_LOCKSTEP_INSTRUCTIONS'] ?? 300_000_000)
 /** Compared after each block in the first part of each period. */
@@ -14,7 +14,7 @@ const STRETCH = 200_000
 const STRIDE = 100_003
 const TIERS = [{ hotEntries: 1 }, { hotEntries: 300 }, { hotEntries: 50, arenaWords: 40_000, maxRegions: 8 }]
 
-t.test('a boot is the same in both tiers after each block', { skip: notCached }, async (t) => {
+t.test('a boot is the same in both tiers after each block', async (t) => {
   const debian = await debianBoot()
   const stride = (icount: number) => (icount % PERIOD < STRETCH ? 'block' : STRIDE)
   for (const options of TIERS) {

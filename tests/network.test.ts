@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Recording, sha256 } from '../replay-store/mod.ts'
 import { ananke, lastObject } from '../tools/mod.ts'
-import { notCached, PROMPT } from './debian.ts'
+import { PROMPT } from './debian.ts'
 
 const SCRIPT = `expect ${PROMPT}
 send mount -t proc p /proc; modprobe pcnet32; ip link set eth0 up; sleep 1; udhcpc -i eth0 -n -q -s /bin/true
@@ -77,7 +77,7 @@ function checkWithTshark(t: Test, capture: string, frames: { in: number; out: nu
   }
 }
 
-t.test('a guest on the hermetic network, and its replays', { skip: notCached }, async (t) => {
+t.test('a guest on the hermetic network, and its replays', async (t) => {
   const directory = t.testdir({ 'net.script': SCRIPT })
   const at = join(directory, 'net.ank')
   const root = join(directory, 'served')
