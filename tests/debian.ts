@@ -11,6 +11,7 @@ export const PROMPT = '~ #'
 const SLICE_INSTRUCTIONS = 3_000_000
 
 const guest = guestNamed('debian-mipsel')
+
 export interface DebianBoot {
   /** Boots it on a CPU as `makeCpu` makes it, with what `append` is given each message. */
   start(makeCpu: (options: CpuOptions) => Cpu, append: (message: Message) => void): LocalBus
