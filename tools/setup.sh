@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 
 # QEMU is what instructions and the boot are compared with; the cross compilers build the bare-metal programs;
 # the host's builds the addon that keeps machine code. tshark reads captures;
-# passt is what a guest's network goes through.
-packages='qemu-system-mips gcc-mipsel-linux-gnu gcc-mips-linux-gnu g++ tshark passt'
+# passt is what a guest's network goes through; e2fsprogs makes and checks the disks.
+packages='qemu-system-mips gcc-mipsel-linux-gnu gcc-mips-linux-gnu g++ tshark passt e2fsprogs'
 
 missing=
 for package in $packages; do
