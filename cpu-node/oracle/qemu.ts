@@ -59,23 +59,9 @@ interface Dump {
 
 /** Speaks QMP: waits for the reset that ends the program, has memory saved, quits. */
 async function drive(endian: 'little' | 'big', cpu: string, kernel: string, results: Dump): Promise<void> {
-  const machine = [
-    ...CLOCK,
-    '-M',
-    'malta',
-    '-cpu',
-    cpu,
-    '-m',
-    '256',
-    '-display',
-    'none',
-    '-vga',
-    'none',
-    '-nic',
-    'none',
-  ]
+  const machine = ['-M', 'malta', '-cpu', cpu, '-m', '256', '-display', 'none', '-vga', 'none', '-nic', 'none']
   const control = ['-S', '-serial', 'none', '-qmp', 'stdio', '-action', 'reboot=shutdown,shutdown=pause']
-  const qemu = spawn(EXECUTABLES[endian], [...machine, ...control, '-kernel', kernel], { stdio: 'pipe' })
+  const qemu = spawn(EXECUTABLES[endian], [...machine, ...CLOCK, ...control, '-kernel', kernel], { stdio: 'pipe' })
   let complaints = ''
   qemu.stderr.on('data', (chunk: Buffer) => {
     complaints += chunk.toString()

@@ -6,7 +6,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { GuestError } from '../errors.ts'
-import { type CommandResult, run } from './command.ts'
+import { type CommandResult, lastLine, run } from './command.ts'
 
 /** Told what is being done; `fraction` of it is done, from 0 to 1, where that is known. */
 export type ReportStage = (stage: string, fraction?: number) => void
@@ -222,8 +222,4 @@ function cannotFetch(
 
 function lastError(stderr: string): string {
   return lastLine(stderr.replaceAll(/^(?!E:).*$/gm, ''))
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.replace(/^E: /, '') ?? ''
 }

@@ -80,6 +80,11 @@ export async function run(
   }
 }
 
+/** Of what a program complained, the last line; apt's without its mark. */
+export function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.replace(/^E: /, '') ?? ''
+}
+
 function gather(stream: Readable): { text(): string } {
   let text = ''
   stream.setEncoding('utf8')

@@ -6,7 +6,10 @@ import { run } from './command.ts'
 import { makeExt4 } from './ext4.ts'
 
 const MIB = 1 << 20
-const skip = spawnSync('/sbin/debugfs', ['-V']).error === undefined ? false : 'e2fsprogs is not installed'
+const skip = await run('debugfs', ['-V']).then(
+  () => false,
+  () => 'e2fsprogs is not installed',
+)
 
 /** Files in directories, made in the order of `names`. */
 function makeTree(root: string, names: readonly string[]): void {

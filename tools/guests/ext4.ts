@@ -7,7 +7,7 @@ import { open, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SCRIPTED_START_SECONDS } from '../cli/request.ts'
 import { GuestError } from '../errors.ts'
-import { run } from './command.ts'
+import { lastLine, run } from './command.ts'
 
 /** Of the file system and of its directories' hashes: they would be random. */
 const UUID = '3a6cd0f8-6c1e-4b0e-9e5a-52f3d1c8a7b4'
@@ -33,7 +33,7 @@ export async function makeExt4(image: string, bytes: number, directory: string, 
   const made = await run('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', label, '-U', UUID, '-E', extended, image], {
     environment: TIME,
   })
-  if (made.status !== 0) throw new GuestError(`mke2fs: ${made.stderr.trim().split('\n').at(-1)}`)
+  if (made.status !== 0) throw new GuestError(`mke2fs: ${lastLine(made.stderr)}`)
 
   const commands = [`set_current_time @${SCRIPTED_START_SECONDS}`]
   for await (const command of copyCommands(directory, '')) commands.push(command)

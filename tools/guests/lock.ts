@@ -16,26 +16,22 @@ const LOOKS = 30
 /**
  * Does `work` while no other process does any under the same lock, a file that is not there otherwise.
  * @param onWait called once if another process is at it
+ * @param times of both sides, in milliseconds: all who share a lock have the same
  */
-export async function alone<T>(
-  lock: string,
-  onWait: () => void,
-  work: () => Promise<T>,
-  { beatMs, lookMs } = TIMES,
-): Promise<T> {
+export async function alone<T>(lock: string, onWait: () => void, work: () => Promise<T>, times = TIMES): Promise<T> {
   for (let seen: number | undefined, looks = 0; !(await take(lock)); ) {
     if (looks === 0) onWait()
     const beat = await lastBeat(lock)
     looks = beat === seen ? looks + 1 : 1
     seen = beat
     if (looks > LOOKS) await rm(lock, { force: true })
-    await sleep(lookMs)
+    await sleep(times.lookMs)
   }
   const beat = setInterval(() => {
     const now = new Date()
     // It may have been taken for dead, and another works now.
     utimes(lock, now, now).catch(() => {})
-  }, beatMs)
+  }, times.beatMs)
   try {
     return await work()
   } finally {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { GuestError } from '../../errors.ts'
 import { DebianRelease, type ReportStage, unpackPackage } from '../apt.ts'
-import { run } from '../command.ts'
+import { lastLine, run } from '../command.ts'
 import { makeExt4 } from '../ext4.ts'
 import type { InstalledGuest } from '../guests.ts'
 import { type ArchivedFile, cpioArchive } from './cpio.ts'
@@ -71,7 +71,7 @@ async function unpackRoot(packages: readonly string[], root: string, report: Rep
   for (const name of MERGED) {
     const separate = join(root, name)
     const copied = await run('cp', ['--archive', '--link', `${separate}/.`, join(root, 'usr', name)])
-    if (copied.status !== 0) throw new GuestError(`cp failed: ${copied.stderr.trim().split('\n').at(-1)}`)
+    if (copied.status !== 0) throw new GuestError(`cp failed: ${lastLine(copied.stderr)}`)
     await fs.rm(separate, { recursive: true })
     await fs.symlink(join('usr', name), separate)
   }
